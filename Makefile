@@ -1,0 +1,36 @@
+# Everything runs in .venv; `make train` and `make test` set it up when it is missing or out of date.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: setup train test lint format ui clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "gislr needs Python 3.11 to 3.13, but $(PYTHON) is %d.%d: run make with PYTHON=python3.12, for instance" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+train: setup
+	$(RUN) -m gislr.train $(ARGS)
+
+test: setup
+	$(RUN) -m pytest -n 2 $(ARGS)
+
+lint: setup
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+format: setup
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+ui: setup
+	$(RUN) -m gislr.ui
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info

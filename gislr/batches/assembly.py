@@ -1,0 +1,142 @@
+"""From clips of a store to one batch of rows: frames -> packed rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.batches.packing import Layout, bucketed, pack
+from gislr.data.store import Store
+
+EMPTY = -1
+"""The clip of an empty slot."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of frames, with arrays of their own that nothing writes to again.
+
+    Attributes:
+        frames: float32 [rows, row frames, 66, 2], x and y; 0 where nothing was found.
+        position: int32 [rows, row frames], the row of the position table; the last one is padding.
+        slot: int32 [rows, row frames], from 1; 0 for an empty or masked position.
+        labels: int32 [rows, slots]; 0 in an empty slot.
+        clips: int64 [rows, slots], rows of the store; -1 in an empty slot.
+    """
+
+    frames: NDArray[np.float32]
+    position: NDArray[np.int32]
+    slot: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    clips: NDArray[np.int64]
+
+    def inputs(self) -> dict[str, NDArray[np.generic]]:
+        """Returns what a model reads."""
+        return {"frames": self.frames, "position": self.position, "slot": self.slot}
+
+    def weights(self) -> NDArray[np.float32]:
+        """Returns float32 [rows, slots]: 0 for an empty slot, else slots / clips.
+
+        With these the mean over all slots is the mean over the clips, also when rows are spread
+        over devices that hold different numbers of clips.
+        """
+        used = self.clips != EMPTY
+        return (used * (used.size / max(1, np.count_nonzero(used)))).astype(np.float32)
+
+    def fill(self) -> float:
+        """Returns the share of positions that hold a frame which counts."""
+        return float(np.count_nonzero(self.slot) / self.slot.size)
+
+
+def frame_positions(
+    frame_index: NDArray[np.float32], lengths: NDArray[np.int64], most_frames: int
+) -> NDArray[np.int32]:
+    """Returns each frame's row in the position table: how far into its clip it lies.
+
+    Args:
+        frame_index: float32 [frames], the clips' indices one after another.
+        lengths: int64 [clips], at least 1 each.
+        most_frames: Rows of the table before that of padding. The last frame of a clip of several
+            frames shares the padding's row, as in the reference.
+    """
+    starts = np.cumsum(lengths) - lengths
+    last = np.maximum(np.maximum.reduceat(frame_index, starts), 1).astype(np.float32)
+    return (frame_index / np.repeat(last, lengths) * np.float32(most_frames)).astype(np.int32)
+
+
+def choose_frames(
+    lengths: NDArray[np.int64], rate: float, generator: np.random.Generator | None
+) -> NDArray[np.bool_]:
+    """Draws the frames that count; where all of a clip's would be masked, none is.
+
+    Args:
+        lengths: int64 [clips], at least 1 each.
+        rate: Probability that a frame is masked.
+        generator: Where the draws come from; without one nothing is masked.
+
+    Returns:
+        bool [frames], the clips' frames one after another.
+    """
+    total = int(lengths.sum())
+    if generator is None or rate == 0:
+        return np.ones(total, bool)
+    kept = generator.random(total) >= rate
+    starts = np.cumsum(lengths) - lengths
+    all_masked = np.add.reduceat(kept, starts, dtype=np.int64) == 0
+    return kept | np.repeat(all_masked, lengths)
+
+
+def assemble(
+    store: Store,
+    clips: NDArray[np.int64],
+    layout: Layout,
+    *,
+    frame_masking: float = 0.0,
+    generator: np.random.Generator | None = None,
+    rows: int | None = None,
+) -> Batch:
+    """Builds one batch.
+
+    Args:
+        store: The prepared data.
+        clips: int64 [clips], which clips; one may come several times.
+        layout: The shape of rows.
+        frame_masking: Probability that a frame is masked.
+        generator: Where the masking is drawn from; without one nothing is masked.
+        rows: Number of rows, at least what packing needs; few sizes are used when `None`.
+    """
+    lengths = store.clips.lengths[clips]
+    begins = np.repeat(store.offsets[clips] - (np.cumsum(lengths) - lengths), lengths)
+    source = begins + np.arange(len(begins))
+    position = frame_positions(store.frame_index[source], lengths, store.most_frames)
+    counted = choose_frames(lengths, frame_masking, generator)
+    owner = np.repeat(np.arange(len(clips)), lengths)
+    if layout.packed:
+        source, position, owner = source[counted], position[counted], owner[counted]
+        counted = np.ones(len(source), bool)
+        lengths = np.bincount(owner, minlength=len(clips))
+    placement = pack(lengths, layout)
+    if rows is None:
+        rows = bucketed(placement.rows) if layout.packed else placement.rows
+    shape = (rows, layout.row_frames)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
+    frames = np.zeros((rows * layout.row_frames, *store.frames.shape[1:2], 2), np.float32)
+    frames[flat] = store.frames[source, :, :2]
+    positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
+    positions[flat] = position
+    slots = np.zeros(rows * layout.row_frames, np.int32)
+    slots[flat] = (placement.slot[owner] + 1) * counted
+    members = np.full((rows, layout.slots), EMPTY, np.int64)
+    members[placement.row, placement.slot] = clips
+    labels = np.zeros((rows, layout.slots), np.int32)
+    labels[placement.row, placement.slot] = store.clips.labels[clips]
+    return Batch(
+        frames=frames.reshape(*shape, *frames.shape[1:]),
+        position=positions.reshape(shape),
+        slot=slots.reshape(shape),
+        labels=labels,
+        clips=members,
+    )

@@ -1,0 +1,115 @@
+"""Packing: several clips share one row of frames, so that no position is spent on padding.
+
+A row has `row_frames` positions and up to `slots` clips. Position `p` of row `r` belongs to the
+clip in `slot[r, p]` (1, 2, ...; 0 is empty); a model lets frames see only their own slot and
+returns one vector for each slot. A padded batch is the special case of one clip a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import SettingError
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of rows.
+
+    Attributes:
+        row_frames: Positions of a row.
+        slots: The most clips of a row.
+        packed: Whether clips share rows; otherwise each has one, with its masked frames in place.
+    """
+
+    row_frames: int
+    slots: int
+    packed: bool
+
+
+PACKED_SLOTS = 16
+"""More slots would let a row hold more clips of fewer than four frames, at the price of a wider
+classifier; real rows hold about four clips."""
+
+
+def layout_for(attention_mask: str, row_frames: int) -> Layout:
+    """Chooses the layout: packed rows, unless frames must see padding as in the reference.
+
+    Args:
+        attention_mask: `keys` or `queries`, see the model.
+        row_frames: Positions of a row, at least the most frames of a clip.
+    """
+    if attention_mask == "queries":
+        return Layout(row_frames, slots=1, packed=False)
+    return Layout(row_frames, slots=PACKED_SLOTS, packed=True)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where each clip of a batch goes.
+
+    Attributes:
+        rows: Number of rows.
+        row: int64 [clips].
+        start: int64 [clips], the clip's first position in its row.
+        slot: int64 [clips], from 0.
+    """
+
+    rows: int
+    row: Int64
+    start: Int64
+    slot: Int64
+
+
+def pack(lengths: Int64, layout: Layout) -> Placement:
+    """Places clips into as few rows as best-fit decreasing finds.
+
+    Args:
+        lengths: int64 [clips], frames of each clip, at least 1 and at most `layout.row_frames`.
+        layout: The shape of rows.
+
+    Raises:
+        SettingError: A clip does not fit into a row.
+    """
+    if len(lengths) and (lengths.min() < 1 or lengths.max() > layout.row_frames):
+        raise SettingError(
+            f"Clips must have 1 to {layout.row_frames} frames to fit into a row; "
+            f"got {lengths.min()} to {lengths.max()}."
+        )
+    clips = len(lengths)
+    if not layout.packed:
+        zeros = np.zeros(clips, np.int64)
+        return Placement(clips, np.arange(clips), zeros, zeros)
+    row = np.zeros(clips, np.int64)
+    start = np.zeros(clips, np.int64)
+    slot = np.zeros(clips, np.int64)
+    members: list[int] = []
+    rows_by_room: list[list[int]] = [[] for _ in range(layout.row_frames + 1)]
+    sizes = lengths.tolist()
+    for clip in np.argsort(-lengths, kind="stable").tolist():
+        size = sizes[clip]
+        room = size
+        while room <= layout.row_frames and not rows_by_room[room]:
+            room += 1
+        if room > layout.row_frames:
+            room = layout.row_frames
+            chosen = len(members)
+            members.append(0)
+        else:
+            chosen = rows_by_room[room].pop()
+        row[clip], start[clip], slot[clip] = chosen, layout.row_frames - room, members[chosen]
+        members[chosen] += 1
+        if members[chosen] < layout.slots:
+            rows_by_room[room - size].append(chosen)
+    return Placement(len(members), row, start, slot)
+
+
+def bucketed(rows: int) -> int:
+    """Rounds a number of rows up to one of few sizes, at most 1/32 more, for compiled graphs."""
+    step = max(1, (1 << (rows.bit_length() - 1)) // 32)
+    return -(-rows // step) * step

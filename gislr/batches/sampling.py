@@ -1,0 +1,41 @@
+"""Balanced sampling: every sign the same number of times in every batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import SettingError
+
+
+class BalancedSampler:
+    """Draws clips with replacement, `clips_per_sign` of every sign that has clips.
+
+    Args:
+        labels: int32 [clips], the labels of the clips to draw from.
+        clips_per_sign: How many of each sign a batch holds.
+
+    Raises:
+        SettingError: There is no clip, or `clips_per_sign` is below 1.
+    """
+
+    def __init__(self, labels: NDArray[np.int32], clips_per_sign: int) -> None:
+        if clips_per_sign < 1:
+            raise SettingError(f"batches.clips_per_sign must be at least 1; got {clips_per_sign}.")
+        if not len(labels):
+            raise SettingError("A batch needs clips to draw from; there is none.")
+        self._by_label = np.argsort(labels, kind="stable")
+        counts = np.bincount(labels)
+        present = np.flatnonzero(counts)
+        self._counts = np.repeat(counts[present], clips_per_sign)
+        starts = np.concatenate([[0], np.cumsum(counts)])[present]
+        self._starts = np.repeat(starts, clips_per_sign)
+
+    @property
+    def clips_per_batch(self) -> int:
+        """Number of clips of a batch: signs with clips x clips a sign."""
+        return len(self._counts)
+
+    def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Returns the positions of one batch's clips among `labels`, int64 [clips a batch]."""
+        return self._by_label[self._starts + generator.integers(self._counts)]

@@ -1,0 +1,106 @@
+"""The batches of a training and of a pass over clips, each built from its number alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.batches.assembly import EMPTY, Batch, assemble
+from gislr.batches.packing import Layout
+from gislr.batches.sampling import BalancedSampler
+from gislr.data.store import Store
+
+
+class TrainingBatches:
+    """Balanced random batches; the same (seed, epoch, step) always gives the same batch.
+
+    Args:
+        store: The prepared data.
+        clips: int64, the clips trained on.
+        layout: The shape of rows.
+        clips_per_sign: How many clips of each sign a batch holds.
+        frame_masking: Probability that a frame is masked.
+        seed: Decides every draw.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clips: NDArray[np.int64],
+        layout: Layout,
+        *,
+        clips_per_sign: int,
+        frame_masking: float,
+        seed: int,
+    ) -> None:
+        self._store = store
+        self._clips = clips
+        self._layout = layout
+        self._frame_masking = frame_masking
+        self._seed = seed
+        self._sampler = BalancedSampler(store.clips.labels[clips], clips_per_sign)
+
+    @property
+    def clips_per_batch(self) -> int:
+        """Number of clips of a batch."""
+        return self._sampler.clips_per_batch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Clips // clips a batch, as the reference counts, and at least 1."""
+        return max(1, len(self._clips) // self.clips_per_batch)
+
+    def batch(self, epoch: int, step: int) -> Batch:
+        """Builds one batch."""
+        generator = np.random.default_rng([self._seed, epoch, step])
+        clips = self._clips[self._sampler.draw(generator)]
+        return assemble(
+            self._store,
+            clips,
+            self._layout,
+            frame_masking=self._frame_masking,
+            generator=generator,
+        )
+
+
+@dataclass(frozen=True)
+class OrderedBatches:
+    """Every clip once, for evaluation and prediction.
+
+    Attributes:
+        store: The prepared data.
+        clips: int64, the clips in the order in which results are wanted.
+        layout: The shape of rows.
+        clips_per_batch: How many clips are packed together.
+    """
+
+    store: Store
+    clips: NDArray[np.int64]
+    layout: Layout
+    clips_per_batch: int = 512
+
+    def __len__(self) -> int:
+        return -(-len(self.clips) // self.clips_per_batch)
+
+    def batch(self, step: int) -> Batch:
+        """Builds one batch; nothing is masked."""
+        start = step * self.clips_per_batch
+        return assemble(self.store, self.clips[start : start + self.clips_per_batch], self.layout)
+
+
+def gather(
+    values: NDArray[np.float32], members: NDArray[np.int64], clips: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Brings values of slots into the order of clips.
+
+    Args:
+        values: float32 [rows, slots, ...].
+        members: int64 [rows, slots], the clip of each slot, -1 in an empty one.
+        clips: int64 [clips], each of which stands in one slot.
+    """
+    used = members != EMPTY
+    order = np.argsort(members[used], kind="stable")
+    place = np.searchsorted(members[used][order], clips)
+    return values[used][order][place]

@@ -1,0 +1,287 @@
+"""Reads the layout of the Kaggle competition "Google - Isolated Sign Language Recognition".
+
+A folder holds `train.csv` (path, participant_id, sequence_id, sign), the label map
+`sign_to_prediction_index_map.json` and one parquet file a clip with 543 rows a frame. Problems are
+gathered and told together, one sentence for each kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import DataError
+from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
+
+LISTING = "train.csv"
+LABEL_MAP = "sign_to_prediction_index_map.json"
+LISTING_COLUMNS = ("path", "participant_id", "sequence_id", "sign")
+AXES = ("x", "y", "z")
+ORDER_COLUMN = "landmark_index"
+"""Read besides the axes, to notice a file whose rows are in another order."""
+
+_EXAMPLES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The clips of a folder, in the order of its `train.csv`.
+
+    Attributes:
+        root: The folder.
+        paths: Each clip's file, relative to the root.
+        signers: Each clip's participant, str.
+        sequences: Each clip's sequence id, str.
+        labels: int32, each clip's index in `signs`.
+        signs: The glosses, in the order of the label map.
+    """
+
+    root: Path
+    paths: list[str]
+    signers: list[str]
+    sequences: list[str]
+    labels: NDArray[np.int32]
+    signs: list[str]
+
+
+def summarise(count: int, what: str, examples: Iterable[str], remedy: str) -> str:
+    """Returns one sentence on a kind of problem: how many, the first few, what to do."""
+    shown = [ascii(text)[1:-1][:120] for text in list(examples)[:_EXAMPLES_SHOWN]]
+    more = f" and {count - len(shown)} more" if count > len(shown) else ""
+    return f"{what}: {count} ({', '.join(shown)}{more}). {remedy}"
+
+
+def read_label_map(path: Path) -> list[str]:
+    """Reads a label map `{"sign": index}` and returns the signs in the order of their indices.
+
+    Raises:
+        DataError: The file is missing, is no JSON object, or its indices are not 0, 1, 2, ...
+    """
+    try:
+        label_map = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"A label map was expected at {path}; there is none.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"The label map {path} must be a JSON object of sign: index; {error}."
+        ) from None
+    if not isinstance(label_map, dict) or any(
+        type(index) is not int for index in label_map.values()
+    ):
+        raise DataError(f"The label map {path} must be a JSON object of sign: index.")
+    if not label_map or sorted(label_map.values()) != list(range(len(label_map))):
+        raise DataError(
+            f"The indices of the label map {path} must be 0 to {max(0, len(label_map) - 1)}, each "
+            "once. Write one index for each sign."
+        )
+    return sorted(label_map, key=lambda sign: int(label_map[sign]))
+
+
+def read_listing(root: Path) -> Listing:
+    """Reads and checks `train.csv` and the label map; no landmark file is opened.
+
+    Raises:
+        DataError: Anything is missing or contradicts itself; one sentence for each kind.
+    """
+    if not root.is_dir():
+        raise DataError(f"data.root must be a folder that holds {LISTING}; {root} is not a folder.")
+    columns = _read_csv(root / LISTING)
+    signs = read_label_map(root / LABEL_MAP)
+    index = {sign: label for label, sign in enumerate(signs)}
+    labels = np.array([index.get(sign, -1) for sign in columns["sign"]], np.int32)
+    problems = [
+        *_unknown_signs(columns["sign"], labels),
+        *_duplicate_sequences(columns["sequence_id"]),
+        *_empty_signers(columns["participant_id"]),
+        *_bad_paths(root, columns["path"]),
+    ]
+    if problems:
+        raise DataError(problems)
+    return Listing(
+        root=root,
+        paths=columns["path"],
+        signers=columns["participant_id"],
+        sequences=columns["sequence_id"],
+        labels=labels,
+        signs=signs,
+    )
+
+
+def _read_csv(path: Path) -> dict[str, list[str]]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if not path.is_file():
+        raise DataError(f"{LISTING} was expected in {path.parent}; there is none. Check data.root.")
+    try:
+        table = csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(LISTING_COLUMNS, pa.string()),
+                strings_can_be_null=False,
+            ),
+        )
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} could not be read as a CSV file: {_first_line(error)}") from None
+    missing = [name for name in LISTING_COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"{path} must have the columns {', '.join(LISTING_COLUMNS)}; "
+            f"{', '.join(missing)} missing. Add them to its first line."
+        )
+    if table.num_rows == 0:
+        raise DataError(f"{path} must list at least one clip; it lists none.")
+    return {name: table.column(name).to_pylist() for name in LISTING_COLUMNS}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]
+
+
+def _unknown_signs(signs: Sequence[str], labels: NDArray[np.int32]) -> list[str]:
+    unknown = sorted({signs[row] for row in np.flatnonzero(labels < 0)})
+    if not unknown:
+        return []
+    remedy = f"Add them to {LABEL_MAP} or take their clips out of {LISTING}."
+    return [summarise(len(unknown), "Signs that the label map does not hold", unknown, remedy)]
+
+
+def _duplicate_sequences(sequences: Sequence[str]) -> list[str]:
+    values, counts = np.unique(np.array(sequences, dtype=object), return_counts=True)
+    twice = values[counts > 1].tolist()
+    if not twice:
+        return []
+    remedy = f"Every clip of {LISTING} needs a sequence_id of its own."
+    return [summarise(len(twice), "Duplicate sequence ids", twice, remedy)]
+
+
+def _empty_signers(signers: Sequence[str]) -> list[str]:
+    rows = [str(row + 2) for row, signer in enumerate(signers) if not signer.strip()]
+    if not rows:
+        return []
+    remedy = f"Name the participant_id in these lines of {LISTING}: signers are kept apart by it."
+    return [summarise(len(rows), "Clips without a signer, by line", rows, remedy)]
+
+
+def _bad_paths(root: Path, paths: Sequence[str]) -> list[str]:
+    outside, missing = [], []
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
+            outside.append(path)
+        else:
+            by_folder[str(pure.parent)].append(path)
+    real_root = root.resolve()
+    for folder, members in by_folder.items():
+        present = file_stats(root / folder)
+        if present and not (root / folder).resolve().is_relative_to(real_root):
+            outside += members
+            continue
+        for path in members:
+            stat = present.get(PurePosixPath(path).name)
+            if stat is None:
+                missing.append(path)
+            elif stat.is_link and not (root / path).resolve().is_relative_to(real_root):
+                outside.append(path)
+    problems = []
+    if outside:
+        remedy = f"Every path of {LISTING} must be relative and stay inside {root}."
+        problems.append(summarise(len(outside), "Paths that leave the data root", outside, remedy))
+    if missing:
+        remedy = f"Put them under {root} or take their clips out of {LISTING}."
+        problems.append(summarise(len(missing), "Missing files", missing, remedy))
+    return problems
+
+
+@dataclass(frozen=True)
+class FileStat:
+    """What tells two versions of a file apart without reading it."""
+
+    size: int
+    modified: int
+    is_link: bool
+
+
+def file_stats(folder: Path) -> dict[str, FileStat]:
+    """Returns the files of a folder by name; empty when there is no such folder."""
+    stats = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    stat = entry.stat()
+                    stats[entry.name] = FileStat(stat.st_size, stat.st_mtime_ns, entry.is_symlink())
+    except OSError:
+        return {}
+    return stats
+
+
+class ClipProblem(Exception):
+    """A clip's file that cannot be used; `kind` is the sentence under which it is gathered."""
+
+    def __init__(self, kind: str, remedy: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.remedy = remedy
+
+
+def read_clip(path: Path) -> NDArray[np.float32]:
+    """Reads the landmarks of one clip.
+
+    Returns:
+        float32 [frames, 543, 3], NaN where MediaPipe found nothing.
+
+    Raises:
+        ClipProblem: The file cannot be read, lacks columns, or its rows are no whole frames.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if any(name not in names for name in (*AXES, ORDER_COLUMN)):
+                raise ClipProblem(
+                    "Files with wrong columns",
+                    f"Each needs frame, row_id, type, {ORDER_COLUMN}, {', '.join(AXES)}.",
+                )
+            rows = file.metadata.num_rows
+            if rows == 0 or rows % LANDMARKS_PER_FRAME:
+                raise ClipProblem(
+                    f"Files whose rows are not a multiple of {LANDMARKS_PER_FRAME}",
+                    f"A frame has {LANDMARKS_PER_FRAME} rows and a clip at least one frame.",
+                )
+            table = file.read(columns=[*AXES, ORDER_COLUMN], use_threads=False)
+    except (OSError, pa.ArrowException):
+        raise ClipProblem(
+            "Unreadable files", "Each must be a parquet file; fetch it again."
+        ) from None
+    landmarks = np.empty((rows, len(AXES)), np.float32)
+    try:
+        for axis, name in enumerate(AXES):
+            landmarks[:, axis] = table.column(name).to_numpy()
+        order = table.column(ORDER_COLUMN).to_numpy().reshape(-1, LANDMARKS_PER_FRAME)
+    except (ValueError, TypeError, pa.ArrowException):
+        raise ClipProblem(
+            "Files with columns of another type", "Landmarks are numbers; write them as float64."
+        ) from None
+    if not (order == _ROW_ORDER).all():
+        raise ClipProblem(
+            "Files whose rows are in another order",
+            "A frame is face (468), left_hand (21), pose (33), right_hand (21).",
+        )
+    if np.isinf(landmarks).any():
+        raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
+    return landmarks.reshape(-1, LANDMARKS_PER_FRAME, 3)
+
+
+_ROW_ORDER = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROUPS.values()])

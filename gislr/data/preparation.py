@@ -1,0 +1,210 @@
+"""Prepares a folder of raw clips once: reads, preprocesses and stores it, with all cores.
+
+The work is cut into shards of consecutive clips. Each is written beside its place and renamed, so
+that a preparation that was killed goes on where it stopped and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from filelock import FileLock
+
+from gislr.data.asl_signs import (
+    LABEL_MAP,
+    LISTING,
+    ClipProblem,
+    Listing,
+    file_stats,
+    read_clip,
+    read_listing,
+    summarise,
+)
+from gislr.data.preprocessing import PreparedClip, preprocess
+from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
+from gislr.errors import DataError
+from gislr.landmarks import LANDMARKS_KEPT
+
+CLIPS_PER_SHARD = 128
+
+Advance = Callable[[int], None]
+"""Called with the number of clips that were just done."""
+
+Problems = dict[tuple[str, str], list[str]]
+"""(kind, remedy) -> paths."""
+
+
+def cpu_count() -> int:
+    """Returns the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def source_key(listing: Listing, frames: int) -> str:
+    """Returns the cache key of a folder: its listing, its files' sizes and times, the settings."""
+    digest = hashlib.sha256(json.dumps([STORE_VERSION, "reference", frames]).encode())
+    for name in (LISTING, LABEL_MAP):
+        digest.update((listing.root / name).read_bytes())
+    folders = sorted({str(PurePosixPath(path).parent) for path in listing.paths})
+    for folder in folders:
+        for name, stat in sorted(file_stats(listing.root / folder).items()):
+            digest.update(f"{folder}/{name} {stat.size} {stat.modified}\n".encode())
+    return digest.hexdigest()[:20]
+
+
+def prepare_asl_signs(
+    root: Path,
+    *,
+    frames: int,
+    cache: Path,
+    workers: int | None = None,
+    advance: Callable[[int], Advance] | None = None,
+) -> Store:
+    """Opens the store of a folder in the asl-signs layout, preparing it when it is new.
+
+    Args:
+        root: The folder.
+        frames: The most frames a clip keeps.
+        cache: Where stores are kept.
+        workers: Number of processes; all cores when `None`.
+        advance: Called with the number of clips to prepare; returns what counts the done ones.
+
+    Raises:
+        DataError: The folder or its files cannot be used; one sentence for each kind of problem.
+    """
+    listing = read_listing(root)
+    target = cache / source_key(listing, frames)
+    if target.is_dir():
+        return open_store(target)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.is_dir():
+            done = advance(len(listing.paths)) if advance else lambda clips: None
+            shards = _prepare_shards(listing, frames, target, workers or cpu_count(), done)
+            _assemble(listing, frames, shards, target)
+            shutil.rmtree(_shard_folder(target), ignore_errors=True)
+    return open_store(target)
+
+
+def _shard_folder(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
+
+
+def _prepare_shards(
+    listing: Listing, frames: int, target: Path, workers: int, done: Advance
+) -> list[Path]:
+    folder = _shard_folder(target)
+    folder.mkdir(exist_ok=True)
+    starts = range(0, len(listing.paths), CLIPS_PER_SHARD)
+    shards = [folder / f"{start:09d}.npz" for start in starts]
+    todo = {}
+    for start, shard in zip(starts, shards, strict=True):
+        paths = listing.paths[start : start + CLIPS_PER_SHARD]
+        if shard.is_file():
+            done(len(paths))
+        else:
+            todo[shard] = paths
+    problems: Problems = defaultdict(list)
+    for shard, found in _run(listing.root, frames, todo, workers):
+        done(len(todo[shard]))
+        for kind, paths in found.items():
+            problems[kind] += paths
+    if problems:
+        # Shards without problems stay: once the files are mended, the key changes anyway.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise DataError(
+            [
+                summarise(len(paths), kind, sorted(paths), remedy)
+                for (kind, remedy), paths in sorted(problems.items())
+            ]
+        )
+    return shards
+
+
+def _run(
+    root: Path, frames: int, todo: dict[Path, list[str]], workers: int
+) -> Iterator[tuple[Path, Problems]]:
+    workers = min(workers, len(todo))
+    if workers <= 1:
+        for shard, paths in todo.items():
+            yield shard, prepare_shard(root, paths, frames, shard)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = {
+            pool.submit(prepare_shard, root, paths, frames, shard): shard
+            for shard, paths in todo.items()
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def prepare_shard(root: Path, paths: list[str], frames: int, shard: Path) -> Problems:
+    """Preprocesses some clips and writes them as one file; nothing is written if one is unusable.
+
+    Returns:
+        The clips that cannot be used, by kind.
+    """
+    problems: Problems = {}
+    clips: list[PreparedClip | None] = []
+    raw_lengths = []
+    for path in paths:
+        try:
+            landmarks = read_clip(root / path)
+        except ClipProblem as problem:
+            problems.setdefault((problem.kind, problem.remedy), []).append(path)
+            continue
+        clips.append(preprocess(landmarks, frames))
+        raw_lengths.append(len(landmarks))
+    if problems:
+        return problems
+    kept = [clip for clip in clips if clip is not None]
+    empty = PreparedClip(
+        np.zeros((0, LANDMARKS_KEPT, 3), np.float32), np.zeros(0, np.float32), False
+    )
+    block = FrameBlock(
+        frames=np.concatenate([clip.frames for clip in [empty, *kept]]),
+        frame_index=np.concatenate([clip.frame_index for clip in [empty, *kept]]),
+        lengths=np.array([0 if clip is None else len(clip.frames) for clip in clips], np.int64),
+        raw_lengths=np.array(raw_lengths, np.int64),
+        left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),
+    )
+    beside = shard.with_suffix(f".{os.getpid()}.tmp")
+    with beside.open("wb") as file:
+        np.savez(file, **vars(block))
+    beside.replace(shard)
+    return {}
+
+
+def _load_shard(shard: Path) -> FrameBlock:
+    with np.load(shard, allow_pickle=False) as arrays:
+        return FrameBlock(**arrays)
+
+
+def _assemble(listing: Listing, frames: int, shards: list[Path], target: Path) -> None:
+    total = 0
+    for shard in shards:
+        with np.load(shard, allow_pickle=False) as arrays:
+            total += int(arrays["lengths"].sum())
+    write_store(
+        target,
+        map(_load_shard, shards),
+        total_frames=total,
+        paths=listing.paths,
+        signers=listing.signers,
+        sequences=listing.sequences,
+        labels=listing.labels,
+        signs=listing.signs,
+        most_frames=frames,
+    )

@@ -1,0 +1,144 @@
+"""The reference preprocessing: raw landmarks of a clip to the frames that a model reads.
+
+Source: Wijkhuizen's "GISLR TF Data Processing & Transformer Training" notebook, as rebuilt in the
+2023 report. Faults of the reference that are kept because published numbers rest on them: a clip
+of exactly `frames` kept frames is blurred by the resize. Faults that are mended: a clip of more
+than `frames ** 2` raw frames no longer crashes, a clip without any hand is told apart (`None`)
+instead of becoming all padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import DataError
+from gislr.landmarks import (
+    LANDMARKS_KEPT,
+    LANDMARKS_PER_FRAME,
+    LEFT_DOMINANT,
+    LEFT_HAND,
+    PARTS,
+    RIGHT_DOMINANT,
+    RIGHT_HAND,
+)
+
+Float32 = NDArray[np.float32]
+
+PADDING_INDEX = -1.0
+"""The frame index of a padded position."""
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """The real frames of one clip.
+
+    Attributes:
+        frames: float32 [frames, 66, 3], image coordinates; 0 where nothing was found.
+        frame_index: float32 [frames], position in the raw clip, counted from the first kept frame.
+        left_dominant: Whether the left hand is the one that was read.
+    """
+
+    frames: Float32
+    frame_index: Float32
+    left_dominant: bool
+
+
+def is_left_dominant(landmarks: Float32) -> bool:
+    """Tells whether at least as many left-hand as right-hand values were found; a tie is left.
+
+    Args:
+        landmarks: float32 [frames, 543, 3] with NaN where nothing was found.
+    """
+    left = np.count_nonzero(~np.isnan(landmarks[:, LEFT_HAND]))
+    right = np.count_nonzero(~np.isnan(landmarks[:, RIGHT_HAND]))
+    return left >= right
+
+
+def preprocess(landmarks: Float32, frames: int) -> PreparedClip | None:
+    """Keeps the frames with the dominant hand, mirrors right-handed clips, shortens long ones.
+
+    Args:
+        landmarks: float32 [raw frames, 543, 3] with NaN where nothing was found.
+        frames: The most frames to keep; clips with at least as many are averaged down to it.
+
+    Returns:
+        The prepared clip, or `None` when no frame shows a hand.
+
+    Raises:
+        DataError: `landmarks` has another shape.
+    """
+    if landmarks.ndim != 3 or landmarks.shape[1:] != (LANDMARKS_PER_FRAME, 3):
+        raise DataError(
+            f"Landmarks must have the shape [frames, {LANDMARKS_PER_FRAME}, 3]; got "
+            f"{list(landmarks.shape)}. Pass every landmark of MediaPipe Holistic, in its order."
+        )
+    left_dominant = is_left_dominant(landmarks)
+    hand = landmarks[:, LEFT_HAND if left_dominant else RIGHT_HAND]
+    kept = np.flatnonzero(~np.isnan(hand).all(axis=(1, 2)))
+    if len(kept) == 0:
+        return None
+    chosen = landmarks[kept][:, LEFT_DOMINANT if left_dominant else RIGHT_DOMINANT]
+    if not left_dominant:
+        for part in ("hand", "pose"):
+            chosen[:, PARTS[part], 0] = 1 - chosen[:, PARTS[part], 0]
+    index = (kept - kept[0]).astype(np.float32)
+    if len(kept) >= frames:
+        windows = resize_windows(len(kept), len(landmarks), frames)
+        index = (windows @ index / windows.sum(axis=1)).astype(np.float32)
+        chosen = average_windows(windows, chosen)
+    return PreparedClip(np.nan_to_num(chosen, nan=0.0), index, left_dominant)
+
+
+def resize_windows(kept: int, raw: int, frames: int) -> NDArray[np.float64]:
+    """Returns how often each kept frame counts in each averaged frame, float64 [frames, kept].
+
+    The reference repeats every frame, repeats the first and last ones further at the edges, cuts
+    the result into `frames` windows of equal length and averages each. Counting instead of
+    repeating gives the same mean for a fraction of the memory.
+
+    Args:
+        kept: Number of frames kept, at least `frames`.
+        raw: Number of frames of the raw clip, which decides how often frames are repeated.
+        frames: Number of windows.
+    """
+    repeats = max(1, frames**2 // raw)
+    length = kept * repeats
+    window = -(-length // frames)
+    left = (window * frames - length) // 2 + frames // 2
+    position = np.arange(frames * (window + 1)) - left
+    source = np.clip(position // repeats, 0, kept - 1)
+    windows = np.zeros((frames, kept))
+    np.add.at(windows, (np.arange(len(source)) // (window + 1), source), 1.0)
+    return windows
+
+
+def average_windows(windows: NDArray[np.float64], values: Float32) -> Float32:
+    """Averages what was found in each window; NaN where a window found nothing.
+
+    Args:
+        windows: float64 [frames, kept], see `resize_windows`.
+        values: float32 [kept, landmarks, axes] with NaN where nothing was found.
+    """
+    flat = values.reshape(len(values), -1)
+    found = ~np.isnan(flat)
+    count = windows @ found
+    total = windows @ np.where(found, flat, 0.0).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        mean = total / count
+    return mean.astype(np.float32).reshape(len(windows), *values.shape[1:])
+
+
+def pad(clip: PreparedClip, frames: int) -> tuple[Float32, Float32]:
+    """Pads a clip at its end, as the reference stores it.
+
+    Returns:
+        float32 [frames, 66, 3] padded with 0 and float32 [frames] padded with -1.
+    """
+    padded = np.zeros((frames, LANDMARKS_KEPT, 3), np.float32)
+    index = np.full(frames, PADDING_INDEX, np.float32)
+    padded[: len(clip.frames)] = clip.frames
+    index[: len(clip.frames)] = clip.frame_index
+    return padded, index

@@ -1,0 +1,71 @@
+"""Mean and standard deviation of each landmark, as the reference standardises them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.data.store import Store
+from gislr.landmarks import LANDMARKS_KEPT, PARTS
+
+Float32 = NDArray[np.float32]
+
+FILE_NAMES = {"lips": "LIPS", "hand": "LEFT_HANDS", "pose": "POSE"}
+"""How the report's .npy files name each part."""
+
+_FRAMES_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What landmarks are standardised with.
+
+    Attributes:
+        mean: float32 [66, 2], over the values that are not 0.
+        std: float32 [66, 2]; 1 where it would be 0.
+    """
+
+    mean: Float32
+    std: Float32
+
+
+def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
+    """Measures mean and standard deviation of the nonzero x and y of some clips.
+
+    Args:
+        store: The prepared data.
+        clips: int64, the clips measured: those trained on, never the held-out ones.
+    """
+    count = np.zeros((LANDMARKS_KEPT, 2))
+    total = np.zeros_like(count)
+    for values in _blocks(store, clips):
+        count += np.count_nonzero(values, axis=0)
+        total += values.sum(axis=0)
+    mean = total / np.maximum(count, 1)
+    squares = np.zeros_like(count)
+    for values in _blocks(store, clips):
+        squares += np.where(values != 0, (values - mean) ** 2, 0).sum(axis=0)
+    std = np.sqrt(squares / np.maximum(count, 1))
+    std[std == 0] = 1
+    return Statistics(mean.astype(np.float32), std.astype(np.float32))
+
+
+def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+    """Yields x and y of the clips' frames, float64 [some frames, 66, 2], a block at a time."""
+    chosen = np.zeros(len(store.clips), bool)
+    chosen[clips] = True
+    wanted = np.repeat(chosen, store.clips.lengths)
+    for start in range(0, len(wanted), _FRAMES_AT_ONCE):
+        stop = start + _FRAMES_AT_ONCE
+        yield store.frames[start:stop][wanted[start:stop], :, :2].astype(np.float64)
+
+
+def write(statistics: Statistics, folder: Path) -> None:
+    """Writes the report's six files, LIPS_MEAN.npy to POSE_STD.npy."""
+    for part, landmarks in PARTS.items():
+        np.save(folder / f"{FILE_NAMES[part]}_MEAN.npy", statistics.mean[landmarks])
+        np.save(folder / f"{FILE_NAMES[part]}_STD.npy", statistics.std[landmarks])

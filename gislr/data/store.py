@@ -1,0 +1,263 @@
+"""The prepared store: only real frames, one clip after another, memory-mapped.
+
+A store is a folder of `frames.npy` (float32 [frames, 66, 3]), `frame_index.npy` (float32
+[frames]), `clips.parquet` (a row for every listed clip, those without a hand included) and
+`store.json`. It is written beside its place and renamed, so a folder that exists is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import DataError
+from gislr.landmarks import LANDMARKS_KEPT
+
+STORE_VERSION = 1
+"""Part of every cache key; raised whenever the bytes of a store would change."""
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClipTable:
+    """One row for every listed clip, in the order of the source.
+
+    Attributes:
+        paths: Where each clip came from, str.
+        signers: str.
+        sequences: str.
+        labels: int32 [clips].
+        lengths: int64 [clips], frames kept; 0 for a clip without a hand.
+        raw_lengths: int64 [clips], frames of the raw clip; 0 where unknown.
+        left_dominant: bool [clips].
+    """
+
+    paths: NDArray[np.str_]
+    signers: NDArray[np.str_]
+    sequences: NDArray[np.str_]
+    labels: NDArray[np.int32]
+    lengths: NDArray[np.int64]
+    raw_lengths: NDArray[np.int64]
+    left_dominant: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, chosen: NDArray[np.bool_]) -> ClipTable:
+        """Returns the chosen rows (bool [clips])."""
+        return ClipTable(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store. Arrays of frames are memory maps.
+
+    Attributes:
+        folder: Where it lies.
+        frames: float32 [frames, 66, 3].
+        frame_index: float32 [frames].
+        offsets: int64 [clips + 1]; clip `c` holds the frames `offsets[c]:offsets[c + 1]`.
+        clips: The clips that hold frames.
+        listed: Every listed clip, those kept out included.
+        signs: The glosses; a label is an index into them.
+        fingerprint: Digest of the content (landmarks, labels, signers, signs).
+        most_frames: The most frames a clip may have.
+    """
+
+    folder: Path
+    frames: Float32
+    frame_index: Float32
+    offsets: NDArray[np.int64]
+    clips: ClipTable
+    listed: ClipTable
+    signs: list[str]
+    fingerprint: str
+    most_frames: int
+
+    @property
+    def left_out(self) -> int:
+        """Number of clips kept out because no frame shows a hand."""
+        return len(self.listed) - len(self.clips)
+
+    def summary(self) -> str:
+        """Returns the counts as one line."""
+        out = f"; {self.left_out} clips without a hand kept out" if self.left_out else ""
+        return (
+            f"{len(self.clips):,} clips, {len(self.signs)} signs, "
+            f"{len(np.unique(self.clips.signers))} signers, {len(self.frames):,} frames{out}"
+        )
+
+
+@dataclass(frozen=True)
+class FrameBlock:
+    """The frames of some consecutive clips, as a preparation hands them over.
+
+    Attributes:
+        frames: float32 [frames, 66, 3].
+        frame_index: float32 [frames].
+        lengths: int64 [clips]; 0 for a clip without a hand.
+        raw_lengths: int64 [clips].
+        left_dominant: bool [clips].
+    """
+
+    frames: Float32
+    frame_index: Float32
+    lengths: NDArray[np.int64]
+    raw_lengths: NDArray[np.int64]
+    left_dominant: NDArray[np.bool_]
+
+
+@contextmanager
+def written_beside(target: Path) -> Iterator[Path]:
+    """Yields a new folder beside `target`; renames it to `target` when nothing was raised."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        yield beside
+        shutil.rmtree(target, ignore_errors=True)
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_store(
+    target: Path,
+    blocks: Iterable[FrameBlock],
+    *,
+    total_frames: int,
+    paths: Sequence[str],
+    signers: Sequence[str],
+    sequences: Sequence[str],
+    labels: NDArray[np.int32],
+    signs: Sequence[str],
+    most_frames: int,
+) -> None:
+    """Writes a store from blocks of frames, which are held one at a time.
+
+    Args:
+        target: The store's folder; appears only when complete.
+        blocks: The clips' frames, in the order of `paths`.
+        total_frames: Number of frames of all blocks.
+        paths: One entry a listed clip, like the following three.
+        signers: See `ClipTable`.
+        sequences: See `ClipTable`.
+        labels: int32 [clips].
+        signs: The glosses.
+        most_frames: The most frames a clip may have.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    digest = hashlib.sha256()
+    tables = []
+    with written_beside(target) as folder:
+        with (
+            _open_npy(folder / "frames.npy", (total_frames, LANDMARKS_KEPT, 3)) as frames,
+            _open_npy(folder / "frame_index.npy", (total_frames,)) as frame_index,
+        ):
+            for block in blocks:
+                for file, array in ((frames, block.frames), (frame_index, block.frame_index)):
+                    data = np.ascontiguousarray(array, "<f4").data.cast("B")
+                    digest.update(data)
+                    file.write(data)
+                tables.append((block.lengths, block.raw_lengths, block.left_dominant))
+        lengths, raw_lengths, left_dominant = map(np.concatenate, zip(*tables, strict=True))
+        table = pa.table(
+            {
+                "path": pa.array(paths, pa.string()),
+                "signer": pa.array(signers, pa.string()),
+                "sequence": pa.array(sequences, pa.string()),
+                "label": pa.array(labels, pa.int32()),
+                "frames": pa.array(lengths, pa.int64()),
+                "raw_frames": pa.array(raw_lengths, pa.int64()),
+                "left_dominant": pa.array(left_dominant, pa.bool_()),
+            }
+        )
+        parquet.write_table(table, folder / "clips.parquet")
+        for part in (
+            lengths.tobytes(),
+            np.asarray(labels, "<i4").tobytes(),
+            json.dumps([list(signers), list(signs)]).encode(),
+        ):
+            digest.update(part)
+        description = {
+            "version": STORE_VERSION,
+            "fingerprint": digest.hexdigest(),
+            "most_frames": most_frames,
+            "signs": list(signs),
+        }
+        (folder / "store.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+
+
+@contextmanager
+def _open_npy(path: Path, shape: tuple[int, ...]) -> Iterator[object]:
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+        )
+        yield file
+
+
+def open_store(folder: Path) -> Store:
+    """Opens a store.
+
+    Raises:
+        DataError: The folder holds no whole store of this version, or no clip with a hand.
+    """
+    from pyarrow import ArrowException, parquet
+
+    try:
+        description = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        table = parquet.read_table(folder / "clips.parquet")
+        listed = ClipTable(
+            paths=np.asarray(table.column("path").to_pylist(), dtype=np.str_),
+            signers=np.asarray(table.column("signer").to_pylist(), dtype=np.str_),
+            sequences=np.asarray(table.column("sequence").to_pylist(), dtype=np.str_),
+            labels=table.column("label").to_numpy(),
+            lengths=table.column("frames").to_numpy(),
+            raw_lengths=table.column("raw_frames").to_numpy(),
+            left_dominant=table.column("left_dominant").to_numpy(),
+        )
+        signs = list(description["signs"])
+        fingerprint, most_frames = description["fingerprint"], description["most_frames"]
+        if not (listed.lengths > 0).any():
+            raise DataError(f"The data must hold a clip with a hand; none of {len(listed)} does.")
+        frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
+        frame_index = np.load(folder / "frame_index.npy", mmap_mode="r", allow_pickle=False)
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, ArrowException) as error:
+        raise DataError(
+            f"A prepared store was expected in {folder}; it is incomplete or broken ({error}). "
+            "Remove the folder and prepare the data again."
+        ) from None
+    clips = listed.rows(listed.lengths > 0)
+    offsets = np.concatenate([[0], np.cumsum(clips.lengths)])
+    if offsets[-1] != len(frames) or len(frames) != len(frame_index):
+        raise DataError(
+            f"The store {folder} must hold {offsets[-1]} frames; it holds {len(frames)}. Remove "
+            "the folder and prepare the data again."
+        )
+    return Store(
+        folder=folder,
+        frames=frames,
+        frame_index=frame_index,
+        offsets=offsets,
+        clips=clips,
+        listed=listed,
+        signs=signs,
+        fingerprint=fingerprint,
+        most_frames=most_frames,
+    )

@@ -1,0 +1,46 @@
+"""The few exceptions of this package; the command line prints them as one line, without a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class GislrError(ValueError):
+    """Something the person at the terminal can mend: expected, received, what to do."""
+
+
+class SettingError(GislrError):
+    """A configuration key or value that cannot be used."""
+
+
+class DataError(GislrError):
+    """Input data that cannot be read; holds one line for each kind of problem found.
+
+    Args:
+        problems: One sentence each.
+    """
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns `" Did you mean 'x'?"` for the closest known name, or an empty string."""
+    matches = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def unknown_name(what: str, name: object, known: Iterable[str]) -> SettingError:
+    """Returns the error for a name that a registry does not hold, listing those it does.
+
+    Args:
+        what: The setting's key, for instance `model.attention_mask`.
+        name: What was received.
+        known: The names that would have been understood.
+    """
+    names = sorted(known)
+    return SettingError(
+        f"{what} must be one of {', '.join(names)}; got {name!r}.{did_you_mean(str(name), names)}"
+    )

@@ -1,0 +1,106 @@
+"""Box plots of where each landmark lies in the image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import GislrError
+from gislr.evaluation.drawing import canvas, colours
+from gislr.landmarks import LANDMARKS_KEPT, LIPS, PARTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_FRAMES = 20_000
+_WHISKERS = (1, 99)
+
+_FINGERS = ("thumb", "index", "middle", "ring", "little")
+_NAMES = {
+    "lips": [str(landmark) for landmark in LIPS],
+    "hand": ["wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in range(1, 5))],
+    "pose": ["elbow", "wrist", "little finger", "index finger", "thumb"],
+}
+_TITLES = {
+    "lips": "Lips: position of each landmark (number in the face mesh)",
+    "hand": "Dominant hand: position of each landmark (joints from the palm to the tip)",
+    "pose": "Dominant arm: position of each landmark",
+}
+_AXES = (
+    ("x", "x (share of the image's width)"),
+    ("y", "y (share of the image's height, from the top)"),
+)
+
+
+def landmark_statistics(frames: NDArray[np.float32], seed: int = 0) -> dict[str, Figure]:
+    """Draws box plots of the x and y of each landmark: one figure for each part.
+
+    Boxes reach from the first to the third quartile, whiskers from the 1st to the 99th percentile.
+
+    Args:
+        frames: float32 [frames, 66, 2 or 3], unstandardised; 0 and NaN are missing values and are
+            left out. Of more than 20,000 frames as many are drawn at random.
+        seed: Decides which frames are drawn.
+
+    Returns:
+        The figures of `lips`, `hand` and `pose`.
+
+    Raises:
+        GislrError: There is no frame, or the shape is another.
+    """
+    if frames.ndim != 3 or frames.shape[1] != LANDMARKS_KEPT or frames.shape[2] not in (2, 3):
+        raise GislrError(
+            f"Frames must have the shape [frames, {LANDMARKS_KEPT}, 2 or 3]; "
+            f"got {list(frames.shape)}."
+        )
+    if not len(frames):
+        raise GislrError("Box plots of landmarks need at least one frame; got none.")
+    sample = np.asarray(frames[_drawn(len(frames), seed), :, :2], np.float64)
+    sample[sample == 0] = np.nan
+    return {part: _draw(part, sample[:, landmarks]) for part, landmarks in PARTS.items()}
+
+
+def _drawn(frames: int, seed: int) -> NDArray[np.int64] | slice:
+    if frames <= _MOST_FRAMES:
+        return slice(None)
+    chosen = np.random.default_rng(seed).choice(frames, _MOST_FRAMES, replace=False)
+    return np.sort(chosen)
+
+
+def _draw(part: str, values: NDArray[np.float64]) -> Figure:
+    names = _NAMES[part]
+    present = ~np.isnan(values).all(axis=(1, 2))
+    with canvas(max(6.0, 2.0 + 0.26 * len(names)), 7.5) as figure:
+        both = figure.subplots(2, 1, sharex=True)
+        for axis, (axes, (name, label)) in enumerate(zip(both, _AXES, strict=True)):
+            _boxes(axes, values[:, :, axis], colours(2)[axis])
+            axes.set(title=name, ylabel=label)
+        # The image's y grows downwards, and so does the plot's.
+        both[1].invert_yaxis()
+        both[1].set_xticks(range(len(names)), names, rotation=90 if len(names) > 10 else 0)
+        both[1].set_xlabel(
+            f"{len(values):,} frames, {present.mean():.1%} of them with this part; "
+            "whiskers: 1st to 99th percentile"
+        )
+        figure.suptitle(_TITLES[part])
+    return figure
+
+
+def _boxes(axes: Axes, values: NDArray[np.float64], colour: object) -> None:
+    axes.boxplot(
+        [column[~np.isnan(column)] for column in values.T],
+        positions=range(values.shape[1]),
+        whis=_WHISKERS,
+        showfliers=False,
+        widths=0.7,
+        patch_artist=True,
+        manage_ticks=False,
+        boxprops={"facecolor": colour, "edgecolor": "0.3", "linewidth": 0.7},
+        medianprops={"color": "black"},
+        whiskerprops={"color": "0.3"},
+        capprops={"color": "0.3"},
+    )
+    axes.grid(visible=False, axis="x")

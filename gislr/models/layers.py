@@ -1,0 +1,218 @@
+"""Layers shared by the model families, on rows that hold several clips (`gislr.batches.packing`).
+
+Written with `keras.ops` only, so that they run on every backend of Keras. This module imports
+Keras and is imported by a family's module, which the registry imports when a model is built.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+PACKAGE = "gislr"
+MASKED = -3e4
+"""Added to the score of what must not be seen: float16 holds it, and exp of it is 0."""
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Standardise(keras.layers.Layer):
+    """Subtracts the mean and divides by the standard deviation; 0 (not found) stays 0.
+
+    The statistics are weights that are not trained, so that they are saved with the model.
+    Input and output: float32 [rows, frames, landmarks, 2].
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = input_shape[-2:]
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.std = self.add_weight(name="std", shape=shape, initializer="ones", trainable=False)
+
+    def call(self, landmarks: Any) -> Any:
+        return ops.where(landmarks == 0, 0.0, (landmarks - self.mean) / self.std)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PartEmbedding(keras.layers.Layer):
+    """Embeds one part (lips, hand or pose) of every frame; a missing part has a learned vector.
+
+    Dense - GELU - Dense without biases, as in the reference.
+    Input: [rows, frames, 66, 2] standardised. Output: [rows, frames, units].
+
+    Args:
+        units: Width of the embedding.
+        start: First landmark of the part.
+        stop: Landmark after the last one.
+    """
+
+    def __init__(self, units: int, start: int, stop: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.units, self.start, self.stop = units, start, stop
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        features = (self.stop - self.start) * int(input_shape[-1] or 0)
+        self.features = features
+        self.first = self.add_weight(
+            name="first", shape=(features, self.units), initializer="glorot_uniform"
+        )
+        self.second = self.add_weight(
+            name="second", shape=(self.units, self.units), initializer="he_uniform"
+        )
+        self.missing = self.add_weight(name="missing", shape=(self.units,), initializer="zeros")
+
+    def call(self, landmarks: Any) -> Any:
+        part = landmarks[:, :, self.start : self.stop]
+        part = ops.reshape(part, (-1, part.shape[1], self.features))
+        found = ops.any(part != 0, axis=-1, keepdims=True)
+        hidden = keras.activations.gelu(ops.matmul(part, self.first), approximate=False)
+        return ops.where(found, ops.matmul(hidden, self.second), self.missing)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "start": self.start, "stop": self.stop}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class WeightedSum(keras.layers.Layer):
+    """Adds up its inputs, weighted with a softmax of learned weights that start equal."""
+
+    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
+        self.weight = self.add_weight(name="weight", shape=(len(input_shape),), initializer="zeros")
+
+    def call(self, parts: list[Any]) -> Any:
+        weights = ops.softmax(self.weight)
+        return sum(part * weights[k] for k, part in enumerate(parts))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PositionEmbedding(keras.layers.Layer):
+    """Looks up a learned vector, zero at first, for how far into its clip a frame lies.
+
+    Input: int32 [rows, frames]. Output: [rows, frames, units].
+
+    Args:
+        positions: Rows of the table, that of padding included.
+        units: Width.
+    """
+
+    def __init__(self, positions: int, units: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.positions, self.units = positions, units
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.table = self.add_weight(
+            name="table", shape=(self.positions, self.units), initializer="zeros"
+        )
+
+    def call(self, position: Any) -> Any:
+        return ops.take(self.table, position, axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "positions": self.positions, "units": self.units}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class SlotAttention(keras.layers.Layer):
+    """Multi-head self-attention in which a frame sees the frames of its own clip.
+
+    With `mask="keys"` every frame attends to the counted frames of its slot. With `mask="queries"`
+    it is the reference's: the mask covers queries, so that real frames attend to the whole row,
+    padding included, and the rows of padding become exactly uniform, as legacy Keras left them.
+
+    Input: [rows, frames, units] and int32 slots [rows, frames]. Output: [rows, frames, units].
+
+    Args:
+        heads: Number of heads; divides the width.
+        mask: `keys` or `queries`.
+    """
+
+    def __init__(self, heads: int, mask: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.heads, self.mask = heads, mask
+
+    def build(self, inputs_shape: tuple[int | None, ...], slot_shape: Any) -> None:
+        units = int(inputs_shape[-1] or 0)
+        depth = units // self.heads
+        # The reference's heads are Dense layers of their own: limits of [units, depth] matrices.
+        limit = (6 / (units + depth)) ** 0.5
+        uniform = keras.initializers.RandomUniform(-limit, limit)
+        shape = (units, self.heads, depth)
+        self.kernels = [
+            self.add_weight(name=f"{name}_kernel", shape=shape, initializer=uniform)
+            for name in ("query", "key", "value")
+        ]
+        self.biases = [
+            self.add_weight(name=f"{name}_bias", shape=shape[1:], initializer="zeros")
+            for name in ("query", "key", "value")
+        ]
+        for kernel, bias in zip(self.kernels, self.biases, strict=True):
+            kernel.clip_axes, bias.clip_axes = (0, 2), (1,)
+        self.output_kernel = self.add_weight(
+            name="output_kernel", shape=(units, units), initializer="glorot_uniform"
+        )
+        self.output_bias = self.add_weight(name="output_bias", shape=(units,), initializer="zeros")
+
+    def call(self, inputs: Any, slot: Any) -> Any:
+        frames, units = inputs.shape[1:]
+        depth = units // self.heads
+
+        def project(kernel: Any, bias: Any) -> Any:
+            projected = ops.matmul(inputs, ops.reshape(kernel, (units, units)))
+            projected = projected + ops.reshape(bias, (units,))
+            return ops.transpose(
+                ops.reshape(projected, (-1, frames, self.heads, depth)), (0, 2, 1, 3)
+            )
+
+        query, key, value = map(project, self.kernels, self.biases)
+        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * depth**-0.5
+        scores = ops.cast(scores, "float32")
+        if self.mask == "queries":
+            # Float32 forgets a score beside 1e9, so a masked row becomes uniform; its gradient does
+            # not vanish. Both are legacy Keras', and published weights were trained with them.
+            counted = ops.expand_dims(ops.cast(slot > 0, "float32"), (1, 3))
+            scores = scores + (counted - 1) * 1e9
+        else:
+            seen = ops.logical_and(
+                ops.expand_dims(slot, 2) == ops.expand_dims(slot, 1), ops.expand_dims(slot > 0, 1)
+            )
+            scores = ops.where(ops.expand_dims(seen, 1), scores, MASKED)
+        attention = ops.cast(ops.softmax(scores), self.compute_dtype)
+        heads = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
+        merged = ops.reshape(heads, (-1, frames, units))
+        return ops.matmul(merged, self.output_kernel) + self.output_bias
+
+    def compute_output_shape(self, inputs_shape: Any, slot_shape: Any) -> Any:
+        return inputs_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "heads": self.heads, "mask": self.mask}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ClipMean(keras.layers.Layer):
+    """Averages the counted frames of each slot: packed rows -> one vector a clip.
+
+    Input: [rows, frames, units] and int32 slots [rows, frames]. Output: float32 [rows, slots,
+    units], 0 for an empty slot.
+
+    Args:
+        slots: The most clips of a row.
+    """
+
+    def __init__(self, slots: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.slots = slots
+
+    def call(self, frames: Any, slot: Any) -> Any:
+        numbers = ops.arange(1, self.slots + 1, dtype="int32")
+        member = ops.cast(
+            ops.expand_dims(slot, 1) == ops.reshape(numbers, (1, -1, 1)), self.compute_dtype
+        )
+        count = ops.sum(member, axis=-1, keepdims=True)
+        return ops.matmul(member, frames) / ops.maximum(count, 1)
+
+    def compute_output_shape(self, frames_shape: Any, slot_shape: Any) -> Any:
+        return (frames_shape[0], self.slots, frames_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "slots": self.slots}

@@ -1,0 +1,75 @@
+"""The model families by name; a configuration names one, never an import path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gislr.batches.packing import Layout, layout_for
+from gislr.data.statistics import Statistics
+from gislr.errors import unknown_name
+from gislr.models.transformer import TransformerSettings, build_transformer
+from gislr.settings import read_settings
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of model.
+
+    Attributes:
+        settings: The dataclass of its keys.
+        build: Builds the Keras model; see `build_transformer`.
+    """
+
+    settings: type[Any]
+    build: Callable[..., Any]
+
+
+FAMILIES: dict[str, Family] = {
+    "transformer": Family(TransformerSettings, build_transformer),
+}
+
+
+def model_settings(section: Mapping[str, Any]) -> Any:
+    """Returns the family's settings for the `model` section of a configuration.
+
+    Raises:
+        SettingError: The name is unknown, a key is, or a value cannot be used.
+    """
+    name = section.get("name")
+    if name not in FAMILIES:
+        raise unknown_name("model.name", name, FAMILIES)
+    return read_settings(FAMILIES[str(name)].settings, section, "model")
+
+
+def layout_of(settings: Any, most_frames: int) -> Layout:
+    """Returns the shape of the rows that a model reads."""
+    return layout_for(settings.attention_mask, most_frames)
+
+
+def build_model(
+    settings: Any,
+    *,
+    signs: int,
+    layout: Layout,
+    most_frames: int,
+    precision: str,
+    statistics: Statistics | None = None,
+) -> Any:
+    """Builds a model of any family, see `build_transformer`.
+
+    Args:
+        settings: What `model_settings` returned.
+        signs: Number of signs.
+        layout: The shape of the rows it reads.
+        most_frames: The most frames of a clip.
+        precision: A dtype policy of Keras.
+        statistics: What it standardises with; nothing changes without them.
+    """
+    model = FAMILIES[settings.name].build(
+        settings, signs=signs, layout=layout, most_frames=most_frames, precision=precision
+    )
+    if statistics is not None:
+        model.get_layer("standardise").set_weights([statistics.mean, statistics.std])
+    return model

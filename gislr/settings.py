@@ -1,0 +1,64 @@
+"""Turns sections of a configuration into typed, frozen dataclasses; values live in YAML only."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from gislr.errors import SettingError, did_you_mean
+
+Settings = TypeVar("Settings")
+
+
+def read_settings(kind: type[Settings], section: Mapping[str, Any], key: str) -> Settings:
+    """Builds a dataclass from a section.
+
+    Args:
+        kind: A dataclass without default values.
+        section: Names and values.
+        key: The section's name, for messages.
+
+    Raises:
+        SettingError: A key is unknown or missing, or a value has another type.
+    """
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for name in section:
+        if name not in names:
+            raise SettingError(
+                f"{key}.{name} is no setting; {key} has {', '.join(names)}."
+                f"{did_you_mean(str(name), names)}"
+            )
+    values = {}
+    for name in names:
+        if name not in section:
+            raise SettingError(f"{key}.{name} is missing; write it on the command line or in YAML.")
+        values[name] = _convert(hints[name], section[name], f"{key}.{name}")
+    return kind(**values)
+
+
+def _convert(hint: Any, value: Any, key: str) -> Any:
+    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for kind in allowed:
+        if kind is type(None) and value is None:
+            return None
+        if kind is float and type(value) in (int, float):
+            return float(value)
+        if kind is str and type(value) in (int, float):
+            return str(value)
+        if type(value) is kind:
+            return value
+    wanted = " or ".join(_NAMES.get(kind, str(kind)) for kind in allowed)
+    raise SettingError(f"{key} must be {wanted}; got {value!r}.")
+
+
+_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
+}

@@ -1,0 +1,64 @@
+"""AdamW as the reference used it: gradients clipped by the norm of each weight, head by head.
+
+The reference's attention heads are layers of their own, so their gradients are clipped one by one;
+here a weight holds all heads and says along which axes a head lies (`clip_axes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+PACKAGE = "gislr"
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AdamW(keras.optimizers.AdamW):
+    """Keras' AdamW with clipping by the norm of each weight, or of each of its heads.
+
+    Args:
+        weight_norm: Largest norm of a gradient; `None` for no limit.
+        **options: See `keras.optimizers.AdamW`.
+    """
+
+    def __init__(self, *, weight_norm: float | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.weight_norm = weight_norm
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Clips, then updates the variables."""
+        variables = self._trainable_variables if trainable_variables is None else trainable_variables
+        if self.weight_norm is not None:
+            grads = [
+                gradient
+                if gradient is None
+                else clip(gradient, self.weight_norm, getattr(variable, "clip_axes", None))
+                for gradient, variable in zip(grads, variables, strict=True)
+            ]
+        super().apply(grads, trainable_variables)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weight_norm": self.weight_norm}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AdamWUnscaledDecay(AdamW):
+    """AdamW as tensorflow-addons had it: a step takes `weight_decay` of a weight at any rate.
+
+    Only for repeating published numbers; at a constant rate it equals `AdamW` with
+    `weight_decay / learning_rate`.
+    """
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                self.assign_sub(variable, variable * ops.cast(self.weight_decay, variable.dtype))
+
+
+def clip(gradient: Any, norm: float, axes: tuple[int, ...] | None) -> Any:
+    """Scales a gradient down to a norm, measured over some axes; over all when `None`."""
+    squares = ops.sum(ops.square(gradient), axis=axes, keepdims=axes is not None)
+    return gradient * (norm / ops.maximum(ops.sqrt(squares), norm))
