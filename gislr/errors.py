@@ -1,4 +1,4 @@
-"""The few exceptions of this package; the command line prints them as one line, without a traceback."""
+"""The few exceptions of this package; the command line prints them without a traceback."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from gislr.errors import SettingError, did_you_mean
@@ -62,3 +62,23 @@ _NAMES = {
     bool: "true or false",
     type(None): "null",
 }
+
+
+def flatten(
+    node: Mapping[str, Any], prefix: str = "", *, sections: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yields (dotted key, value) of nested dictionaries, depth first.
+
+    Args:
+        node: Nested dictionaries.
+        prefix: Key of `node`.
+        sections: Whether keys that hold dictionaries are yielded, too.
+    """
+    for name, value in node.items():
+        key = f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(value, dict):
+            if sections:
+                yield key, value
+            yield from flatten(value, key, sections=sections)
+        else:
+            yield key, value

@@ -13,15 +13,13 @@ class BalancedSampler:
 
     Args:
         labels: int32 [clips], the labels of the clips to draw from.
-        clips_per_sign: How many of each sign a batch holds.
+        clips_per_sign: How many of each sign a batch holds, at least 1.
 
     Raises:
-        SettingError: There is no clip, or `clips_per_sign` is below 1.
+        SettingError: There is no clip.
     """
 
     def __init__(self, labels: NDArray[np.int32], clips_per_sign: int) -> None:
-        if clips_per_sign < 1:
-            raise SettingError(f"batches.clips_per_sign must be at least 1; got {clips_per_sign}.")
         if not len(labels):
             raise SettingError("A batch needs clips to draw from; there is none.")
         self._by_label = np.argsort(labels, kind="stable")

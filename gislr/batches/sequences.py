@@ -73,21 +73,33 @@ class OrderedBatches:
         store: The prepared data.
         clips: int64, the clips in the order in which results are wanted.
         layout: The shape of rows.
+        frame_masking: Probability that a frame is masked; 0 but for the reference's predictions.
         clips_per_batch: How many clips are packed together.
     """
 
     store: Store
     clips: NDArray[np.int64]
     layout: Layout
+    frame_masking: float = 0.0
     clips_per_batch: int = 512
 
     def __len__(self) -> int:
         return -(-len(self.clips) // self.clips_per_batch)
 
-    def batch(self, step: int) -> Batch:
-        """Builds one batch; nothing is masked."""
+    def clips_of(self, step: int) -> NDArray[np.int64]:
+        """Returns the clips of one batch, in order."""
         start = step * self.clips_per_batch
-        return assemble(self.store, self.clips[start : start + self.clips_per_batch], self.layout)
+        return self.clips[start : start + self.clips_per_batch]
+
+    def batch(self, step: int) -> Batch:
+        """Builds one batch."""
+        return assemble(
+            self.store,
+            self.clips_of(step),
+            self.layout,
+            frame_masking=self.frame_masking,
+            generator=np.random.default_rng(step),
+        )
 
 
 def gather(

@@ -29,10 +29,9 @@ from gislr.data.asl_signs import (
     read_listing,
     summarise,
 )
-from gislr.data.preprocessing import PreparedClip, preprocess
+from gislr.data.preprocessing import EMPTY_CLIP, PreparedClip, preprocess
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
-from gislr.landmarks import LANDMARKS_KEPT
 
 CLIPS_PER_SHARD = 128
 
@@ -169,13 +168,10 @@ def prepare_shard(root: Path, paths: list[str], frames: int, shard: Path) -> Pro
         raw_lengths.append(len(landmarks))
     if problems:
         return problems
-    kept = [clip for clip in clips if clip is not None]
-    empty = PreparedClip(
-        np.zeros((0, LANDMARKS_KEPT, 3), np.float32), np.zeros(0, np.float32), False
-    )
+    kept = [EMPTY_CLIP, *(clip for clip in clips if clip is not None)]
     block = FrameBlock(
-        frames=np.concatenate([clip.frames for clip in [empty, *kept]]),
-        frame_index=np.concatenate([clip.frame_index for clip in [empty, *kept]]),
+        frames=np.concatenate([clip.frames for clip in kept]),
+        frame_index=np.concatenate([clip.frame_index for clip in kept]),
         lengths=np.array([0 if clip is None else len(clip.frames) for clip in clips], np.int64),
         raw_lengths=np.array(raw_lengths, np.int64),
         left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),

@@ -46,6 +46,12 @@ class PreparedClip:
     left_dominant: bool
 
 
+EMPTY_CLIP = PreparedClip(
+    np.zeros((0, LANDMARKS_KEPT, 3), np.float32), np.zeros(0, np.float32), left_dominant=True
+)
+"""A clip without frames."""
+
+
 def is_left_dominant(landmarks: Float32) -> bool:
     """Tells whether at least as many left-hand as right-hand values were found; a tie is left.
 

@@ -54,6 +54,16 @@ def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
     return Statistics(mean.astype(np.float32), std.astype(np.float32))
 
 
+def sample_frames(store: Store, clips: NDArray[np.int64], most: int = 20_000) -> Float32:
+    """Returns frames of some clips, float32 [at most `most`, 66, 3], the same ones every time."""
+    chosen = np.zeros(len(store.clips), bool)
+    chosen[clips] = True
+    rows = np.flatnonzero(np.repeat(chosen, store.clips.lengths))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+    return store.frames[rows]
+
+
 def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
     """Yields x and y of the clips' frames, float64 [some frames, 66, 2], a block at a time."""
     chosen = np.zeros(len(store.clips), bool)

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gislr.errors import GislrError
-from gislr.evaluation.drawing import (
-    canvas,
-    colours,
-    confusion_order,
-    row_shares,
-    short_name,
-)
+from gislr.evaluation.confusion_figure import confusion_picture
+from gislr.evaluation.drawing import canvas, colours, counted, short_name
 from gislr.evaluation.landmark_figures import landmark_statistics
 from gislr.evaluation.metrics import LOWER_IS_BETTER
 
@@ -28,9 +23,6 @@ __all__ = ["confusion_picture", "f1_by_sign", "landmark_statistics", "learning_c
 
 _SIGNS_IN_A_PANEL = 50
 _PANELS_IN_A_ROW = 5
-_FEW_SIGNS = 40
-_LABELLED_SIGNS = 300
-_PAIRS_SHOWN = 40
 
 
 def f1_by_sign(report: pd.DataFrame) -> Figure:
@@ -49,6 +41,7 @@ def f1_by_sign(report: pd.DataFrame) -> Figure:
     inch_a_sign = 0.26 if panels == 1 else 0.19
     width = 8.0 if panels == 1 else 3.4 * columns
     with canvas(width, 1.3 + rows * (0.3 + inch_a_sign * in_panel)) as figure:
+        figure.get_layout_engine().set(w_pad=0.1)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         for panel, axes in enumerate(grid):
             part = table.iloc[panel * in_panel : (panel + 1) * in_panel]
@@ -58,8 +51,8 @@ def f1_by_sign(report: pd.DataFrame) -> Figure:
             _bars(axes, part, in_panel, table["f1"].mean())
         left_out = len(report) - len(table)
         figure.suptitle(
-            f"F1 of {_count(len(table), 'sign')}, worst first (mean {table['f1'].mean():.2f})"
-            + (f"; {_count(left_out, 'sign')} without clips left out" if left_out else "")
+            f"F1 of {counted(len(table), 'sign')}, worst first (mean {table['f1'].mean():.2f})"
+            + (f"; {counted(left_out, 'sign')} without clips left out" if left_out else "")
         )
         figure.supxlabel("F1, and the number of clips in brackets; dashed: the mean", fontsize=9)
     return figure
@@ -74,103 +67,14 @@ def _bars(axes: Axes, part: pd.DataFrame, in_panel: int, mean: float) -> None:
     for place, (f1, support) in enumerate(zip(part["f1"], part["support"], strict=True)):
         axes.text(1.02, place, f"{f1:.2f} ({support})", va="center", fontsize=size)
     axes.tick_params(axis="y", labelsize=size)
-    axes.set(xlim=(0, 1.3), ylim=(in_panel - 0.4, -0.6), xticks=[0, 0.25, 0.5, 0.75, 1])
+    axes.set(
+        xlim=(0, 1.25 if in_panel > 30 else 1.15),
+        ylim=(in_panel - 0.4, -0.6),
+        xticks=[0, 0.25, 0.5, 0.75, 1],
+    )
     axes.tick_params(axis="x", labelsize=7, labelbottom=True)
     axes.grid(visible=False, axis="y")
-
-
-def confusion_picture(matrix: pd.DataFrame, pairs: pd.DataFrame) -> Figure:
-    """Draws which signs are taken for which, as a heat map with the worst pairs listed beside it.
-
-    Rows show shares of the true sign's clips; signs taken for each other stand together. Signs
-    that occur neither among the labels nor among the predictions are left out.
-
-    Args:
-        matrix: What `reports.confusion_matrix` returns.
-        pairs: What `reports.most_confused` returns.
-    """
-    import seaborn
-    from matplotlib.colors import PowerNorm
-
-    counts = matrix.to_numpy()
-    seen = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-    if not len(seen):
-        raise GislrError("A picture of confusions needs a clip; the matrix holds none.")
-    order = seen[confusion_order(counts[np.ix_(seen, seen)])]
-    counts = counts[np.ix_(order, order)]
-    names = [short_name(matrix.index[label]) for label in order]
-    shares = row_shares(counts)
-    few = len(order) <= _FEW_SIGNS
-    side = max(5.0, 0.34 * len(order)) if few else max(11.0, min(16.0, 0.064 * len(order)))
-    with canvas(side + 6.2, side + 1.2) as figure:
-        picture, beside = figure.subplots(1, 2, width_ratios=[side, 4.6])
-        seaborn.heatmap(
-            shares,
-            mask=np.repeat(counts.sum(axis=1, keepdims=True) == 0, len(order), axis=1),
-            # Without the square root, mistakes of a few percent would look like none.
-            norm=PowerNorm(0.5, 0, 1),
-            cmap="mako_r",
-            annot=np.where(counts, counts.astype(str), "") if few else None,
-            fmt="",
-            annot_kws={"fontsize": 7},
-            square=True,
-            linewidths=0.5 if few else 0,
-            cbar_kws={
-                "label": "share of the true sign's clips",
-                "ticks": [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1],
-                "format": lambda share, _: f"{share:.0%}",
-                "location": "bottom",
-                "shrink": 0.5,
-                "aspect": 40,
-            },
-            xticklabels=False,
-            yticklabels=False,
-            ax=picture,
-        )
-        _name_rows_and_columns(picture, names, few)
-        _list_pairs(beside, pairs.head(_PAIRS_SHOWN))
-        figure.suptitle(f"What the clips of {_count(len(order), 'sign')} were taken for")
-    return figure
-
-
-def _name_rows_and_columns(axes: Axes, names: Sequence[str], few: bool) -> None:
-    step = math.ceil(len(names) / _LABELLED_SIGNS)
-    places = np.arange(0, len(names), step)
-    shown = names[::step]
-    size = 8 if few else 4
-    axes.set_xticks(places + 0.5, shown, rotation=90, fontsize=size, parse_math=False)
-    axes.set_yticks(places + 0.5, shown, rotation=0, fontsize=size, parse_math=False)
-    axes.tick_params(length=0, pad=1)
-    axes.set_facecolor("0.9")
-    axes.set_xlabel("predicted sign" if few else "predicted sign (in the same order)")
-    axes.set_ylabel("true sign (grey rows: no clips)")
-
-
-def _list_pairs(axes: Axes, pairs: pd.DataFrame) -> None:
-    axes.set_axis_off()
-    if pairs.empty:
-        axes.text(0, 1, "No clip was taken for another sign.", va="top", fontsize=9)
-        return
-    axes.set_title("Most confused", fontsize=10)
-    cells = [
-        [short_name(true), short_name(predicted), str(clips), f"{share:.0%}"]
-        for true, predicted, clips, share in zip(
-            pairs["true"], pairs["predicted"], pairs["clips"], pairs["share_of_true"], strict=True
-        )
-    ]
-    table = axes.table(
-        cells,
-        colLabels=["true", "taken for", "clips", "share"],
-        colWidths=[0.38, 0.38, 0.12, 0.12],
-        cellLoc="left",
-        edges="horizontal",
-        loc="upper left",
-    )
-    table.auto_set_font_size(False)
-    table.set_fontsize(8)
-    for cell in table.get_celld().values():
-        cell.set_edgecolor("0.85")
-        cell.get_text().set_parse_math(False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
@@ -223,12 +127,8 @@ def _finish_curves(axes: Axes, validation: Sequence[float], name: str) -> None:
             label=f"best validation: {values[best]:.3f}, epoch {best + 1}",
         )
     axes.set(title=_CURVES[name][0], xlabel="epoch", ylabel=_CURVES[name][1])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.legend(frameon=True)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 _CURVES = {

@@ -29,10 +29,7 @@ _TITLES = {
     "hand": "Dominant hand: position of each landmark (joints from the palm to the tip)",
     "pose": "Dominant arm: position of each landmark",
 }
-_AXES = (
-    ("x", "x (share of the image's width)"),
-    ("y", "y (share of the image's height, from the top)"),
-)
+_LABELS = ("x (share of the image's width)", "y (share of the image's height, from the top)")
 
 
 def landmark_statistics(frames: NDArray[np.float32], seed: int = 0) -> dict[str, Figure]:
@@ -75,9 +72,9 @@ def _draw(part: str, values: NDArray[np.float64]) -> Figure:
     present = ~np.isnan(values).all(axis=(1, 2))
     with canvas(max(6.0, 2.0 + 0.26 * len(names)), 7.5) as figure:
         both = figure.subplots(2, 1, sharex=True)
-        for axis, (axes, (name, label)) in enumerate(zip(both, _AXES, strict=True)):
+        for axis, (axes, label) in enumerate(zip(both, _LABELS, strict=True)):
             _boxes(axes, values[:, :, axis], colours(2)[axis])
-            axes.set(title=name, ylabel=label)
+            axes.set(ylabel=label, xlim=(-0.8, len(names) - 0.2))
         # The image's y grows downwards, and so does the plot's.
         both[1].invert_yaxis()
         both[1].set_xticks(range(len(names)), names, rotation=90 if len(names) > 10 else 0)

@@ -30,7 +30,9 @@ class AdamW(keras.optimizers.AdamW):
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Clips, then updates the variables."""
-        variables = self._trainable_variables if trainable_variables is None else trainable_variables
+        variables = (
+            self._trainable_variables if trainable_variables is None else trainable_variables
+        )
         if self.weight_norm is not None:
             grads = [
                 gradient

@@ -30,7 +30,9 @@ class OptimizerSettings:
         if self.name not in OPTIMIZERS:
             raise unknown_name("optimizer.name", self.name, OPTIMIZERS)
         if self.learning_rate <= 0:
-            raise SettingError(f"optimizer.learning_rate must be above 0; got {self.learning_rate}.")
+            raise SettingError(
+                f"optimizer.learning_rate must be above 0; got {self.learning_rate}."
+            )
         if self.weight_decay < 0:
             raise SettingError(
                 f"optimizer.weight_decay must be at least 0; got {self.weight_decay}."

@@ -91,7 +91,7 @@ def build_transformer(
 
     from gislr.models import layers
 
-    policy: dict[str, Any] = {"dtype": keras.DTypePolicy(precision)}
+    policy: dict[str, Any] = {"dtype": precision}
     whole: dict[str, Any] = {"dtype": "float32"}
 
     def dense(units: int, initializer: str, name: str, bias: bool = True) -> Any:

@@ -1,0 +1,124 @@
+"""What every command does around its work: read the configuration, and fail in one line."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.errors import GislrError, did_you_mean
+from gislr.paths import config_folder
+from gislr.settings import flatten
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C so that runs end marked and nothing is left half written."""
+
+
+def run_command(function: Callable[[DictConfig], object], config_name: str) -> None:
+    """Composes the configuration with Hydra from the command line and calls a function with it.
+
+    Bad input ends in one line on standard error and exit code 2, without a traceback; an
+    interruption in exit code 130.
+
+    Args:
+        function: The command.
+        config_name: The primary configuration, a file of `conf/`.
+    """
+    import hydra
+
+    # Hydra would print errors in its own words and exit; they are told below.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    signal.signal(signal.SIGTERM, _terminate)
+
+    @functools.wraps(function)
+    def told(config: DictConfig) -> None:
+        # Inside, since Hydra adds lines of its own to what leaves its job.
+        with _failures_in_one_line(config_name):
+            function(config)
+
+    with _failures_in_one_line(config_name):
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
+            told
+        )()
+
+
+@contextmanager
+def _failures_in_one_line(config_name: str) -> Iterator[None]:
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except GislrError as error:
+        _fail(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _fail(explain(error, config_name))
+    except KeyboardInterrupt as error:
+        reason = "Terminated" if isinstance(error, Terminated) else "Interrupted"
+        print(f"\n{reason}.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _fail(message: str) -> NoReturn:
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """Returns what Hydra found wrong in one line, with the name that was probably meant."""
+    message = str(error)
+    if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):
+        name = key.group(1).split("@")[0]
+        known = known_keys(config_name)
+        near = [k for k in known if k.count(".") == name.count(".")] or known
+        return f"{name} is no setting.{did_you_mean(name, near) or _siblings(name, known)}"
+    if group := re.search(r"Could not find '([^']+)'", message):
+        options = re.findall(r"^\t(\S+)$", message, flags=re.MULTILINE)
+        folder, _, name = group.group(1).rpartition("/")
+        listed = f" {folder} can be {', '.join(options)}." if options else ""
+        return f"{folder or 'The configuration'} has no {name!r}.{listed}" + did_you_mean(
+            name, options
+        )
+    full_key = getattr(error, "full_key", None)
+    if "Missing mandatory value" in message and full_key:
+        return f"{full_key} has no value yet; add {full_key}=VALUE."
+    if full_key:
+        return f"{full_key}: {message.splitlines()[0]}"
+    if override := re.match(r"Error parsing override '(.*)'", message):
+        return f"{override.group(1)!r} is no override; write key=value, for instance seed=1."
+    return message.strip().splitlines()[0]
+
+
+def _siblings(name: str, known: list[str]) -> str:
+    section = name.rpartition(".")[0]
+    members = [key.rpartition(".")[2] for key in known if key.rpartition(".")[0] == section]
+    return f" {section or 'The top level'} has {', '.join(members)}." if members else ""
+
+
+def known_keys(config_name: str) -> list[str]:
+    """Returns every dotted key of the default configuration, sections included."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose(config_name)
+    values: Any = OmegaConf.to_container(config)
+    return [key for key, _ in flatten(values, sections=True)]

@@ -1,0 +1,88 @@
+"""Every section of a training configuration as typed settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.batches import BatchSettings
+from gislr.data.sources import PreparationSettings, PreprocessingSettings
+from gislr.data.splits import SplitSettings
+from gislr.errors import SettingError
+from gislr.models import model_settings
+from gislr.settings import read_settings
+from gislr.tracking.store import TrackingSettings
+from gislr.training.losses import LossSettings
+from gislr.training.optimizers import OptimizerSettings
+from gislr.training.schedules import ScheduleSettings
+from gislr.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A training configuration, checked.
+
+    Attributes:
+        data: The `data` section, which the data source reads itself.
+        preprocessing: How raw clips become frames.
+        preparation: Where and with how many processes data is prepared.
+        split: Which signers are held out.
+        batches: What a batch holds.
+        model: The model family's settings.
+        loss: The loss.
+        optimizer: The optimiser.
+        schedule: The learning rate's course.
+        training: How long and how exactly is trained.
+        tracking: Where the run is kept.
+        experiment: Name of the experiment file, or `None`.
+        seed: Weights, dropout, batches.
+        values: Everything as nested dictionaries, for the record.
+    """
+
+    data: Mapping[str, Any]
+    preprocessing: PreprocessingSettings
+    preparation: PreparationSettings
+    split: SplitSettings
+    batches: BatchSettings
+    model: Any
+    loss: LossSettings
+    optimizer: OptimizerSettings
+    schedule: ScheduleSettings
+    training: TrainingSettings
+    tracking: TrackingSettings
+    experiment: str | None
+    seed: int
+    values: dict[str, Any]
+
+
+def read_configuration(config: DictConfig) -> Configuration:
+    """Checks a composed configuration.
+
+    Raises:
+        SettingError: A key is unknown or missing, or a value cannot be used.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    seed = values["seed"]
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
+    return Configuration(
+        data=values["data"],
+        preprocessing=read_settings(
+            PreprocessingSettings, values["preprocessing"], "preprocessing"
+        ),
+        preparation=read_settings(PreparationSettings, values["preparation"], "preparation"),
+        split=read_settings(SplitSettings, values["split"], "split"),
+        batches=read_settings(BatchSettings, values["batches"], "batches"),
+        model=model_settings(values["model"]),
+        loss=read_settings(LossSettings, values["loss"], "loss"),
+        optimizer=read_settings(OptimizerSettings, values["optimizer"], "optimizer"),
+        schedule=read_settings(ScheduleSettings, values["schedule"], "schedule"),
+        training=read_settings(TrainingSettings, values["training"], "training"),
+        tracking=read_settings(TrackingSettings, values["tracking"], "tracking"),
+        experiment=values["experiment"],
+        seed=seed,
+        values=values,
+    )

@@ -1,0 +1,172 @@
+"""Where clips come from, by name: `sample`, `asl_signs` or `arrays`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gislr.data.arrays import prepare_arrays
+from gislr.data.preparation import prepare_asl_signs
+from gislr.data.store import Store
+from gislr.errors import SettingError, unknown_name
+from gislr.paths import resolve
+from gislr.settings import read_settings
+
+Progress = Callable[[str, int], Callable[[int], None]]
+"""Called with a description and a total; returns what counts the clips done."""
+
+
+@dataclass(frozen=True)
+class AslSignsSettings:
+    """A folder in the layout of the Kaggle set.
+
+    Attributes:
+        root: The folder; a relative one counts from the working directory.
+    """
+
+    root: str
+
+
+@dataclass(frozen=True)
+class ArraysSettings:
+    """The report's prepared arrays.
+
+    Attributes:
+        root: Folder of X.npy, y.npy and NON_EMPTY_FRAME_IDXS.npy.
+        participants: File in it that names each clip's signer, .npy or .csv.
+    """
+
+    root: str
+    participants: str
+
+
+@dataclass(frozen=True)
+class PreprocessingSettings:
+    """How raw clips become frames.
+
+    Attributes:
+        name: `reference`.
+        frames: The most frames a clip keeps.
+    """
+
+    name: str
+    frames: int
+
+    def __post_init__(self) -> None:
+        if self.name != "reference":
+            raise unknown_name("preprocessing.name", self.name, ["reference"])
+        if not 2 <= self.frames <= 4096:
+            raise SettingError(f"preprocessing.frames must be 2 to 4096; got {self.frames}.")
+
+
+@dataclass(frozen=True)
+class PreparationSettings:
+    """How data is prepared; changes no number.
+
+    Attributes:
+        cache: Folder of what was prepared; a relative one counts from the project's root.
+        workers: Number of processes; all cores when `null`.
+    """
+
+    cache: str
+    workers: int | None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise SettingError(
+                f"preparation.workers must be at least 1, or null for all cores; got {self.workers}."
+            )
+
+
+def load_store(
+    section: Mapping[str, Any],
+    preprocessing: PreprocessingSettings,
+    preparation: PreparationSettings,
+    progress: Progress,
+) -> Store:
+    """Opens the prepared store of a data source, preparing it when it is new.
+
+    Args:
+        section: The `data` section of a configuration.
+        preprocessing: How raw clips become frames.
+        preparation: Where and with how many processes.
+        progress: Shows how far a preparation is.
+
+    Raises:
+        SettingError: A key or value cannot be used.
+        DataError: The data cannot.
+    """
+    name = section.get("name")
+    if name not in SOURCES:
+        raise unknown_name("data.name", name, SOURCES)
+    values = {key: value for key, value in section.items() if key != "name"}
+    return SOURCES[str(name)](values, preprocessing, preparation, progress)
+
+
+def _folder(root: str) -> Path:
+    return Path(root).expanduser().absolute()
+
+
+def _prepare(
+    root: Path,
+    preprocessing: PreprocessingSettings,
+    preparation: PreparationSettings,
+    progress: Progress,
+) -> Store:
+    return prepare_asl_signs(
+        root,
+        frames=preprocessing.frames,
+        cache=resolve(preparation.cache) / "stores",
+        workers=preparation.workers,
+        advance=lambda clips: progress("Preparing clips", clips),
+    )
+
+
+def _sample(
+    values: Mapping[str, Any],
+    preprocessing: PreprocessingSettings,
+    preparation: PreparationSettings,
+    progress: Progress,
+) -> Store:
+    from gislr.data.sample import sample_folder
+    from gislr.data.simulation import SimulationSettings
+
+    folder = sample_folder(
+        read_settings(SimulationSettings, values, "data"),
+        resolve(preparation.cache) / "samples",
+        lambda clips: progress("Simulating clips", clips),
+    )
+    return _prepare(folder, preprocessing, preparation, progress)
+
+
+def _asl_signs(
+    values: Mapping[str, Any],
+    preprocessing: PreprocessingSettings,
+    preparation: PreparationSettings,
+    progress: Progress,
+) -> Store:
+    root = _folder(read_settings(AslSignsSettings, values, "data").root)
+    return _prepare(root, preprocessing, preparation, progress)
+
+
+def _arrays(
+    values: Mapping[str, Any],
+    preprocessing: PreprocessingSettings,
+    preparation: PreparationSettings,
+    progress: Progress,
+) -> Store:
+    settings = read_settings(ArraysSettings, values, "data")
+    return prepare_arrays(
+        _folder(settings.root),
+        settings.participants,
+        cache=resolve(preparation.cache) / "stores",
+    )
+
+
+SOURCES: dict[str, Callable[..., Store]] = {
+    "sample": _sample,
+    "asl_signs": _asl_signs,
+    "arrays": _arrays,
+}

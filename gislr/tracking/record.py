@@ -1,0 +1,129 @@
+"""What a training writes into its run, besides the metrics of each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from gislr.configuration import Configuration
+from gislr.data import statistics
+from gislr.data.splits import Split
+from gislr.data.store import Store
+from gislr.paths import project_root
+from gislr.settings import flatten
+from gislr.tracking import provenance
+from gislr.tracking.run import TrackedRun
+
+Float32 = NDArray[np.float32]
+
+
+def starting_tags(configuration: Configuration, store: Store, split: Split) -> dict[str, str]:
+    """Returns the tags by which runs are found and told apart."""
+    return {
+        "experiment": configuration.experiment or "none",
+        "model": configuration.model.name,
+        "split": configuration.split.name,
+        "fold": str(configuration.split.fold),
+        "seed": str(configuration.seed),
+        "data": str(configuration.data["name"]),
+        "data.fingerprint": store.fingerprint,
+        "held_out_signers": ", ".join(split.held_out) or "none",
+        "mlflow.note.content": f"`{provenance.command()}`",
+        **provenance.git_tags(project_root()),
+        **{f"version.{name}": found for name, found in provenance.versions().items()},
+    }
+
+
+def record_inputs(
+    run: TrackedRun, configuration: Configuration, store: Store, split: Split
+) -> None:
+    """Writes the configuration, the data and the split before anything is computed."""
+    run.parameters(dict(flatten(configuration.values)))
+    run.dataset(
+        name=str(configuration.data["name"]),
+        fingerprint=store.fingerprint,
+        source=str(configuration.data.get("root", "simulated")),
+        context="training",
+    )
+    run.metrics(
+        {
+            "clips_trained_on": len(split.train),
+            "clips_validated_on": len(split.validation),
+            "clips_without_hand": store.left_out,
+            "signers_held_out": len(split.held_out),
+        }
+    )
+    with run.folder() as folder:
+        OmegaConf.save(OmegaConf.create(configuration.values), folder / "config.yaml")
+        (folder / "held_out_signers.txt").write_text(
+            "".join(f"{signer}\n" for signer in split.held_out), encoding="utf-8"
+        )
+
+
+def record_evaluation(
+    run: TrackedRun,
+    store: Store,
+    clips: NDArray[np.int64],
+    probabilities: Float32,
+    history: Mapping[str, Sequence[float]],
+) -> None:
+    """Writes tables and pictures of how well some clips were recognised.
+
+    Args:
+        run: The run.
+        store: The prepared data.
+        clips: int64, which clips.
+        probabilities: float32 [clips, signs].
+        history: A value an epoch of every metric.
+    """
+    from gislr.evaluation import write_reports
+
+    with run.folder("evaluation") as folder:
+        write_reports(
+            folder,
+            labels=store.clips.labels[clips],
+            probabilities=probabilities,
+            signers=store.clips.signers[clips],
+            signs=store.signs,
+            clips=store.clips.paths[clips].tolist(),
+            history=history,
+        )
+
+
+def record_statistics(
+    run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
+) -> None:
+    """Writes what landmarks are standardised with, and their box plots."""
+    from gislr.evaluation import write_landmark_statistics
+
+    with run.folder("statistics") as folder:
+        statistics.write(measured, folder)
+        write_landmark_statistics(folder, statistics.sample_frames(store, train))
+
+
+def record_model(
+    run: TrackedRun, model: Any, configuration: Configuration, signs: list[str], most_frames: int
+) -> None:
+    """Logs the model in the form in which it is kept."""
+    from gislr.models.serving import serving_model
+    from gislr.tracking.models import log_model
+
+    log_model(
+        serving_model(model, configuration.model, signs=len(signs), most_frames=most_frames), signs
+    )
+    with run.folder() as folder:
+        _write_label_map(folder / "sign_to_prediction_index_map.json", signs)
+
+
+def _write_label_map(path: Path, signs: list[str]) -> None:
+    import json
+
+    path.write_text(
+        json.dumps({sign: label for label, sign in enumerate(signs)}, ensure_ascii=False),
+        encoding="utf-8",
+    )

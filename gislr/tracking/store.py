@@ -1,0 +1,86 @@
+"""Where runs are kept: sqlite and artifacts under `mlruns/`, or a tracking server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from gislr.errors import GislrError
+from gislr.paths import project_root
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """Where and under which names a run is kept.
+
+    Attributes:
+        uri: A tracking server, or `null` for the project's own `mlruns/`.
+        experiment: MLflow's experiment.
+        run_name: The run's name; MLflow makes one up when `null`.
+    """
+
+    uri: str | None
+    experiment: str
+    run_name: str | None
+
+
+class TrackingError(GislrError):
+    """The tracking store cannot be reached or used."""
+
+
+def local_folder() -> Path:
+    """Returns the folder of the project's own runs."""
+    return project_root() / "mlruns"
+
+
+def tracking_uri(settings_uri: str | None) -> str:
+    """Returns the absolute URI of the store, whatever the working directory."""
+    return settings_uri or f"sqlite:///{local_folder() / 'mlflow.db'}"
+
+
+def connect(settings: TrackingSettings) -> tuple[Any, str]:
+    """Opens the store and the experiment, creating both when they are new.
+
+    Several processes may do so at once: a new store is initialised under a lock.
+
+    Returns:
+        An `mlflow.MlflowClient` and the experiment's id.
+
+    Raises:
+        TrackingError: The store cannot be reached.
+    """
+    # MLflow's usage reports would leave the machine.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    uri = tracking_uri(settings.uri)
+    try:
+        if settings.uri is not None:
+            mlflow.set_tracking_uri(uri)
+            return _experiment(settings.experiment, None)
+        folder = local_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            mlflow.set_tracking_uri(uri)
+            return _experiment(settings.experiment, (folder / "artifacts").as_uri())
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise TrackingError(
+            f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
+        ) from None
+
+
+def _experiment(name: str, artifacts: str | None) -> tuple[Any, str]:
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return client, experiment.experiment_id
+    location = f"{artifacts}/{name}" if artifacts else None
+    return client, client.create_experiment(name, artifact_location=location)

@@ -1,0 +1,173 @@
+"""Trains one model and tracks it: data -> split -> batches -> model -> metrics -> MLflow.
+
+python -m gislr.train model.units=384
+python -m gislr.train data=asl_signs data.root=DIR
+python -m gislr.train +experiments=quick
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from omegaconf import DictConfig
+
+from gislr.backend import quiet_backend
+from gislr.batches import TrainingBatches
+from gislr.commands import run_command
+from gislr.configuration import Configuration, read_configuration
+from gislr.data import statistics
+from gislr.data.sources import load_store
+from gislr.data.splits import Split, split_clips
+from gislr.data.store import Store
+from gislr.models import build_model, layout_of
+from gislr.terminal import EpochDisplay, note, progress_bars
+from gislr.tracking import record
+from gislr.tracking.run import TrackedRun, tracked_run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
+"""Logged once at the end as best_*; for information, since the last epoch's model is kept."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training came to.
+
+    Attributes:
+        run_id: MLflow's id of the run.
+        run_name: Its name.
+        history: A value an epoch of every metric.
+        scores: The last epoch's scores on the held-out signers' clips; on the clips trained on
+            when no signer is held out.
+    """
+
+    run_id: str
+    run_name: str
+    history: dict[str, list[float]]
+    scores: dict[str, float]
+
+
+def train(config: DictConfig) -> TrainingResult:
+    """Trains, evaluates and tracks one model.
+
+    Args:
+        config: A composed `conf/train.yaml`.
+
+    Raises:
+        GislrError: The configuration or the data cannot be used.
+    """
+    configuration = read_configuration(config)
+    with progress_bars() as progress:
+        store = load_store(
+            configuration.data, configuration.preprocessing, configuration.preparation, progress
+        )
+    split = split_clips(configuration.split, store.clips.signers, store.listed.signers)
+    _describe(configuration, store, split)
+    tags = record.starting_tags(configuration, store, split)
+    with tracked_run(configuration.tracking, tags) as run:
+        record.record_inputs(run, configuration, store, split)
+        result = _train(run, configuration, store, split)
+    note(f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: make ui")
+    return result
+
+
+def _train(
+    run: TrackedRun, configuration: Configuration, store: Store, split: Split
+) -> TrainingResult:
+    with quiet_backend():
+        from gislr.evaluation import score, summary
+        from gislr.training import loop
+        from gislr.training.prediction import predict
+
+    loop.prepare_backend(configuration.seed, configuration.training.deterministic)
+    layout = layout_of(configuration.model, store.most_frames)
+    measured = statistics.measure(store, split.train)
+    record.record_statistics(run, store, split.train, measured)
+    model = build_model(
+        configuration.model,
+        signs=len(store.signs),
+        layout=layout,
+        most_frames=store.most_frames,
+        precision=configuration.training.precision,
+        statistics=measured,
+    )
+    loop.compile_model(model, configuration.optimizer, configuration.loss)
+    batches = TrainingBatches(
+        store,
+        split.train,
+        layout,
+        clips_per_sign=configuration.batches.clips_per_sign,
+        frame_masking=configuration.model.frame_masking,
+        seed=configuration.seed,
+    )
+    run.metrics({"parameters": loop.trainable_parameters(model)})
+    note(
+        f"model: {configuration.model.name}, {loop.trainable_parameters(model):,} parameters; "
+        f"{batches.steps_per_epoch} steps an epoch, {batches.clips_per_batch} clips a step"
+    )
+
+    def evaluate(clips: NDArray[np.int64]) -> tuple[NDArray[np.float32], dict[str, float]]:
+        masking = configuration.model.frame_masking if configuration.model.mask_at_inference else 0
+        probabilities = predict(model, store, clips, layout, frame_masking=masking)
+        labels = store.clips.labels[clips]
+        return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)
+
+    judged = split.validation if split.held_out else split.train
+    history: dict[str, list[float]] = {}
+    display = EpochDisplay(configuration.training.epochs, batches.steps_per_epoch)
+    for epoch in loop.train_epochs(
+        model,
+        batches,
+        epochs=configuration.training.epochs,
+        learning_rate=configuration.optimizer.learning_rate,
+        schedule=configuration.schedule,
+        on_step=display.step,
+    ):
+        metrics = epoch.metrics
+        if split.held_out:
+            probabilities, scores = evaluate(judged)
+            metrics = metrics | {f"val_{name}": value for name, value in scores.items()}
+        run.metrics(metrics, step=epoch.number)
+        display.epoch(metrics)
+        for name, value in metrics.items():
+            history.setdefault(name, []).append(value)
+    if not split.held_out:
+        probabilities, scores = evaluate(judged)
+        run.metrics({f"seen_{name}": value for name, value in scores.items()})
+    run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
+    record.record_evaluation(run, store, judged, probabilities, history)
+    record.record_model(run, model, configuration, store.signs, store.most_frames)
+    note(
+        summary.text(
+            scores,
+            labels=store.clips.labels[judged],
+            train_labels=store.clips.labels[split.train],
+            probabilities=probabilities,
+            signs=store.signs,
+            held_out=bool(split.held_out),
+        )
+    )
+    return TrainingResult(run.run_id, run.name, history, scores)
+
+
+def _describe(configuration: Configuration, store: Store, split: Split) -> None:
+    note(f"data: {configuration.data['name']}, {store.summary()}")
+    if configuration.data["name"] == "sample":
+        note("      simulated by gislr: scores on it say nothing about sign language")
+    signers = len(np.unique(store.listed.signers))
+    if split.held_out:
+        note(
+            f"split: {configuration.split.name} counts signers; {len(split.held_out)} of {signers} "
+            f"held out: {', '.join(split.held_out)}; clips: {len(split.train):,} to train on, "
+            f"{len(split.validation):,} to validate on"
+        )
+    else:
+        note(f"split: none, trains on all {signers} signers; nothing is left to validate on")
+
+
+if __name__ == "__main__":
+    run_command(train, "train")

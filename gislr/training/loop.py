@@ -1,0 +1,154 @@
+"""The training loop: one epoch after another, handed to the caller as they are done."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from gislr.batches.sequences import TrainingBatches
+from gislr.errors import GislrError
+from gislr.training.losses import LossSettings, build_loss
+from gislr.training.optimizers import OptimizerSettings, build_optimizer
+from gislr.training.schedules import ScheduleSettings, factor
+
+OnStep = Callable[[int, dict[str, float]], None]
+"""Called after each step with its number, from 0, and the epoch's metrics so far."""
+
+
+class TrainingDiverged(GislrError):
+    """The loss is no number any more."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to.
+
+    Attributes:
+        number: From 0.
+        metrics: loss, acc, top_5_acc, top_10_acc, learning_rate and clips_per_second.
+    """
+
+    number: int
+    metrics: dict[str, float]
+
+
+class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """One epoch's batches, built ahead in the background."""
+
+    def __init__(self, batches: TrainingBatches, epoch: int) -> None:
+        super().__init__(workers=1, max_queue_size=4)
+        self._batches = batches
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._batches.steps_per_epoch
+
+    def __getitem__(self, step: int) -> tuple[dict[str, Any], Any, Any]:
+        batch = self._batches.batch(self._epoch, step)
+        return batch.inputs(), batch.labels, batch.weights()
+
+
+class _StepCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, on_step: OnStep) -> None:
+        super().__init__()
+        self._on_step = on_step
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._on_step(batch, logs or {})
+
+
+def prepare_backend(seed: int, deterministic: bool) -> None:
+    """Seeds Python, NumPy and the backend; asks TensorFlow for repeatable operations.
+
+    Args:
+        seed: Decides weights, dropout and batches.
+        deterministic: Whether operations must be repeatable.
+    """
+    keras.utils.set_random_seed(seed)
+    if deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def compile_model(model: Any, optimizer: OptimizerSettings, loss: LossSettings) -> None:
+    """Gives a model its optimiser, loss and metrics."""
+    signs = model.output_shape[-1]
+    accuracies = [
+        keras.metrics.SparseCategoricalAccuracy(name="acc"),
+        *(
+            keras.metrics.SparseTopKCategoricalAccuracy(k=min(k, signs), name=f"top_{k}_acc")
+            for k in (5, 10)
+        ),
+    ]
+    model.compile(
+        optimizer=build_optimizer(optimizer),
+        loss=build_loss(loss, signs),
+        weighted_metrics=accuracies,
+        jit_compile=_compiles(),
+    )
+
+
+def _compiles() -> bool:
+    """XLA makes TensorFlow slower on a CPU; JAX is nothing without it."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def train_epochs(
+    model: Any,
+    batches: TrainingBatches,
+    *,
+    epochs: int,
+    learning_rate: float,
+    schedule: ScheduleSettings,
+    on_step: OnStep = lambda step, metrics: None,
+) -> Iterator[Epoch]:
+    """Trains a compiled model; the caller evaluates and records between epochs.
+
+    Args:
+        model: See `compile_model`.
+        batches: What it is trained on.
+        epochs: Number of epochs.
+        learning_rate: The rate that the schedule multiplies.
+        schedule: Its factor for each epoch.
+        on_step: Called after each step.
+
+    Raises:
+        TrainingDiverged: The loss is infinite or no number.
+    """
+    for epoch in range(epochs):
+        rate = learning_rate * factor(schedule, epoch, epochs)
+        model.optimizer.learning_rate = rate
+        began = time.perf_counter()
+        history = model.fit(
+            _EpochBatches(batches, epoch),
+            epochs=1,
+            verbose=0,
+            shuffle=False,
+            callbacks=[_StepCallback(on_step)],
+        ).history
+        seconds = time.perf_counter() - began
+        metrics = {name: float(values[-1]) for name, values in history.items()}
+        if not math.isfinite(metrics["loss"]):
+            raise TrainingDiverged(
+                f"The loss must stay a number; it was {metrics['loss']} in epoch {epoch + 1} at a "
+                f"learning rate of {rate:.2g}. Lower optimizer.learning_rate."
+            )
+        metrics["learning_rate"] = rate
+        metrics["clips_per_second"] = batches.steps_per_epoch * batches.clips_per_batch / seconds
+        yield Epoch(epoch, metrics)
+
+
+def trainable_parameters(model: Any) -> int:
+    """Returns the number of weights that training changes."""
+    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))

@@ -1,0 +1,30 @@
+"""How long and how exactly is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gislr.errors import SettingError, unknown_name
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and how exactly is trained.
+
+    Attributes:
+        epochs: Number of epochs.
+        precision: `float32`, or `mixed_bfloat16` for float32 weights with faster products.
+        deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
+    """
+
+    epochs: int
+    precision: str
+    deterministic: bool
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise SettingError(f"training.epochs must be at least 1; got {self.epochs}.")
+        if self.precision not in PRECISIONS:
+            raise unknown_name("training.precision", self.precision, PRECISIONS)

@@ -1,0 +1,32 @@
+"""Opens MLflow's pages on this project's runs.
+
+    python -m gislr.ui [--port 5000] [--uri http://...]
+
+They are served on 127.0.0.1 only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from gislr.tracking.store import tracking_uri
+
+HOST = "127.0.0.1"
+
+
+def main() -> None:
+    """Replaces this process with MLflow's server."""
+    parser = argparse.ArgumentParser(prog="python -m gislr.ui", description=__doc__)
+    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--uri", help="another tracking store than the project's own")
+    arguments = parser.parse_args()
+    print(f"MLflow's pages: http://{HOST}:{arguments.port} (Ctrl-C ends them)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(arguments.port)]
+    command += ["--backend-store-uri", tracking_uri(arguments.uri)]
+    os.execv(sys.executable, command)
+
+
+if __name__ == "__main__":
+    main()
