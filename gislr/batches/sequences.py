@@ -83,7 +83,9 @@ class OrderedBatches:
     frame_masking: float = 0.0
     clips_per_batch: int = 512
 
-    def __len__(self) -> int:
+    @property
+    def steps(self) -> int:
+        """Number of batches."""
         return -(-len(self.clips) // self.clips_per_batch)
 
     def clips_of(self, step: int) -> NDArray[np.int64]:

@@ -76,7 +76,8 @@ class PreparationSettings:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise SettingError(
-                f"preparation.workers must be at least 1, or null for all cores; got {self.workers}."
+                "preparation.workers must be at least 1, or null for all cores; "
+                f"got {self.workers}."
             )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from gislr.errors import DataError
 from gislr.landmarks import LANDMARKS_KEPT
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
 Float32 = NDArray[np.float32]
@@ -160,7 +161,7 @@ def write_store(
     import pyarrow as pa
     from pyarrow import parquet
 
-    digest = hashlib.sha256()
+    of_frames, of_index = hashlib.sha256(), hashlib.sha256()
     tables = []
     with written_beside(target) as folder:
         with (
@@ -168,8 +169,11 @@ def write_store(
             _open_npy(folder / "frame_index.npy", (total_frames,)) as frame_index,
         ):
             for block in blocks:
-                for file, array in ((frames, block.frames), (frame_index, block.frame_index)):
-                    data = np.ascontiguousarray(array, "<f4").data.cast("B")
+                for file, digest, array in (
+                    (frames, of_frames, block.frames),
+                    (frame_index, of_index, block.frame_index),
+                ):
+                    data = np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8)
                     digest.update(data)
                     file.write(data)
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))
@@ -186,15 +190,11 @@ def write_store(
             }
         )
         parquet.write_table(table, folder / "clips.parquet")
-        for part in (
-            lengths.tobytes(),
-            np.asarray(labels, "<i4").tobytes(),
-            json.dumps([list(signers), list(signs)]).encode(),
-        ):
-            digest.update(part)
+        described = [list(signers), list(signs), lengths.tolist(), np.asarray(labels).tolist()]
+        of_frames.update(of_index.digest() + json.dumps(described).encode())
         description = {
             "version": STORE_VERSION,
-            "fingerprint": digest.hexdigest(),
+            "fingerprint": of_frames.hexdigest(),
             "most_frames": most_frames,
             "signs": list(signs),
         }
@@ -202,7 +202,7 @@ def write_store(
 
 
 @contextmanager
-def _open_npy(path: Path, shape: tuple[int, ...]) -> Iterator[object]:
+def _open_npy(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(
             file, {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -232,8 +232,7 @@ def open_store(folder: Path) -> Store:
         )
         signs = list(description["signs"])
         fingerprint, most_frames = description["fingerprint"], description["most_frames"]
-        if not (listed.lengths > 0).any():
-            raise DataError(f"The data must hold a clip with a hand; none of {len(listed)} does.")
+        _require_hand(listed)
         frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
         frame_index = np.load(folder / "frame_index.npy", mmap_mode="r", allow_pickle=False)
     except DataError:
@@ -261,3 +260,10 @@ def open_store(folder: Path) -> Store:
         fingerprint=fingerprint,
         most_frames=most_frames,
     )
+
+
+def _require_hand(listed: ClipTable) -> None:
+    if not (listed.lengths > 0).any():
+        raise DataError(
+            f"The data must hold a clip in which a hand was found; none of {len(listed)} does."
+        )

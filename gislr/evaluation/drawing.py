@@ -34,6 +34,7 @@ def canvas(width: float, height: float, dots_per_inch: int = 120) -> Iterator[Fi
         "axes.prop_cycle": _cycle(),
         "axes.titlelocation": "left",
         "axes.edgecolor": "0.75",
+        "figure.constrained_layout.w_pad": 0.1,
         "figure.titlesize": 12,
         "figure.titleweight": "bold",
         "font.family": ["sans-serif"],

@@ -40,8 +40,8 @@ def f1_by_sign(report: pd.DataFrame) -> Figure:
     in_panel = math.ceil(len(table) / panels)
     inch_a_sign = 0.26 if panels == 1 else 0.19
     width = 8.0 if panels == 1 else 3.4 * columns
-    with canvas(width, 1.3 + rows * (0.3 + inch_a_sign * in_panel)) as figure:
-        figure.get_layout_engine().set(w_pad=0.1)
+    height = 1.3 + rows * (0.3 + inch_a_sign * in_panel)
+    with canvas(width, height, 120 if rows == 1 else 80) as figure:
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
         for panel, axes in enumerate(grid):
             part = table.iloc[panel * in_panel : (panel + 1) * in_panel]
@@ -87,7 +87,9 @@ def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     Raises:
         GislrError: None of the four was measured.
     """
-    shown = [name for name in _CURVES if history.get(name) or history.get(f"val_{name}")]
+    shown = [
+        name for name in _CURVES if any(len(history.get(key, ())) for key in (name, f"val_{name}"))
+    ]
     if not shown:
         raise GislrError(
             "Learning curves need loss, acc, val_loss or val_acc of an epoch; "

@@ -55,14 +55,15 @@ def landmark_statistics(frames: NDArray[np.float32], seed: int = 0) -> dict[str,
         )
     if not len(frames):
         raise GislrError("Box plots of landmarks need at least one frame; got none.")
-    sample = np.asarray(frames[_drawn(len(frames), seed), :, :2], np.float64)
+    sample = np.asarray(frames[sampled_frames(len(frames), seed), :, :2], np.float64)
     sample[sample == 0] = np.nan
     return {part: _draw(part, sample[:, landmarks]) for part, landmarks in PARTS.items()}
 
 
-def _drawn(frames: int, seed: int) -> NDArray[np.int64] | slice:
+def sampled_frames(frames: int, seed: int) -> NDArray[np.int64]:
+    """Returns int64, sorted: every frame of up to 20,000, else 20,000 drawn without replacement."""
     if frames <= _MOST_FRAMES:
-        return slice(None)
+        return np.arange(frames)
     chosen = np.random.default_rng(seed).choice(frames, _MOST_FRAMES, replace=False)
     return np.sort(chosen)
 
@@ -74,6 +75,8 @@ def _draw(part: str, values: NDArray[np.float64]) -> Figure:
         both = figure.subplots(2, 1, sharex=True)
         for axis, (axes, label) in enumerate(zip(both, _LABELS, strict=True)):
             _boxes(axes, values[:, :, axis], colours(2)[axis])
+            if not present.any():
+                axes.text(0.5, 0.5, "missing in every frame", ha="center", transform=axes.transAxes)
             axes.set(ylabel=label, xlim=(-0.8, len(names) - 0.2))
         # The image's y grows downwards, and so does the plot's.
         both[1].invert_yaxis()

@@ -13,12 +13,15 @@ from gislr.errors import GislrError
 from gislr.paths import project_root
 
 
+SQLITE = "sqlite:///"
+
+
 @dataclass(frozen=True)
 class TrackingSettings:
     """Where and under which names a run is kept.
 
     Attributes:
-        uri: A tracking server, or `null` for the project's own `mlruns/`.
+        uri: A tracking server or `sqlite:///FILE`; `null` for the project's own `mlruns/`.
         experiment: MLflow's experiment.
         run_name: The run's name; MLflow makes one up when `null`.
     """
@@ -32,14 +35,9 @@ class TrackingError(GislrError):
     """The tracking store cannot be reached or used."""
 
 
-def local_folder() -> Path:
-    """Returns the folder of the project's own runs."""
-    return project_root() / "mlruns"
-
-
 def tracking_uri(settings_uri: str | None) -> str:
     """Returns the absolute URI of the store, whatever the working directory."""
-    return settings_uri or f"sqlite:///{local_folder() / 'mlflow.db'}"
+    return settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
 
 
 def connect(settings: TrackingSettings) -> tuple[Any, str]:
@@ -61,10 +59,10 @@ def connect(settings: TrackingSettings) -> tuple[Any, str]:
 
     uri = tracking_uri(settings.uri)
     try:
-        if settings.uri is not None:
+        if not uri.startswith(SQLITE):
             mlflow.set_tracking_uri(uri)
             return _experiment(settings.experiment, None)
-        folder = local_folder()
+        folder = Path(uri.removeprefix(SQLITE)).absolute().parent
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             mlflow.set_tracking_uri(uri)

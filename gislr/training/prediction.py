@@ -33,7 +33,7 @@ def predict(
 
     batches = OrderedBatches(store, clips, layout, frame_masking)
     probabilities = []
-    for step in range(len(batches)):
+    for step in range(batches.steps):
         batch = batches.batch(step)
         logits = np.asarray(model.predict_on_batch(batch.inputs()))
         in_order = gather(logits, batch.clips, batches.clips_of(step))

@@ -1,0 +1,181 @@
+"""Writes simulated clips as an `asl-signs` folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gislr.data.asl_signs import AXES, LABEL_MAP, LISTING, LISTING_COLUMNS
+from gislr.data.simulation.clips import SimulatedClip, simulate_clip
+from gislr.data.simulation.settings import SimulationSettings
+from gislr.data.simulation.signers import Version, Signer, draw_signers, draw_version
+from gislr.data.simulation.signs import SIGNS
+from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
+
+LANDMARK_FILES: Final = "train_landmark_files"
+HANDLESS_SHARE: Final = 0.003
+"""Share of the clips in which no hand is found at all; none in a sample of few clips."""
+
+_CLIP_STREAM, _NAME_STREAM, _HANDLESS_STREAM = 10, 11, 12
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """What a clip will show, and where it will be.
+
+    Attributes:
+        number: From 0; seeds the clip.
+        sign: Index in `SIGNS`.
+        signer: Index of the signer.
+        participant: The signer's id in the files.
+        sequence: The clip's id in the files.
+        hands_found: Whether any hand is found.
+    """
+
+    number: int
+    sign: int
+    signer: int
+    participant: int
+    sequence: int
+    hands_found: bool
+
+    @property
+    def path(self) -> str:
+        """The clip's file, relative to the folder."""
+        return f"{LANDMARK_FILES}/{self.participant}/{self.sequence}.parquet"
+
+
+def write_folder(
+    root: Path,
+    settings: SimulationSettings,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Writes the clips, `train.csv` and the label map.
+
+    Everything is written beside `root` and renamed at the end, so that the folder is either whole
+    or absent. Equal settings give equal files, whatever runs beside.
+
+    Args:
+        root: The folder, which must not be there yet or be empty.
+        settings: How much is simulated.
+        progress: Called with the number of clips written so far and of all clips.
+
+    Raises:
+        OSError: The folder cannot be written, or holds something already.
+    """
+    root.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        beside.chmod(0o755)
+        _write_all(beside, settings, progress or (lambda written, total: None))
+        beside.rename(root)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _write_all(
+    folder: Path, settings: SimulationSettings, progress: Callable[[int, int], None]
+) -> None:
+    plan = plan_clips(settings)
+    signers = draw_signers(settings.signers, settings.seed)
+    for participant in {clip.participant for clip in plan}:
+        (folder / LANDMARK_FILES / str(participant)).mkdir(parents=True)
+
+    def write(clip: PlannedClip) -> None:
+        write_clip(folder / clip.path, simulate_planned(clip, signers, settings.seed))
+
+    # Writing parquet releases the interpreter, so threads keep the cores busy without the start
+    # and the pickling of processes.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        pending = [pool.submit(write, clip) for clip in plan]
+        try:
+            for written, done in enumerate(as_completed(pending), start=1):
+                done.result()
+                progress(written, len(plan))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    with (folder / LISTING).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(LISTING_COLUMNS)
+        for clip in plan:
+            writer.writerow([clip.path, clip.participant, clip.sequence, SIGNS[clip.sign].gloss])
+    glosses = sorted(sign.gloss for sign in SIGNS[: settings.signs])
+    label_map = {gloss: label for label, gloss in enumerate(glosses)}
+    (folder / LABEL_MAP).write_text(json.dumps(label_map), encoding="utf-8")
+
+
+def plan_clips(settings: SimulationSettings) -> list[PlannedClip]:
+    """Deals signs and signers to clips evenly and draws their ids, in the order of `train.csv`."""
+    names = np.random.default_rng([settings.seed, _NAME_STREAM])
+    participants = names.choice(60_000, settings.signers, replace=False) + 2_000
+    sequences = names.choice(2**31, settings.clips, replace=False)
+    handless = np.random.default_rng([settings.seed, _HANDLESS_STREAM]).permutation(settings.clips)
+    handless = handless < int(HANDLESS_SHARE * settings.clips)
+    plan = []
+    for number in range(settings.clips):
+        lap, sign = divmod(number, settings.signs)
+        # Shifting by the sign lets every pair of sign and signer come up before any does twice.
+        signer = (lap + sign) % settings.signers
+        plan.append(
+            PlannedClip(
+                number=number,
+                sign=sign,
+                signer=signer,
+                participant=int(participants[signer]),
+                sequence=int(sequences[number]),
+                hands_found=not handless[number],
+            )
+        )
+    return plan
+
+
+def simulate_planned(clip: PlannedClip, signers: list[Signer], seed: int) -> SimulatedClip:
+    """Simulates a planned clip; its landmarks do not depend on those written before it."""
+    signer = signers[clip.signer]
+    version: Version = draw_version(signer, SIGNS[clip.sign], seed)
+    rng = np.random.default_rng([seed, _CLIP_STREAM, clip.number])
+    return simulate_clip(signer, version, rng, hands_found=clip.hands_found)
+
+
+def write_clip(path: Path, clip: SimulatedClip) -> None:
+    """Writes one raw file: frame, row_id, type, landmark_index, x, y, z; null where not found."""
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
+    names, numbers, suffixes = _row_labels()
+    frames = len(clip.frames)
+    frame = pa.array(np.repeat(clip.frames, LANDMARKS_PER_FRAME))
+    row_id = compute.binary_join_element_wise(
+        frame.cast(pa.string()), pa.concat_arrays([suffixes] * frames), "-"
+    )
+    flat = clip.landmarks.reshape(-1, len(AXES))
+    columns: dict[str, Any] = {
+        "frame": frame,
+        "row_id": row_id,
+        "type": pa.concat_arrays([names] * frames),
+        "landmark_index": np.tile(numbers, frames),
+        **{axis: pa.array(flat[:, k], from_pandas=True) for k, axis in enumerate(AXES)},
+    }
+    parquet.write_table(pa.table(columns), path)
+
+
+def _row_labels() -> tuple[Any, Any, Any]:
+    """Returns type, landmark_index and the end of row_id of a frame's rows."""
+    import pyarrow as pa
+
+    names = [name for name, (_, size) in GROUPS.items() for _ in range(size)]
+    numbers = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROUPS.values()])
+    suffixes = [f"{name}-{number}" for name, number in zip(names, numbers, strict=True)]
+    return pa.array(names), numbers, pa.array(suffixes)

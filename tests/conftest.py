@@ -1,0 +1,112 @@
+"""Small asl-signs folders and stores that tests are run on."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gislr.data.store import FrameBlock, Store, open_store, write_store
+from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
+
+PARITY = Path(__file__).parent / "data"
+TYPES = np.repeat(list(GROUPS), [size for _, size in GROUPS.values()])
+NUMBERS = np.concatenate([np.arange(size) for _, size in GROUPS.values()])
+
+
+def landmarks_of(frames: int, seed: int = 0, *, hand: str | None = "left") -> np.ndarray:
+    """Random landmarks, float32 [frames, 543, 3], in which one hand or none was found."""
+    landmarks = np.random.default_rng(seed).random((frames, LANDMARKS_PER_FRAME, 3), np.float32)
+    if hand != "left":
+        landmarks[:, LEFT_HAND] = np.nan
+    if hand != "right":
+        landmarks[:, RIGHT_HAND] = np.nan
+    return landmarks
+
+
+def clip_table(landmarks: np.ndarray, first_frame: int = 20) -> pa.Table:
+    """A clip as a table in the columns and types of the real files."""
+    frames = len(landmarks)
+    number = np.repeat(np.arange(first_frame, first_frame + frames), LANDMARKS_PER_FRAME)
+    kinds, index = np.tile(TYPES, frames), np.tile(NUMBERS, frames)
+    return pa.table(
+        {
+            "frame": pa.array(number, pa.int16()),
+            "row_id": [f"{n}-{k}-{i}" for n, k, i in zip(number, kinds, index, strict=True)],
+            "type": pa.array(kinds.tolist()),
+            "landmark_index": pa.array(index, pa.int16()),
+            **{
+                axis: pa.array(landmarks[..., k].reshape(-1).astype(np.float64), from_pandas=True)
+                for k, axis in enumerate("xyz")
+            },
+        }
+    )
+
+
+def write_folder(root: Path, clips: list[tuple[str, str, np.ndarray]]) -> Path:
+    """Writes (signer, sign, landmarks) as an asl-signs folder."""
+    signs = sorted({sign for _, sign, _ in clips})
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "train.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "participant_id", "sequence_id", "sign"])
+        for k, (signer, sign, landmarks) in enumerate(clips):
+            path = f"train_landmark_files/{signer}/{1000 + k}.parquet"
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(clip_table(landmarks), root / path)
+            writer.writerow([path, signer, 1000 + k, sign])
+    label_map = {sign: label for label, sign in enumerate(signs)}
+    (root / "sign_to_prediction_index_map.json").write_text(json.dumps(label_map))
+    return root
+
+
+def separable_clips(signers: int = 4, signs: int = 4, repeats: int = 2) -> list:
+    """Clips whose sign can be learned: the hand's height tells it."""
+    clips = []
+    for signer in range(signers):
+        for sign in range(signs):
+            for repeat in range(repeats):
+                seed = (signer * signs + sign) * repeats + repeat
+                landmarks = landmarks_of(3 + seed % 9, seed, hand=("left", "right")[signer % 2])
+                for hand in (LEFT_HAND, RIGHT_HAND):
+                    landmarks[:, hand, 1] = sign / signs + 0.02 * landmarks[:, hand, 1]
+                clips.append((str(100 + signer), f"sign{sign}", landmarks))
+    return clips
+
+
+@pytest.fixture(scope="session")
+def asl_signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder: 4 signers, 4 signs, 32 clips with a hand and one without."""
+    clips = [*separable_clips(), ("100", "sign0", landmarks_of(5, hand=None))]
+    return write_folder(tmp_path_factory.mktemp("data") / "asl signs ü", clips)
+
+
+def make_store(folder: Path, lengths: list[int], seed: int = 0, signs: int = 3) -> Store:
+    """A store of random frames; clip k shows sign k % signs by signer k % 2."""
+    rng = np.random.default_rng(seed)
+    clips, total = len(lengths), sum(lengths)
+    index = [np.sort(rng.choice(3 * n, n, replace=False)) for n in lengths if n]
+    index = [values - values[0] for values in index]
+    block = FrameBlock(
+        frames=rng.normal(size=(total, 66, 3)).astype(np.float32),
+        frame_index=np.concatenate([np.zeros(0), *index]).astype(np.float32),
+        lengths=np.array(lengths, np.int64),
+        raw_lengths=np.array(lengths, np.int64),
+        left_dominant=np.ones(clips, bool),
+    )
+    names = [str(k) for k in range(clips)]
+    write_store(
+        folder,
+        [block],
+        total_frames=total,
+        paths=names,
+        signers=[str(k % 2) for k in range(clips)],
+        sequences=names,
+        labels=np.arange(clips, dtype=np.int32) % signs,
+        signs=[f"sign{k}" for k in range(signs)],
+        most_frames=64,
+    )
+    return open_store(folder)

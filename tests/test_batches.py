@@ -1,0 +1,188 @@
+"""Balanced sampling, packing, and what a batch holds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gislr.batches.assembly import EMPTY, assemble, choose_frames, frame_positions
+from gislr.batches.packing import Layout, bucketed, layout_for, pack
+from gislr.batches.sampling import BalancedSampler
+from gislr.batches.sequences import OrderedBatches, TrainingBatches, gather
+from gislr.errors import SettingError
+from tests.conftest import make_store
+
+PACKED = layout_for("keys", 64)
+PADDED = layout_for("queries", 64)
+LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("store") / "store", LENGTHS)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 9), min_size=1, max_size=60),
+    clips_per_sign=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_every_sign_comes_equally_often(labels, clips_per_sign, seed):
+    labels = np.array(labels, np.int32)
+    sampler = BalancedSampler(labels, clips_per_sign)
+    drawn = labels[sampler.draw(np.random.default_rng(seed))]
+    assert len(drawn) == sampler.clips_per_batch
+    present, counts = np.unique(drawn, return_counts=True)
+    assert set(present) == set(labels)
+    assert (counts == clips_per_sign).all()
+
+
+def test_every_clip_of_a_sign_is_drawn_equally_often():
+    labels = np.array([0, 1, 0, 1, 1, 0, 0], np.int32)
+    sampler = BalancedSampler(labels, 50)
+    rng = np.random.default_rng(0)
+    counts = np.bincount(np.concatenate([sampler.draw(rng) for _ in range(100)]))
+    np.testing.assert_allclose(counts[labels == 0], 1250, rtol=0.15)
+    np.testing.assert_allclose(counts[labels == 1], 1667, rtol=0.15)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 64), max_size=200),
+    slots=st.integers(1, 16),
+)
+def test_clips_never_overlap_and_rows_are_never_too_long(lengths, slots):
+    lengths = np.array(lengths, np.int64)
+    placement = pack(lengths, Layout(64, slots, packed=True))
+    owner = np.full((placement.rows, 64), -1)
+    for clip, length in enumerate(lengths):
+        cells = owner[placement.row[clip], placement.start[clip] : placement.start[clip] + length]
+        assert len(cells) == length
+        assert (cells == -1).all()
+        cells[:] = clip
+    pairs = set(zip(placement.row.tolist(), placement.slot.tolist(), strict=True))
+    assert len(pairs) == len(lengths)
+    assert placement.slot.max(initial=0) < slots
+    assert (owner != -1).any(axis=1).all(), "no row is empty"
+
+
+def test_rows_of_real_lengths_are_at_least_95_percent_full():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        lengths = np.clip(rng.lognormal(2.55, 0.8, 1000), 1, 64).astype(np.int64)
+        rows = bucketed(pack(lengths, PACKED).rows)
+        assert lengths.sum() / (rows * 64) >= 0.95
+
+
+def test_rows_come_in_few_sizes():
+    sizes = {bucketed(rows) for rows in range(220, 260)}
+    assert len(sizes) <= 11
+    assert all(rows <= bucketed(rows) <= rows * 33 / 32 + 1 for rows in range(1, 5000))
+
+
+def test_a_clip_that_does_not_fit_is_refused():
+    with pytest.raises(SettingError, match="1 to 64 frames"):
+        pack(np.array([65]), PACKED)
+
+
+def test_positions_are_the_references():
+    index = np.array([0, 1, 3, 7, 0, 0, 40, 41], np.float32)
+    got = frame_positions(index, np.array([4, 1, 3]), 64)
+    assert got.tolist() == [0, 9, 27, 64, 0, 0, 62, 64]
+
+
+def test_masking_drops_the_asked_share_and_never_a_whole_clip():
+    lengths = np.array([1] * 500 + [20] * 500)
+    kept = choose_frames(lengths, 0.25, np.random.default_rng(0))
+    assert kept[:500].all(), "a clip whose only frame is masked keeps it"
+    assert abs(kept[500:].mean() - 0.75) < 0.02
+    assert choose_frames(lengths, 0.25, None).all()
+
+
+def frames_of(store, batch, clip):
+    row, slot = np.argwhere(batch.clips == clip)[0]
+    return batch.frames[row][batch.slot[row] == slot + 1]
+
+
+@pytest.mark.parametrize("layout", [PACKED, PADDED])
+def test_a_batch_holds_each_clips_frames_once(store, layout):
+    clips = np.arange(len(LENGTHS))
+    batch = assemble(store, clips, layout)
+    for clip in clips:
+        expected = store.frames[store.offsets[clip] : store.offsets[clip + 1], :, :2]
+        assert np.array_equal(frames_of(store, batch, clip), expected)
+        row, slot = np.argwhere(batch.clips == clip)[0]
+        assert batch.labels[row, slot] == store.clips.labels[clip]
+    assert (batch.frames[batch.slot == 0] == 0).all()
+    assert (batch.position[batch.slot == 0] == 64).all()
+    assert np.count_nonzero(batch.slot) == sum(LENGTHS)
+
+
+def test_masked_frames_are_left_out_of_packed_rows_but_stay_in_padded_ones(store):
+    clips = np.array([1, 5])
+    packed = assemble(store, clips, PACKED, frame_masking=0.5, generator=np.random.default_rng(3))
+    padded = assemble(store, clips, PADDED, frame_masking=0.5, generator=np.random.default_rng(3))
+    assert np.count_nonzero(packed.slot) == np.count_nonzero(padded.slot) < 100
+    assert (padded.frames != 0).any(axis=(2, 3)).all()
+    for clip in clips:
+        assert np.array_equal(frames_of(store, packed, clip), frames_of(store, padded, clip))
+
+
+def test_weights_make_the_mean_over_slots_that_over_clips(store):
+    batch = assemble(store, np.arange(len(LENGTHS)), PACKED)
+    values = np.random.default_rng(0).random(batch.clips.shape)
+    expected = values[batch.clips != EMPTY].mean()
+    np.testing.assert_allclose((values * batch.weights()).mean(), expected, rtol=1e-6)
+
+
+def training_batches(store, seed=7, layout=PACKED):
+    return TrainingBatches(
+        store,
+        np.arange(1, len(LENGTHS)),
+        layout,
+        clips_per_sign=3,
+        frame_masking=0.25,
+        seed=seed,
+    )
+
+
+def arrays_of(batch):
+    return [batch.frames, batch.position, batch.slot, batch.labels, batch.clips]
+
+
+def test_the_same_seed_epoch_and_step_give_the_same_batch(store):
+    one, two = training_batches(store), training_batches(store)
+    two.batch(0, 0)
+    for a, b in zip(arrays_of(one.batch(3, 2)), arrays_of(two.batch(3, 2)), strict=True):
+        assert np.array_equal(a, b)
+    for other in (one.batch(3, 1), one.batch(2, 2), training_batches(store, 8).batch(3, 2)):
+        assert not np.array_equal(other.clips, one.batch(3, 2).clips)
+
+
+def test_batches_are_never_written_over(store):
+    batches = training_batches(store)
+    first = batches.batch(0, 0)
+    before = [array.copy() for array in arrays_of(first)]
+    others = [batches.batch(0, step) for step in range(1, 4)]
+    for array, copy in zip(arrays_of(first), before, strict=True):
+        assert np.array_equal(array, copy)
+        assert not any(np.shares_memory(array, x) for other in others for x in arrays_of(other))
+
+
+def test_only_the_clips_trained_on_are_drawn(store):
+    batches = training_batches(store)
+    drawn = np.unique(np.concatenate([batches.batch(0, k).clips.ravel() for k in range(60)]))
+    assert drawn.tolist() == [EMPTY, *range(1, len(LENGTHS))]
+    assert (batches.clips_per_batch, batches.steps_per_epoch) == (9, 1)
+
+
+def test_ordered_batches_hold_every_clip_once_and_results_come_back_in_order(store):
+    clips = np.random.default_rng(0).permutation(len(LENGTHS))
+    batches = OrderedBatches(store, clips, PACKED, clips_per_batch=5)
+    got = []
+    for step in range(batches.steps):
+        batch = batches.batch(step)
+        values = np.stack([batch.clips, batch.clips * 10], axis=-1).astype(np.float32)
+        got.append(gather(values, batch.clips, batches.clips_of(step)))
+    assert np.array_equal(np.concatenate(got), np.stack([clips, clips * 10], axis=-1))

@@ -1,0 +1,268 @@
+"""What every registered model must do, and what the report's transformer must be."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from gislr.batches.assembly import assemble
+from gislr.batches.packing import Layout, layout_for
+from gislr.data import statistics
+from gislr.models import FAMILIES, build_model, layout_of, model_settings
+from gislr.models.serving import serving_model
+from gislr.paths import config_folder
+from gislr.training import loop
+from gislr.training.losses import LossSettings
+from gislr.training.optimizers import OptimizerSettings
+from gislr.training.prediction import predict
+from tests.conftest import make_store
+
+PADDED = Layout(64, slots=1, packed=False)
+LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
+SMALL = {"units": 32, "landmark_units": 24, "num_heads": 4}
+
+
+def defaults(name):
+    import yaml
+
+    return yaml.safe_load((config_folder() / "model" / f"{name}.yaml").read_text())
+
+
+def small(name="transformer", **changes):
+    return model_settings({**defaults(name), **SMALL, **changes})
+
+
+def without_dropout(**changes):
+    rates = dict.fromkeys(["embedding_dropout", "mlp_dropout", "classifier_dropout"], 0.0)
+    return small(**rates, **changes)
+
+
+def build(settings, layout, signs=3, precision="float32", measured=None, seed=0):
+    keras.utils.set_random_seed(seed)
+    model = build_model(
+        settings,
+        signs=signs,
+        layout=layout,
+        most_frames=64,
+        precision=precision,
+        statistics=measured,
+    )
+    # Weights that start at zero would hide where they are used.
+    rng = np.random.default_rng(seed)
+    for variable in model.trainable_variables:
+        if not np.any(np.asarray(variable.value)):
+            variable.assign(rng.normal(0, 0.1, variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("store") / "store", LENGTHS)
+
+
+@pytest.fixture(scope="module")
+def measured(store):
+    return statistics.measure(store, np.arange(len(LENGTHS)))
+
+
+def compiled(model, smoothing=0.25):
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(smoothing))
+    return model
+
+
+def test_the_default_transformer_has_the_reports_parameters():
+    settings = model_settings(defaults("transformer"))
+    model = build_model(settings, signs=250, layout=PADDED, most_frames=64, precision="float32")
+    assert loop.trainable_parameters(model) == 5_315_965
+    size = {layer.name: sum(w.size for w in layer.get_weights()) for layer in model.layers}
+    assert size["lips_embedding"] == 178_560
+    assert size["hand_embedding"] == 163_968
+    assert size["pose_embedding"] == 151_680
+    assert size["merge_1"] + size["merge_2"] == 458_752
+    assert size["place"] == 65 * 512
+    assert sum(size[f"block_0_{part}"] for part in ("attention", "mlp_1", "mlp_2")) == 2_100_736
+    assert size["classifier"] == 128_250
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_clip_gives_the_same_wherever_it_lies(name, store, measured):
+    """Packed among others, alone, or padded: the output must not change."""
+    settings = small(name)
+    packed = build(settings, layout_of(settings, 64), measured=measured)
+    padded = build(settings, PADDED, measured=measured)
+    padded.set_weights(packed.get_weights())
+    clips = np.arange(len(LENGTHS))
+    together = predict(packed, store, clips, layout_of(settings, 64))
+    assert together.shape == (len(LENGTHS), 3)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(predict(padded, store, clips, PADDED), together, atol=1e-5)
+    reverse = predict(packed, store, clips[::-1].copy(), layout_of(settings, 64))
+    np.testing.assert_allclose(reverse[::-1], together, atol=1e-5)
+    for clip in clips:
+        alone = predict(packed, store, clips[clip : clip + 1], layout_of(settings, 64))
+        np.testing.assert_allclose(alone[0], together[clip], atol=1e-5)
+    assert together.std(axis=0).min() > 1e-3, "clips differ"
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_lies_in_empty_positions_is_not_seen(name, store):
+    settings = small(name)
+    model = build(settings, layout_of(settings, 64))
+    batch = assemble(store, np.arange(3), layout_of(settings, 64), rows=4)
+    inputs = batch.inputs()
+    before = np.asarray(model(inputs))[batch.clips >= 0]
+    empty = batch.slot == 0
+    inputs["frames"] = inputs["frames"].copy()
+    inputs["frames"][empty] = 9.0
+    after = np.asarray(model(inputs))[batch.clips >= 0]
+    np.testing.assert_array_equal(before, after)
+
+
+def gradients(model, batch):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(
+            y=batch.labels, y_pred=model(batch.inputs()), sample_weight=batch.weights()
+        )
+    found = tape.gradient(loss, [v.value for v in model.trainable_variables])
+    return float(loss), [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_packed_and_padded_rows_have_the_same_loss_and_gradients(store, measured, seed):
+    settings = without_dropout()
+    layout = layout_for("keys", 64)
+    packed = compiled(build(settings, layout, measured=measured, seed=seed))
+    padded = compiled(build(settings, PADDED, measured=measured, seed=seed))
+    rng = np.random.default_rng(seed)
+    clips = np.concatenate([[0, 1, 10], rng.integers(0, len(LENGTHS), 9)])
+    masking = (0.25, 0.9)[seed % 2]
+    of_packed, of_padded = (
+        gradients(
+            model,
+            assemble(
+                store,
+                clips,
+                rows,
+                frame_masking=masking,
+                generator=np.random.default_rng(seed),
+            ),
+        )
+        for model, rows in ((packed, layout), (padded, PADDED))
+    )
+    np.testing.assert_allclose(of_packed[0], of_padded[0], rtol=1e-6)
+    for a, b in zip(of_packed[1], of_padded[1], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert max(np.abs(gradient).max() for gradient in of_packed[1]) > 1e-2
+
+
+def test_masking_queries_lets_frames_see_padding(store):
+    """The reference's quirk: the same clip in a row of other padding gives another output."""
+    keys, queries = (small(attention_mask=mask) for mask in ("keys", "queries"))
+    batch = assemble(store, np.array([3]), PADDED)
+    inputs = batch.inputs()
+    inputs["frames"] = np.where((batch.slot == 0)[..., None, None], 0.5, inputs["frames"])
+    for settings, same in ((keys, True), (queries, False)):
+        model = build(settings, PADDED)
+        before, after = np.asarray(model(batch.inputs())), np.asarray(model(inputs))
+        assert np.allclose(before, after, atol=1e-6) == same
+
+
+def test_rows_of_padding_are_uniform_when_queries_are_masked():
+    from gislr.models.layers import SlotAttention
+
+    layer = SlotAttention(2, "queries")
+    x = np.random.default_rng(0).normal(size=(1, 6, 8)).astype(np.float32)
+    slot = np.array([[1, 1, 1, 0, 0, 0]], np.int32)
+    out = np.asarray(layer(x, slot))[0]
+    np.testing.assert_allclose(out[3], out[5], atol=1e-6)
+    assert np.abs(out[0] - out[1]).max() > 1e-3
+    value = np.asarray(layer.kernels[2]).reshape(8, 8)
+    expected = (x[0] @ value).mean(axis=0) @ np.asarray(layer.output_kernel)
+    np.testing.assert_allclose(out[3], expected, atol=1e-5)
+
+
+def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
+    from gislr.models.layers import PartEmbedding
+
+    layer = PartEmbedding(4, 0, 40)
+    frames = np.array(store.frames[None, :2, :, :2])
+    frames[0, 1, :40] = 0
+    layer.build(frames.shape)
+    layer.missing.assign([1.0, 2.0, 3.0, 4.0])
+    out = np.asarray(layer(frames))[0]
+    assert out[1].tolist() == [1, 2, 3, 4]
+    assert out[0].tolist() != [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_training_lowers_the_loss(name, precision, store, measured):
+    settings = small(name)
+    layout = layout_of(settings, 64)
+    model = compiled(build(settings, layout, precision=precision, measured=measured))
+    batch = assemble(store, np.arange(len(LENGTHS)), layout)
+    losses = []
+    for _ in range(30):
+        model.reset_metrics()
+        out = model.train_on_batch(batch.inputs(), batch.labels, sample_weight=batch.weights())
+        losses.append(float(np.ravel(out)[0]))
+    assert losses[-1] < 0.8 * losses[0]
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_kept_model_gives_the_same_probabilities_after_saving(name, store, measured, tmp_path):
+    settings = small(name)
+    layout = layout_of(settings, 64)
+    model = build(settings, layout, measured=measured)
+    kept = serving_model(model, settings, signs=3, most_frames=64)
+    kept.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    clips = np.arange(len(LENGTHS))
+    frames = np.zeros((len(clips), 64, 66, 3), np.float32)
+    index = np.full((len(clips), 64), -1, np.float32)
+    for clip, length in enumerate(LENGTHS):
+        rows = slice(store.offsets[clip], store.offsets[clip + 1])
+        frames[clip, :length], index[clip, :length] = store.frames[rows], store.frame_index[rows]
+    got = np.asarray(loaded({"frames": frames, "frame_index": index}))
+    np.testing.assert_allclose(got, predict(model, store, clips, layout), atol=1e-5)
+
+
+def test_random_masking_is_for_training_unless_asked_for(store, measured):
+    settings = small()
+    layout = layout_of(settings, 64)
+    model = build(settings, layout, measured=measured)
+    clips = np.arange(len(LENGTHS))
+    plain = predict(model, store, clips, layout)
+    assert np.array_equal(plain, predict(model, store, clips, layout))
+    assert not np.allclose(plain, predict(model, store, clips, layout, frame_masking=0.5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": 30}, "multiple of model.num_heads; got 30 and 4"),
+        ({"units": "x"}, "model.units must be a whole number; got 'x'"),
+        ({"units": 0}, "model.units must be at least 1"),
+        ({"mlp_dropout": 1.0}, "model.mlp_dropout must be at least 0 and below 1"),
+        ({"attention_mask": "key"}, "keys, queries; got 'key'. Did you mean 'keys'?"),
+        ({"name": "transfomer"}, "Did you mean 'transformer'?"),
+        ({"unitz": 3}, "model.unitz is no setting.*Did you mean 'units'?"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_told(changes, message):
+    from gislr.errors import SettingError
+
+    with pytest.raises(SettingError, match=message):
+        small(**{"name": "transformer", **changes}) if "name" not in changes else model_settings(
+            {**defaults("transformer"), **changes}
+        )
+
+
+def test_settings_are_frozen():
+    with pytest.raises(AttributeError):
+        small().units = 3
+    assert replace(small(), units=64).units == 64

@@ -1,0 +1,89 @@
+"""Signers are kept apart, and the real set is split as published."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gislr.data.splits import SplitSettings, split_clips
+from gislr.errors import SettingError
+
+CLIPS_OF_SIGNERS = {
+    2044: 4810, 4718: 3499, 16069: 4848, 18796: 3502, 22343: 4677, 25571: 3865, 26734: 4841,
+    27610: 4275, 28656: 4563, 29302: 4722, 30680: 3338, 32319: 4753, 34503: 4545, 36257: 4896,
+    37055: 4648, 37779: 4782, 49445: 4968, 53618: 4656, 55372: 4826, 61333: 4900, 62590: 4563,
+}  # fmt: skip
+"""Clips of each signer of Kaggle's asl-signs, from its train.csv (CC BY 4.0, Google)."""
+
+
+def group_shuffle(test_size=0.10, seed=42):
+    return SplitSettings("group_shuffle", test_size, None, None, seed)
+
+
+def group_kfold(fold, folds=5, seed=42):
+    return SplitSettings("group_kfold", None, folds, fold, seed)
+
+
+def test_the_real_set_is_split_as_published():
+    signers = np.repeat(
+        np.array(list(CLIPS_OF_SIGNERS)).astype(str), list(CLIPS_OF_SIGNERS.values())
+    )
+    np.random.default_rng(0).shuffle(signers)
+    split = split_clips(group_shuffle(), signers, signers)
+    assert split.held_out == ["2044", "37779", "53618"]
+    assert (len(split.train), len(split.validation)) == (80_229, 14_248)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    signers=st.lists(st.sampled_from("abcdefgh"), min_size=20, max_size=60),
+    folds=st.integers(2, 4),
+    seed=st.integers(0, 99),
+)
+def test_no_signer_is_on_both_sides_and_every_fold_is_another(signers, folds, seed):
+    if len(set(signers)) < folds:
+        return
+    signers = np.array(signers)
+    held_out = []
+    for fold in range(folds):
+        split = split_clips(group_kfold(fold, folds, seed), signers, signers)
+        assert not set(signers[split.train]) & set(signers[split.validation])
+        assert set(signers[split.validation]) == set(split.held_out)
+        assert len(split.train) + len(split.validation) == len(signers)
+        held_out += split.held_out
+    assert sorted(held_out) == sorted(set(signers))
+
+
+def test_the_size_counts_signers_rounded_up():
+    signers = np.repeat(np.arange(21).astype(str), 3)
+    assert len(split_clips(group_shuffle(), signers, signers).held_out) == 3
+
+
+def test_clips_without_a_hand_do_not_change_who_is_held_out():
+    listed = np.repeat(np.arange(10).astype(str), 2)
+    full = split_clips(group_kfold(1), listed, listed)
+    gone = full.held_out[0]
+    usable = listed[listed != gone]
+    assert split_clips(group_kfold(1), usable, listed).held_out == full.held_out
+
+
+def test_none_trains_on_everything():
+    signers = np.array(["a", "b"])
+    split = split_clips(SplitSettings("none", None, None, None, None), signers, signers)
+    assert (len(split.train), len(split.validation), split.held_out) == (2, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (group_kfold(5), "split.fold must be 0 to 4"),
+        (group_kfold(0, 1), "split.folds must be at least 2"),
+        (group_kfold(0, 9), "needs at least 9 signers; the data has 3"),
+        (group_shuffle(1.5), "split.test_size must be above 0"),
+        (SplitSettings("random", None, None, None, 1), "group_kfold, group_shuffle, none; got"),
+    ],
+)
+def test_what_cannot_be_split_is_told(settings, message):
+    signers = np.array(["a", "b", "c"])
+    with pytest.raises(SettingError, match=message):
+        split_clips(settings, signers, signers)

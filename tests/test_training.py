@@ -1,0 +1,115 @@
+"""Optimisers, schedules, the loss, and parity with the reference by command."""
+
+import math
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from gislr import parity
+from gislr.errors import SettingError
+from gislr.training.adamw import clip
+from gislr.training.losses import LossSettings, build_loss
+from gislr.training.optimizers import OptimizerSettings, build_optimizer
+from gislr.training.schedules import ScheduleSettings, factor
+from tests.conftest import PARITY
+
+
+def stepped(name, rate, decay, gradient, weight=1.0, steps=1):
+    optimizer = build_optimizer(OptimizerSettings(name, rate, decay, None))
+    variable = keras.Variable(np.full(3, weight, np.float32))
+    optimizer.build([variable])
+    for _ in range(steps):
+        optimizer.apply([keras.ops.convert_to_tensor(np.full(3, gradient, np.float32))], [variable])
+    return float(np.asarray(variable.value)[0])
+
+
+def test_adamw_scales_the_decay_by_the_rate_and_the_addons_one_does_not():
+    assert stepped("adamw", 1e-3, 0.01, 0.0) == pytest.approx(1 - 1e-5, abs=6e-8)
+    assert stepped("adamw_unscaled_decay", 1e-3, 1e-5, 0.0) == pytest.approx(1 - 1e-5, abs=6e-8)
+    assert stepped("adamw_unscaled_decay", 1e-1, 1e-2, 0.0) == pytest.approx(0.99, abs=1e-6)
+
+
+def test_the_addons_decay_equals_keras_at_a_constant_rate():
+    keras_weight = stepped("adamw", 1e-3, 0.01, 0.5, steps=10)
+    addons_weight = stepped("adamw_unscaled_decay", 1e-3, 1e-5, 0.5, steps=10)
+    assert keras_weight == pytest.approx(addons_weight, abs=2e-7)
+
+
+def test_gradients_are_clipped_weight_by_weight_or_head_by_head():
+    gradient = np.array([[3.0, 0.3], [4.0, 0.4]], np.float32)
+    whole = np.asarray(clip(keras.ops.convert_to_tensor(gradient), 1.0, None))
+    assert np.linalg.norm(whole) == pytest.approx(1, abs=1e-6)
+    by_column = np.asarray(clip(keras.ops.convert_to_tensor(gradient), 1.0, (0,)))
+    np.testing.assert_allclose(by_column, [[0.6, 0.3], [0.8, 0.4]], atol=1e-6)
+
+
+def test_the_schedules():
+    cosine = ScheduleSettings("cosine", 0)
+    for epoch in (0, 1, 50, 99):
+        notebook = 5e-4 * (1 + math.cos(math.pi * epoch / 100))
+        assert 1e-3 * factor(cosine, epoch, 100) == pytest.approx(notebook)
+    assert factor(ScheduleSettings("constant", 0), 77, 100) == 1
+    warmup = [factor(ScheduleSettings("cosine", 3), epoch, 10) for epoch in range(10)]
+    assert warmup[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert warmup[3:] == sorted(warmup[3:], reverse=True)
+
+
+def test_the_losss_floor_is_the_published_one():
+    loss = build_loss(LossSettings(0.25), 250)
+    target = np.full(250, 0.25 / 250)
+    target[7] += 0.75
+    logits = np.log(target).astype(np.float32)[None]
+    assert float(np.asarray(loss(np.array([7]), logits))[0]) == pytest.approx(1.9351, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: OptimizerSettings("adam", 1e-3, 0, None), "adamw, adamw_unscaled_decay; got"),
+        (lambda: OptimizerSettings("adamw", 0.0, 0, None), "learning_rate must be above 0"),
+        (lambda: OptimizerSettings("adamw", 1e-3, -1, None), "weight_decay must be at least 0"),
+        (lambda: OptimizerSettings("adamw", 1e-3, 0, 0.0), "clipnorm must be above 0"),
+        (lambda: ScheduleSettings("cosin", 0), "Did you mean 'cosine'"),
+        (lambda: ScheduleSettings("cosine", -1), "warmup_epochs must be at least 0"),
+        (lambda: LossSettings(1.0), "label_smoothing must be at least 0 and below 1"),
+    ],
+)
+def test_what_cannot_be_used_is_told(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("name", ["preprocess.npz", "transformer.npz"])
+def test_the_reference_is_matched(name):
+    cases = list(parity.check(parity.read_cases(PARITY / name), PARITY / name))
+    assert len(cases) >= 13
+    assert [case.name for case in cases if not case.passed] == []
+
+
+def test_parity_fails_where_it_should(tmp_path):
+    arrays = dict(parity.read_cases(PARITY / "preprocess.npz"))
+    arrays["left_10.frames"] = arrays["left_10.frames"] + 2e-5
+    np.savez(tmp_path / "wrong.npz", **arrays)
+    done = subprocess.run(
+        [sys.executable, "-m", "gislr.parity", str(tmp_path / "wrong.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")] == [
+        "DIFFERS  2.00e-05  (at most 1e-05)  preprocessing left_10"
+    ]
+    (tmp_path / "no.npz").write_bytes(b"nothing")
+    done = subprocess.run(
+        [sys.executable, "-m", "gislr.parity", str(tmp_path / "no.npz")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
