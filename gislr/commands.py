@@ -48,10 +48,27 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
         with _failures_in_one_line(config_name):
             function(config)
 
+    sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
     with _failures_in_one_line(config_name):
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
             told
         )()
+
+
+def quoted(argument: str) -> str:
+    """Quotes an override's value where Hydra's grammar refuses it, such as a path with an umlaut."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, separator, value = argument.partition("=")
+    if argument.startswith("-") or not separator:
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{key}="{escaped}"'
+    return argument
 
 
 @contextmanager

@@ -133,6 +133,15 @@ def test_order_puts_confused_signs_together():
     assert np.count_nonzero(np.diff(ordered)) == 2
 
 
+@pytest.mark.parametrize("pairs", [[(0, 3), (1, 4), (2, 5)], [(3, 0), (4, 1), (5, 2)]])
+def test_signs_confused_one_way_only_stand_together(pairs):
+    counts = np.eye(6, dtype=np.int64)
+    for true, predicted in pairs:
+        counts[true, predicted] = 4
+    place = np.argsort(order_by_confusion(counts))
+    assert all(abs(place[one] - place[other]) == 1 for one, other in pairs)
+
+
 def test_odd_names_are_drawn_as_they_are():
     labels, probabilities, _ = made_up(4, 60)
     names = [r"$\frac{1}$", "costs $5 or $6", "two\nlines\tand more", "w" * 500]
@@ -218,11 +227,10 @@ def test_frames_of_another_shape_are_refused(shape):
 def test_no_style_or_window_is_left_behind():
     import matplotlib.pyplot as plt
 
-    before = dict(mpl.rcParams)
-    learning_curves({"loss": [1.0]})
-    with pytest.raises(GislrError):
-        landmark_statistics(np.zeros((0, 66, 3), np.float32))
-    assert dict(mpl.rcParams) == before
+    with mpl.rc_context({"axes.facecolor": "pink", "font.size": 33}):
+        before = dict(mpl.rcParams)
+        learning_curves({"loss": [1.0]})
+        assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
 
 

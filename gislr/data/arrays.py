@@ -72,7 +72,7 @@ def prepare_arrays(root: Path, participants: str, *, cache: Path) -> Store:
 
 def _load(path: Path) -> NDArray[Any]:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
     except (OSError, ValueError, EOFError) as error:

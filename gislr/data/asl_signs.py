@@ -147,7 +147,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _unknown_signs(signs: Sequence[str], labels: NDArray[np.int32]) -> list[str]:
-    unknown = sorted({signs[row] for row in np.flatnonzero(labels < 0)})
+    unknown = sorted({signs[row] for row in np.flatnonzero(labels < 0).tolist()})
     if not unknown:
         return []
     remedy = f"Add them to {LABEL_MAP} or take their clips out of {LISTING}."

@@ -60,7 +60,7 @@ def is_left_dominant(landmarks: Float32) -> bool:
     """
     left = np.count_nonzero(~np.isnan(landmarks[:, LEFT_HAND]))
     right = np.count_nonzero(~np.isnan(landmarks[:, RIGHT_HAND]))
-    return left >= right
+    return bool(left >= right)
 
 
 def preprocess(landmarks: Float32, frames: int) -> PreparedClip | None:

@@ -173,7 +173,7 @@ def write_store(
                     (frames, of_frames, block.frames),
                     (frame_index, of_index, block.frame_index),
                 ):
-                    data = np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8)
+                    data = np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8).tobytes()
                     digest.update(data)
                     file.write(data)
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))

@@ -12,7 +12,6 @@ from filelock import FileLock
 from gislr.errors import GislrError
 from gislr.paths import project_root
 
-
 SQLITE = "sqlite:///"
 
 

@@ -38,7 +38,7 @@ class Epoch:
     metrics: dict[str, float]
 
 
-class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class _EpochBatches(keras.utils.PyDataset):
     """One epoch's batches, built ahead in the background."""
 
     def __init__(self, batches: TrainingBatches, epoch: int) -> None:
@@ -54,7 +54,7 @@ class _EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return batch.inputs(), batch.labels, batch.weights()
 
 
-class _StepCallback(keras.callbacks.Callback):  # type: ignore[misc]
+class _StepCallback(keras.callbacks.Callback):
     def __init__(self, on_step: OnStep) -> None:
         super().__init__()
         self._on_step = on_step
