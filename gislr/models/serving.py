@@ -9,35 +9,8 @@ from keras import ops
 
 from gislr.batches.packing import Layout
 from gislr.landmarks import LANDMARKS_KEPT
+from gislr.models.layers import ClipRows
 from gislr.models.registry import build_model
-
-
-@keras.saving.register_keras_serializable("gislr")
-class ClipRows(keras.layers.Layer):
-    """Turns padded clips into rows of one clip each: x and y, positions, slots.
-
-    Input: float32 [clips, frames, 66, 3] and the frame index [clips, frames], -1 where padded.
-    Output: what a model of `gislr.models` reads.
-    """
-
-    def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
-        most_frames = frame_index.shape[1]
-        counted = frame_index >= 0
-        last = ops.maximum(ops.max(frame_index, axis=1, keepdims=True), 1.0)
-        position = ops.cast(frame_index / last * most_frames, "int32")
-        return {
-            "frames": frames[..., :2],
-            "position": ops.where(counted, position, most_frames),
-            "slot": ops.cast(counted, "int32"),
-        }
-
-    def compute_output_spec(self, frames: Any, frame_index: Any) -> dict[str, Any]:
-        shape = frame_index.shape
-        return {
-            "frames": keras.KerasTensor((*frames.shape[:-1], 2), "float32"),
-            "position": keras.KerasTensor(shape, "int32"),
-            "slot": keras.KerasTensor(shape, "int32"),
-        }
 
 
 def serving_model(model: Any, settings: Any, *, signs: int, most_frames: int) -> Any:
