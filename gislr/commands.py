@@ -56,7 +56,7 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
 
 
 def quoted(argument: str) -> str:
-    """Quotes an override's value where Hydra's grammar refuses it, such as a path with an umlaut."""
+    """Quotes a value that the grammar of Hydra refuses, such as a path with an umlaut."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 

@@ -28,19 +28,16 @@ class AdamW(keras.optimizers.AdamW):
         super().__init__(**options)
         self.weight_norm = weight_norm
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """Clips, then updates the variables."""
-        variables = (
-            self._trainable_variables if trainable_variables is None else trainable_variables
-        )
+    def build(self, variables: Sequence[Any]) -> None:
+        super().build(variables)
+        self._clip_axes = [getattr(variable, "clip_axes", None) for variable in variables]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Clips one gradient, summed over all devices by then, and updates its variable."""
         if self.weight_norm is not None:
-            grads = [
-                gradient
-                if gradient is None
-                else clip(gradient, self.weight_norm, getattr(variable, "clip_axes", None))
-                for gradient, variable in zip(grads, variables, strict=True)
-            ]
-        super().apply(grads, trainable_variables)
+            axes = self._clip_axes[self._get_variable_index(variable)]
+            gradient = clip(gradient, self.weight_norm, axes)
+        super().update_step(gradient, variable, learning_rate)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_norm": self.weight_norm}

@@ -132,7 +132,8 @@ def elbow(shoulder: Float64, wrist: Float64, upper: float, lower: float) -> Floa
     )
     pole -= (pole * direction).sum(axis=1, keepdims=True) * direction
     pole /= np.clip(np.linalg.norm(pole, axis=1, keepdims=True), 1e-6, None)
-    return shoulder + direction * along + pole * height
+    placed: Float64 = shoulder + direction * along + pole * height
+    return placed
 
 
 def pose(

@@ -39,10 +39,10 @@ def photograph(scene: Float64, signer: Signer, rng: np.random.Generator) -> Floa
         counted from where MediaPipe counts it: the wrist of each hand, the hips, the face's middle.
     """
     seat = signer.centre + rng.normal(0.0, _SEAT, 2)
-    scale = signer.scale * np.exp(rng.normal(0.0, _DISTANCE))
-    turned = scene @ Rotation.from_rotvec(signer.tilt).as_matrix().T
+    scale = signer.scale * float(np.exp(rng.normal(0.0, _DISTANCE)))
+    turned: Float64 = scene @ Rotation.from_rotvec(signer.tilt).as_matrix().T
     closeness = 1 / (1 + _PERSPECTIVE * np.clip(turned[:, :, 2:], -2.0, 2.0))
-    image = scale * turned
+    image: Float64 = scale * turned
     image[:, :, :2] *= closeness * [1.0, signer.aspect]
     image[:, :, :2] += seat + drift(len(scene), _SWAY, _PERIOD, rng)[:, None, :2]
     _count_depths(image)

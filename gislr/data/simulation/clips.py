@@ -118,7 +118,8 @@ def _within_reach(joints: Float64, signer: Signer) -> Float64:
     arm = joints[:, 0] - shoulder
     distance = np.linalg.norm(arm, axis=1, keepdims=True)
     excess = np.clip(distance - _LONGEST_REACH * sum(signer.arm), 0.0, None)
-    return joints - (arm / distance * excess)[:, None]
+    moved: Float64 = joints - (arm / distance * excess)[:, None]
+    return moved
 
 
 def _shapes(signer: Signer, version: Version, time: Timeline, rng: np.random.Generator) -> Float64:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ import numpy as np
 from gislr.data.asl_signs import AXES, LABEL_MAP, LISTING, LISTING_COLUMNS
 from gislr.data.simulation.clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.settings import SimulationSettings
-from gislr.data.simulation.signers import Version, Signer, draw_signers, draw_version
+from gislr.data.simulation.signers import Signer, draw_signers, draw_version
 from gislr.data.simulation.signs import SIGNS
 from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
 
@@ -92,20 +91,9 @@ def _write_all(
     for participant in {clip.participant for clip in plan}:
         (folder / LANDMARK_FILES / str(participant)).mkdir(parents=True)
 
-    def write(clip: PlannedClip) -> None:
+    for written, clip in enumerate(plan, start=1):
         write_clip(folder / clip.path, simulate_planned(clip, signers, settings.seed))
-
-    # Writing parquet releases the interpreter, so threads keep the cores busy without the start
-    # and the pickling of processes.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        pending = [pool.submit(write, clip) for clip in plan]
-        try:
-            for written, done in enumerate(as_completed(pending), start=1):
-                done.result()
-                progress(written, len(plan))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        progress(written, len(plan))
     with (folder / LISTING).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(LISTING_COLUMNS)
@@ -121,8 +109,8 @@ def plan_clips(settings: SimulationSettings) -> list[PlannedClip]:
     names = np.random.default_rng([settings.seed, _NAME_STREAM])
     participants = names.choice(60_000, settings.signers, replace=False) + 2_000
     sequences = names.choice(2**31, settings.clips, replace=False)
-    handless = np.random.default_rng([settings.seed, _HANDLESS_STREAM]).permutation(settings.clips)
-    handless = handless < int(HANDLESS_SHARE * settings.clips)
+    shuffled = np.random.default_rng([settings.seed, _HANDLESS_STREAM]).permutation(settings.clips)
+    handless = shuffled < int(HANDLESS_SHARE * settings.clips)
     plan = []
     for number in range(settings.clips):
         lap, sign = divmod(number, settings.signs)
@@ -144,7 +132,7 @@ def plan_clips(settings: SimulationSettings) -> list[PlannedClip]:
 def simulate_planned(clip: PlannedClip, signers: list[Signer], seed: int) -> SimulatedClip:
     """Simulates a planned clip; its landmarks do not depend on those written before it."""
     signer = signers[clip.signer]
-    version: Version = draw_version(signer, SIGNS[clip.sign], seed)
+    version = draw_version(signer, SIGNS[clip.sign], seed)
     rng = np.random.default_rng([seed, _CLIP_STREAM, clip.number])
     return simulate_clip(signer, version, rng, hands_found=clip.hands_found)
 
@@ -171,6 +159,7 @@ def write_clip(path: Path, clip: SimulatedClip) -> None:
     parquet.write_table(pa.table(columns), path)
 
 
+@cache
 def _row_labels() -> tuple[Any, Any, Any]:
     """Returns type, landmark_index and the end of row_id of a frame's rows."""
     import pyarrow as pa

@@ -84,5 +84,7 @@ def _thumb(stretched: Float64) -> Float64:
     weight = stretched[:, None, None]
     directions = weight * _THUMB_OUT + (1 - weight) * _THUMB_ACROSS
     directions /= np.linalg.norm(directions, axis=2, keepdims=True)
-    chain = np.cumsum(directions * _THUMB_SEGMENTS[:, None], axis=1)
-    return _THUMB_BASE + np.concatenate([np.zeros((len(stretched), 1, 3)), chain], axis=1)
+    thumb = np.zeros((len(stretched), 4, 3))
+    thumb[:, 1:] = np.cumsum(directions * _THUMB_SEGMENTS[:, None], axis=1)
+    thumb += _THUMB_BASE
+    return thumb

@@ -16,7 +16,7 @@ _LENGTHS: Final = np.array([2.0, 4.0, 6.0, 11.0, 21.0, 42.0, 132.0, 215.0, 500.0
 
 _SHORT: Final = 9
 """Clips of at most so many frames hold nothing but the sign."""
-_MOST_ACTIVE: Final = 110
+_MOST_ACTIVE: Final = 130
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def timeline(frames: int, rng: np.random.Generator) -> Timeline:
 
     Long clips hold more rest, since people wait before and after a sign.
     """
-    share = min(1.0, 0.95 * (frames / _SHORT) ** -0.34) * rng.uniform(0.8, 1.1)
+    share = min(1.0, 0.95 * (frames / _SHORT) ** -0.24) * rng.uniform(0.8, 1.1)
     active = min(max(2.0, frames * min(share, 1.0)), _MOST_ACTIVE)
     start = (frames - active) * rng.beta(3.0, 3.0)
     ramp = max(1.0, active * rng.uniform(0.12, 0.3))

@@ -22,13 +22,13 @@ LEFT_HANDED_SHARE: Final = 0.125
 
 # Standard deviations of habits (all signs of a signer) and of versions (one sign of a signer):
 # places in shoulder widths, orientations in radians, hand shapes in flexion.
-_HABIT_PLACE: Final = 0.07
-_HABIT_ORIENTATION: Final = 0.18
-_HABIT_SHAPE: Final = 0.07
-_VERSION_PLACE: Final = 0.08
-_VERSION_ORIENTATION: Final = 0.20
-_VERSION_SHAPE: Final = 0.09
-_REPLACED_SHARE: Final = 0.10
+_HABIT_PLACE: Final = 0.08
+_HABIT_ORIENTATION: Final = 0.22
+_HABIT_SHAPE: Final = 0.09
+_VERSION_PLACE: Final = 0.10
+_VERSION_ORIENTATION: Final = 0.26
+_VERSION_SHAPE: Final = 0.12
+_REPLACED_SHARE: Final = 0.12
 """Share of the versions in which one parameter of the sign is another one."""
 
 _COHORT_STREAM, _SIGNER_STREAM, _VERSION_STREAM = 1, 2, 3

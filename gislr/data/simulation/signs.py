@@ -107,6 +107,7 @@ def _sign(
     place: str,
     path: str,
     orientation: str,
+    *,
     turn: str = "none",
     mouth: str = "still",
     last_shape: str | None = None,

@@ -1,0 +1,119 @@
+"""Clips a second of the default model at the real set's shapes, packed and padded.
+
+    python -m benchmarks.training [--steps 5] [--rounds 3]
+
+The variants take turns in one process, so that they meet the same machine; the median of all steps
+is printed, with the spread, and the ratio to padded float32 round by round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics as middle
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.made_up import made_up_store
+from gislr.backend import quiet_backend
+from gislr.batches import Layout, TrainingBatches, layout_for
+from gislr.data import statistics
+from gislr.data.store import Store
+from gislr.models import build_model, model_settings
+from gislr.paths import config_folder
+
+VARIANTS = {
+    "padded float32": ("float32", Layout(64, slots=1, packed=False)),
+    "packed float32": ("float32", layout_for("keys", 64)),
+    "packed bfloat16": ("mixed_bfloat16", layout_for("keys", 64)),
+}
+
+
+def default_model() -> Any:
+    """Returns the settings of `conf/model/transformer.yaml`."""
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "model/transformer.yaml"))
+    return model_settings(values)
+
+
+class Variant:
+    """One way of training the default model."""
+
+    def __init__(self, store: Store, precision: str, layout: Layout, compiled: bool) -> None:
+        from gislr.training import loop
+        from gislr.training.losses import LossSettings
+        from gislr.training.optimizers import OptimizerSettings
+
+        settings = default_model()
+        clips = np.arange(len(store.clips))
+        self.model = build_model(
+            settings,
+            signs=len(store.signs),
+            layout=layout,
+            most_frames=store.most_frames,
+            precision=precision,
+            statistics=statistics.measure(store, clips),
+        )
+        loop.compile_model(
+            self.model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25)
+        )
+        self.batches = TrainingBatches(
+            store, clips, layout, clips_per_sign=4, frame_masking=settings.frame_masking, seed=0
+        )
+        self.fill: list[float] = []
+        self.packing: list[float] = []
+
+    def step(self, number: int) -> float:
+        """Trains one step; returns its seconds, without those of building the batch."""
+        began = time.perf_counter()
+        batch = self.batches.batch(0, number)
+        built = time.perf_counter()
+        self.packing.append(built - began)
+        self.fill.append(batch.fill())
+        self.model.train_on_batch(batch.inputs(), batch.labels, sample_weight=batch.weights())
+        return time.perf_counter() - built
+
+
+def main() -> None:
+    """Prints one line a variant."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--steps", type=int, default=3, help="steps of a variant in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with quiet_backend():
+        import keras
+
+    keras.utils.set_random_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        store = made_up_store(Path(folder) / "store", 4_000)
+        variants = {name: Variant(store, *how, False) for name, how in VARIANTS.items()}
+        seconds: dict[str, list[list[float]]] = {name: [] for name in variants}
+        for variant in variants.values():
+            for number in range(2):
+                variant.step(number)
+        for turn in range(arguments.rounds):
+            for name, variant in variants.items():
+                start = 2 + turn * arguments.steps
+                seconds[name].append(
+                    [variant.step(start + step) for step in range(arguments.steps)]
+                )
+        base = [middle.median(turn) for turn in seconds["padded float32"]]
+        for name, variant in variants.items():
+            steps = [step for turn in seconds[name] for step in turn]
+            ratios = [a / middle.median(turn) for a, turn in zip(base, seconds[name], strict=True)]
+            rates = [variant.batches.clips_per_batch / step for step in steps]
+            print(
+                f"{name:<16}{middle.median(rates):8.1f} clips/s  ({min(rates):.1f} to "
+                f"{max(rates):.1f})  {middle.median(ratios):5.2f}x "
+                f"({min(ratios):.2f} to {max(ratios):.2f})  rows {middle.mean(variant.fill):.1%} "
+                f"full  batch built in {middle.median(variant.packing) / middle.median(steps):.1%} "
+                "of a step"
+            )
+
+
+if __name__ == "__main__":
+    main()
