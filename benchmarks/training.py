@@ -43,7 +43,7 @@ def default_model() -> Any:
 class Variant:
     """One way of training the default model."""
 
-    def __init__(self, store: Store, precision: str, layout: Layout, compiled: bool) -> None:
+    def __init__(self, store: Store, precision: str, layout: Layout) -> None:
         from gislr.training import loop
         from gislr.training.losses import LossSettings
         from gislr.training.optimizers import OptimizerSettings
@@ -90,7 +90,7 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         store = made_up_store(Path(folder) / "store", 4_000)
-        variants = {name: Variant(store, *how, False) for name, how in VARIANTS.items()}
+        variants = {name: Variant(store, *how) for name, how in VARIANTS.items()}
         seconds: dict[str, list[list[float]]] = {name: [] for name in variants}
         for variant in variants.values():
             for number in range(2):

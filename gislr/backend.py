@@ -25,8 +25,7 @@ def quiet_backend() -> Iterator[None]:
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            import keras  # noqa: F401
-
+            _look_for_devices()
             yield
         except BaseException:
             os.dup2(kept, 2)
@@ -36,3 +35,12 @@ def quiet_backend() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _look_for_devices() -> None:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()

@@ -80,22 +80,24 @@ def _train(
 ) -> TrainingResult:
     with quiet_backend():
         from gislr.evaluation import score, summary
-        from gislr.training import loop
+        from gislr.training import devices, loop
         from gislr.training.prediction import predict
 
     loop.prepare_backend(configuration.seed, configuration.training.deterministic)
-    layout = layout_of(configuration.model, store.most_frames)
+    count = devices.count_devices(configuration.training.devices)
+    layout = layout_of(configuration.model, store.most_frames, count)
     measured = statistics.measure(store, split.train)
     record.record_statistics(run, store, split.train, measured)
-    model = build_model(
-        configuration.model,
-        signs=len(store.signs),
-        layout=layout,
-        most_frames=store.most_frames,
-        precision=configuration.training.precision,
-        statistics=measured,
-    )
-    loop.compile_model(model, configuration.optimizer, configuration.loss)
+    with devices.device_scope(count):
+        model = build_model(
+            configuration.model,
+            signs=len(store.signs),
+            layout=layout,
+            most_frames=store.most_frames,
+            precision=configuration.training.precision,
+            statistics=measured,
+        )
+        loop.compile_model(model, configuration.optimizer, configuration.loss)
     batches = TrainingBatches(
         store,
         split.train,

@@ -71,14 +71,16 @@ def test_rows_of_real_lengths_are_at_least_95_percent_full():
     rng = np.random.default_rng(0)
     for _ in range(20):
         lengths = np.clip(rng.lognormal(2.55, 0.8, 1000), 1, 64).astype(np.int64)
-        rows = bucketed(pack(lengths, PACKED).rows)
+        rows = bucketed(pack(lengths, PACKED).rows, PACKED)
         assert lengths.sum() / (rows * 64) >= 0.95
 
 
 def test_rows_come_in_few_sizes():
-    sizes = {bucketed(rows) for rows in range(220, 260)}
+    sizes = {bucketed(rows, PACKED) for rows in range(220, 260)}
     assert len(sizes) <= 11
-    assert all(rows <= bucketed(rows) <= rows * 33 / 32 + 1 for rows in range(1, 5000))
+    assert all(rows <= bucketed(rows, PACKED) <= rows * 33 / 32 + 1 for rows in range(1, 5000))
+    assert bucketed(13, layout_for("queries", 64)) == 13
+    assert {bucketed(rows, layout_for("keys", 64, 3)) % 3 for rows in range(1, 500)} == {0}
 
 
 def test_a_clip_that_does_not_fit_is_refused():

@@ -119,7 +119,7 @@ def assemble(
         lengths = np.bincount(owner, minlength=len(clips))
     placement = pack(lengths, layout)
     if rows is None:
-        rows = bucketed(placement.rows) if layout.packed else placement.rows
+        rows = bucketed(placement.rows, layout)
     shape = (rows, layout.row_frames)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within

@@ -7,6 +7,7 @@ returns one vector for each slot. A padded batch is the special case of one clip
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +26,13 @@ class Layout:
         row_frames: Positions of a row.
         slots: The most clips of a row.
         packed: Whether clips share rows; otherwise each has one, with its masked frames in place.
+        devices: Over how many devices rows are split evenly.
     """
 
     row_frames: int
     slots: int
     packed: bool
+    devices: int = 1
 
 
 PACKED_SLOTS = 16
@@ -37,16 +40,17 @@ PACKED_SLOTS = 16
 classifier; real rows hold about four clips."""
 
 
-def layout_for(attention_mask: str, row_frames: int) -> Layout:
+def layout_for(attention_mask: str, row_frames: int, devices: int = 1) -> Layout:
     """Chooses the layout: packed rows, unless frames must see padding as in the reference.
 
     Args:
         attention_mask: `keys` or `queries`, see the model.
         row_frames: Positions of a row, at least the most frames of a clip.
+        devices: Over how many devices rows are split.
     """
     if attention_mask == "queries":
-        return Layout(row_frames, slots=1, packed=False)
-    return Layout(row_frames, slots=PACKED_SLOTS, packed=True)
+        return Layout(row_frames, slots=1, packed=False, devices=devices)
+    return Layout(row_frames, slots=PACKED_SLOTS, packed=True, devices=devices)
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,11 @@ def pack(lengths: Int64, layout: Layout) -> Placement:
     return Placement(len(members), row, start, slot)
 
 
-def bucketed(rows: int) -> int:
-    """Rounds a number of rows up to one of few sizes, at most 1/32 more, for compiled graphs."""
-    step = max(1, (1 << (rows.bit_length() - 1)) // 32)
+def bucketed(rows: int, layout: Layout) -> int:
+    """Rounds a number of rows up: evenly for all devices, and to few sizes for compiled graphs.
+
+    Packed rows become at most 1/32 more for one device.
+    """
+    step = max(1, (1 << (rows.bit_length() - 1)) // 32) if layout.packed else 1
+    step = math.lcm(step, layout.devices)
     return -(-rows // step) * step

@@ -66,7 +66,8 @@ class PartEmbedding(keras.layers.Layer):
         part = ops.reshape(part, (-1, part.shape[1], self.features))
         found = ops.any(part != 0, axis=-1, keepdims=True)
         hidden = keras.activations.gelu(ops.matmul(part, self.first), approximate=False)
-        return ops.where(found, ops.matmul(hidden, self.second), self.missing)
+        missing = ops.convert_to_tensor(self.missing)
+        return ops.where(found, ops.matmul(hidden, self.second), missing)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "start": self.start, "stop": self.stop}

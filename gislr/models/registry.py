@@ -43,9 +43,9 @@ def model_settings(section: Mapping[str, Any]) -> Any:
     return read_settings(FAMILIES[str(name)].settings, section, "model")
 
 
-def layout_of(settings: Any, most_frames: int) -> Layout:
-    """Returns the shape of the rows that a model reads."""
-    return layout_for(settings.attention_mask, most_frames)
+def layout_of(settings: Any, most_frames: int, devices: int = 1) -> Layout:
+    """Returns the shape of the rows that a model reads, split over some devices."""
+    return layout_for(settings.attention_mask, most_frames, devices)
 
 
 def build_model(

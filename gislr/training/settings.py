@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gislr.errors import SettingError, unknown_name
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+DEVICES = ("1", "all")
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,13 @@ class TrainingSettings:
     Attributes:
         epochs: Number of epochs.
         precision: `float32`, or `mixed_bfloat16` for float32 weights with faster products.
+        devices: `1`, or `all` local devices.
         deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
     """
 
     epochs: int
     precision: str
+    devices: str
     deterministic: bool
 
     def __post_init__(self) -> None:
@@ -28,3 +31,5 @@ class TrainingSettings:
             raise SettingError(f"training.epochs must be at least 1; got {self.epochs}.")
         if self.precision not in PRECISIONS:
             raise unknown_name("training.precision", self.precision, PRECISIONS)
+        if self.devices not in DEVICES:
+            raise unknown_name("training.devices", self.devices, DEVICES)

@@ -1,0 +1,99 @@
+"""Whether packed rows and bfloat16 change how well signs are recognised.
+
+    python -m benchmarks.agreement DIR [--epochs 10] [--seeds 3] [--fold 0]
+
+Trains the default model on a folder in the asl-signs layout, one of five folds of signers held out,
+with every variant of `benchmarks.training` and several seeds; the last epoch's scores are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics as middle
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.training import VARIANTS, default_model
+from gislr.backend import quiet_backend
+from gislr.batches import Layout, TrainingBatches
+from gislr.data import statistics
+from gislr.data.preparation import prepare_asl_signs
+from gislr.data.splits import Split, SplitSettings, split_clips
+from gislr.data.store import Store
+from gislr.models import build_model
+from gislr.paths import resolve
+
+
+def scores(
+    store: Store, split: Split, how: tuple[str, Layout], *, epochs: int, seed: int
+) -> dict[str, float]:
+    """Trains once and returns the scores on the held-out signers."""
+    from gislr.evaluation import score
+    from gislr.training import loop
+    from gislr.training.losses import LossSettings
+    from gislr.training.optimizers import OptimizerSettings
+    from gislr.training.prediction import predict
+    from gislr.training.schedules import ScheduleSettings
+
+    precision, layout = how
+    loop.prepare_backend(seed, deterministic=True)
+    settings = default_model()
+    model = build_model(
+        settings,
+        signs=len(store.signs),
+        layout=layout,
+        most_frames=store.most_frames,
+        precision=precision,
+        statistics=statistics.measure(store, split.train),
+    )
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25))
+    batches = TrainingBatches(
+        store,
+        split.train,
+        layout,
+        clips_per_sign=4,
+        frame_masking=settings.frame_masking,
+        seed=seed,
+    )
+    for _ in loop.train_epochs(
+        model,
+        batches,
+        epochs=epochs,
+        learning_rate=1e-3,
+        schedule=ScheduleSettings("cosine", 0),
+    ):
+        pass
+    labels = store.clips.labels[split.validation]
+    return score(labels, predict(model, store, split.validation, layout))
+
+
+def main() -> None:
+    """Prints one line a variant and seed, then mean and spread."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.agreement", description=__doc__)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--fold", type=int, default=0)
+    arguments = parser.parse_args()
+    store = prepare_asl_signs(arguments.root, frames=64, cache=resolve(".cache") / "stores")
+    split = split_clips(
+        SplitSettings("group_kfold", None, 5, arguments.fold, 42),
+        store.clips.signers,
+        store.listed.signers,
+    )
+    with quiet_backend():
+        import keras  # noqa: F401
+    for name, how in reversed(VARIANTS.items()):
+        found = []
+        for seed in range(arguments.seeds):
+            got = scores(store, split, how, epochs=arguments.epochs, seed=seed)
+            found.append((got["acc"], got["weighted_f1"]))
+            print(f"{name:<16} seed {seed}  acc {got['acc']:.4f}  f1 {got['weighted_f1']:.4f}")
+        for metric, values in zip(("acc", "weighted F1"), np.transpose(found), strict=True):
+            spread = f"({values.min():.4f} to {values.max():.4f})"
+            print(f"{name:<16} {metric:<12} {middle.mean(values.tolist()):.4f}  {spread}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Preparing raw clips, against only reading the columns that it needs with pyarrow.
+
+    python -m benchmarks.preparation DIR [--rounds 3] [--kills 5]
+
+DIR is a folder in the asl-signs layout. Both use the same number of processes. Then preparations
+are killed at random moments and started again; each must end with the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import random
+import statistics as middle
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from gislr.data.asl_signs import AXES, ORDER_COLUMN, read_listing
+from gislr.data.preparation import CLIPS_PER_SHARD, cpu_count, prepare_asl_signs
+
+
+def read_columns(paths: list[Path]) -> int:
+    """Reads the needed columns of some files and returns their rows."""
+    from pyarrow import parquet
+
+    rows = 0
+    for path in paths:
+        with parquet.ParquetFile(path) as file:
+            rows += len(file.read(columns=[*AXES, ORDER_COLUMN], use_threads=False))
+    return rows
+
+
+def read_all(root: Path, workers: int) -> float:
+    """Returns the seconds of reading the needed columns of every clip."""
+    began = time.perf_counter()
+    paths = [root / path for path in read_listing(root).paths]
+    parts = [paths[k : k + CLIPS_PER_SHARD] for k in range(0, len(paths), CLIPS_PER_SHARD)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        sum(pool.map(read_columns, parts))
+    return time.perf_counter() - began
+
+
+def prepare(root: Path, workers: int) -> float:
+    """Returns the seconds of preparing every clip into an empty cache."""
+    with tempfile.TemporaryDirectory() as cache:
+        began = time.perf_counter()
+        prepare_asl_signs(root, frames=64, cache=Path(cache), workers=workers)
+        return time.perf_counter() - began
+
+
+def digest(cache: Path) -> str:
+    """Returns a digest of the one store of a cache."""
+    [store] = [path.parent for path in cache.glob("*/store.json")]
+    names = ("frames.npy", "frame_index.npy", "clips.parquet", "store.json")
+    return hashlib.sha256(b"".join((store / name).read_bytes() for name in names)).hexdigest()
+
+
+_PREPARE = (
+    "import sys; from pathlib import Path; from gislr.data.preparation import prepare_asl_signs\n"
+    "if __name__ == '__main__':\n"
+    "    prepare_asl_signs(Path(sys.argv[1]), frames=64, cache=Path(sys.argv[2]))\n"
+)
+
+
+def kill_and_go_on(root: Path, kills: int, longest: float) -> tuple[int, str]:
+    """Kills a preparation at random moments until it ends; returns the kills and its digest."""
+    done = 0
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "prepare.py"
+        script.write_text(_PREPARE)
+        cache = Path(folder) / "cache"
+        while True:
+            process = subprocess.Popen([sys.executable, str(script), str(root), str(cache)])
+            try:
+                process.wait(random.uniform(0, longest) if done < kills else None)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                done += 1
+                continue
+            return done, digest(cache)
+
+
+def main() -> None:
+    """Prints the ratio, and what became of the killed preparations."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.preparation", description=__doc__)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=5)
+    arguments = parser.parse_args()
+    workers = cpu_count()
+    read_all(arguments.root, workers)
+    pairs = [
+        (read_all(arguments.root, workers), prepare(arguments.root, workers))
+        for _ in range(arguments.rounds)
+    ]
+    ratios = [prepared / read for read, prepared in pairs]
+    print(
+        f"prepare {len(read_listing(arguments.root).paths):,} clips, {workers} processes: "
+        f"{middle.median(b for _, b in pairs):.2f} s; only reading {AXES} and {ORDER_COLUMN}: "
+        f"{middle.median(a for a, _ in pairs):.2f} s; ratio {middle.median(ratios):.2f} "
+        f"({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+    _, whole = kill_and_go_on(arguments.root, 0, 0)
+    longest = middle.median(b for _, b in pairs)
+    kills, after = kill_and_go_on(arguments.root, arguments.kills, longest)
+    same = "the same bytes" if after == whole else "OTHER BYTES"
+    print(f"killed {kills} times at random moments and started again: {same}")
+
+
+if __name__ == "__main__":
+    main()
