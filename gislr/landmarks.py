@@ -28,6 +28,8 @@ LEFT_DOMINANT = np.concatenate([LIPS, LEFT_HAND, LEFT_ARM])
 """The 66 rows kept of a clip whose dominant hand is the left one."""
 RIGHT_DOMINANT = np.concatenate([LIPS, RIGHT_HAND, RIGHT_ARM])
 """The 66 rows kept of a clip whose dominant hand is the right one."""
+READ = np.concatenate([LEFT_DOMINANT, RIGHT_HAND, RIGHT_ARM])
+"""The 92 rows that are read of any clip."""
 
 PARTS = {"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)}
 """Where each part stands among the landmarks kept."""

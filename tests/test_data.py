@@ -84,7 +84,7 @@ def test_processes_and_a_preparation_that_was_cut_off_give_the_same_bytes(
     done = []
     two = prepare(asl_signs, tmp_path / "two", workers=2, advance=lambda n: done.append)
     assert sum(done) == 33
-    for name in ("frames.npy", "frame_index.npy", "clips.parquet", "store.json"):
+    for name in ("frames.npy", "frame_index.npy", "clips.npz", "store.json"):
         assert (one.folder / name).read_bytes() == (two.folder / name).read_bytes()
     assert not list((tmp_path / "two").glob("*.partial"))
 

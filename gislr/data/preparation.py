@@ -29,9 +29,10 @@ from gislr.data.asl_signs import (
     read_listing,
     summarise,
 )
-from gislr.data.preprocessing import EMPTY_CLIP, PreparedClip, preprocess
+from gislr.data.preprocessing import EMPTY_CLIP, PreparedClip, preprocess_read
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
+from gislr.landmarks import READ
 
 CLIPS_PER_SHARD = 128
 
@@ -160,12 +161,12 @@ def prepare_shard(root: Path, paths: list[str], frames: int, shard: Path) -> Pro
     raw_lengths = []
     for path in paths:
         try:
-            landmarks = read_clip(root / path)
+            read = read_clip(root / path, READ)
         except ClipProblem as problem:
             problems.setdefault((problem.kind, problem.remedy), []).append(path)
             continue
-        clips.append(preprocess(landmarks, frames))
-        raw_lengths.append(len(landmarks))
+        clips.append(preprocess_read(read, frames))
+        raw_lengths.append(len(read))
     if problems:
         return problems
     kept = [EMPTY_CLIP, *(clip for clip in clips if clip is not None)]

@@ -21,11 +21,22 @@ from gislr.landmarks import (
     LEFT_DOMINANT,
     LEFT_HAND,
     PARTS,
+    READ,
     RIGHT_DOMINANT,
     RIGHT_HAND,
 )
 
 Float32 = NDArray[np.float32]
+
+_PLACE = {landmark: place for place, landmark in enumerate(READ.tolist())}
+
+
+def _places(landmarks: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.array([_PLACE[landmark] for landmark in landmarks.tolist()])
+
+
+_HANDS = {"left": _places(LEFT_HAND), "right": _places(RIGHT_HAND)}
+_DOMINANT = {"left": _places(LEFT_DOMINANT), "right": _places(RIGHT_DOMINANT)}
 
 PADDING_INDEX = -1.0
 """The frame index of a padded position."""
@@ -52,17 +63,6 @@ EMPTY_CLIP = PreparedClip(
 """A clip without frames."""
 
 
-def is_left_dominant(landmarks: Float32) -> bool:
-    """Tells whether at least as many left-hand as right-hand values were found; a tie is left.
-
-    Args:
-        landmarks: float32 [frames, 543, 3] with NaN where nothing was found.
-    """
-    left = np.count_nonzero(~np.isnan(landmarks[:, LEFT_HAND]))
-    right = np.count_nonzero(~np.isnan(landmarks[:, RIGHT_HAND]))
-    return bool(left >= right)
-
-
 def preprocess(landmarks: Float32, frames: int) -> PreparedClip | None:
     """Keeps the frames with the dominant hand, mirrors right-handed clips, shortens long ones.
 
@@ -81,18 +81,30 @@ def preprocess(landmarks: Float32, frames: int) -> PreparedClip | None:
             f"Landmarks must have the shape [frames, {LANDMARKS_PER_FRAME}, 3]; got "
             f"{list(landmarks.shape)}. Pass every landmark of MediaPipe Holistic, in its order."
         )
-    left_dominant = is_left_dominant(landmarks)
-    hand = landmarks[:, LEFT_HAND if left_dominant else RIGHT_HAND]
-    kept = np.flatnonzero(~np.isnan(hand).all(axis=(1, 2)))
+    return preprocess_read(landmarks[:, READ], frames)
+
+
+def preprocess_read(read: Float32, frames: int) -> PreparedClip | None:
+    """Does what `preprocess` does, given only the rows that it reads.
+
+    Args:
+        read: float32 [raw frames, 92, 3], the rows `gislr.landmarks.READ`.
+        frames: The most frames to keep.
+    """
+    found = {side: ~np.isnan(read[:, hand]) for side, hand in _HANDS.items()}
+    # A tie is left.
+    left_dominant = bool(np.count_nonzero(found["left"]) >= np.count_nonzero(found["right"]))
+    side = "left" if left_dominant else "right"
+    kept = np.flatnonzero(found[side].any(axis=(1, 2)))
     if len(kept) == 0:
         return None
-    chosen = landmarks[kept][:, LEFT_DOMINANT if left_dominant else RIGHT_DOMINANT]
+    chosen = read[kept[:, None], _DOMINANT[side]]
     if not left_dominant:
         for part in ("hand", "pose"):
             chosen[:, PARTS[part], 0] = 1 - chosen[:, PARTS[part], 0]
     index = (kept - kept[0]).astype(np.float32)
     if len(kept) >= frames:
-        windows = resize_windows(len(kept), len(landmarks), frames)
+        windows = resize_windows(len(kept), len(read), frames)
         index = (windows @ index / windows.sum(axis=1)).astype(np.float32)
         chosen = average_windows(windows, chosen)
     return PreparedClip(np.nan_to_num(chosen, nan=0.0), index, left_dominant)

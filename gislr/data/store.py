@@ -1,7 +1,7 @@
 """The prepared store: only real frames, one clip after another, memory-mapped.
 
 A store is a folder of `frames.npy` (float32 [frames, 66, 3]), `frame_index.npy` (float32
-[frames]), `clips.parquet` (a row for every listed clip, those without a hand included) and
+[frames]), `clips.npz` (a row for every listed clip, those without a hand included) and
 `store.json`. It is written beside its place and renamed, so a folder that exists is complete.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from gislr.errors import DataError
 from gislr.landmarks import LANDMARKS_KEPT
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
 Float32 = NDArray[np.float32]
@@ -158,9 +159,6 @@ def write_store(
         signs: The glosses.
         most_frames: The most frames a clip may have.
     """
-    import pyarrow as pa
-    from pyarrow import parquet
-
     of_frames, of_index = hashlib.sha256(), hashlib.sha256()
     tables = []
     with written_beside(target) as folder:
@@ -178,18 +176,16 @@ def write_store(
                     file.write(data)
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))
         lengths, raw_lengths, left_dominant = map(np.concatenate, zip(*tables, strict=True))
-        table = pa.table(
-            {
-                "path": pa.array(paths, pa.string()),
-                "signer": pa.array(signers, pa.string()),
-                "sequence": pa.array(sequences, pa.string()),
-                "label": pa.array(labels, pa.int32()),
-                "frames": pa.array(lengths, pa.int64()),
-                "raw_frames": pa.array(raw_lengths, pa.int64()),
-                "left_dominant": pa.array(left_dominant, pa.bool_()),
-            }
+        table = ClipTable(
+            paths=np.asarray(paths, np.str_),
+            signers=np.asarray(signers, np.str_),
+            sequences=np.asarray(sequences, np.str_),
+            labels=np.asarray(labels, np.int32),
+            lengths=lengths,
+            raw_lengths=raw_lengths,
+            left_dominant=left_dominant,
         )
-        parquet.write_table(table, folder / "clips.parquet")
+        np.savez(folder / "clips.npz", **vars(table))
         described = [list(signers), list(signs), lengths.tolist(), np.asarray(labels).tolist()]
         of_frames.update(of_index.digest() + json.dumps(described).encode())
         description = {
@@ -216,20 +212,10 @@ def open_store(folder: Path) -> Store:
     Raises:
         DataError: The folder holds no whole store of this version, or no clip with a hand.
     """
-    from pyarrow import ArrowException, parquet
-
     try:
         description = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-        table = parquet.read_table(folder / "clips.parquet")
-        listed = ClipTable(
-            paths=np.asarray(table.column("path").to_pylist(), dtype=np.str_),
-            signers=np.asarray(table.column("signer").to_pylist(), dtype=np.str_),
-            sequences=np.asarray(table.column("sequence").to_pylist(), dtype=np.str_),
-            labels=table.column("label").to_numpy(),
-            lengths=table.column("frames").to_numpy(),
-            raw_lengths=table.column("raw_frames").to_numpy(),
-            left_dominant=table.column("left_dominant").to_numpy(),
-        )
+        with np.load(folder / "clips.npz", allow_pickle=False) as table:
+            listed = ClipTable(**table)
         signs = list(description["signs"])
         fingerprint, most_frames = description["fingerprint"], description["most_frames"]
         _require_hand(listed)
@@ -237,7 +223,7 @@ def open_store(folder: Path) -> Store:
         frame_index = np.load(folder / "frame_index.npy", mmap_mode="r", allow_pickle=False)
     except DataError:
         raise
-    except (OSError, ValueError, KeyError, ArrowException) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(
             f"A prepared store was expected in {folder}; it is incomplete or broken ({error}). "
             "Remove the folder and prepare the data again."
