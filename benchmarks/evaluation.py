@@ -23,7 +23,7 @@ from gislr.models import build_model
 def main() -> None:
     """Prints one line a variant, and how far probabilities of packed and padded rows differ."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluation", description=__doc__)
-    parser.add_argument("--clips", type=int, default=2_000)
+    parser.add_argument("--clips", type=int, default=6_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with quiet_backend():

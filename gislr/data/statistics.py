@@ -17,7 +17,7 @@ Float32 = NDArray[np.float32]
 FILE_NAMES = {"lips": "LIPS", "hand": "LEFT_HANDS", "pose": "POSE"}
 """How the report's .npy files name each part."""
 
-_FRAMES_AT_ONCE = 65_536
+_FRAMES_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float
     for start in range(0, len(wanted), _FRAMES_AT_ONCE):
         stop = start + _FRAMES_AT_ONCE
         yield store.frames[start:stop][wanted[start:stop], :, :2].astype(np.float64)
+        store.release()
 
 
 def write(statistics: Statistics, folder: Path) -> None:

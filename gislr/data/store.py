@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import zipfile
@@ -90,6 +91,15 @@ class Store:
     def left_out(self) -> int:
         """Number of clips kept out because no frame shows a hand."""
         return len(self.listed) - len(self.clips)
+
+    def release(self) -> None:
+        """Gives mapped pages back, so that a pass over a large store does not fill the memory.
+
+        The system keeps them cached while it has room; where it cannot do so, nothing happens.
+        """
+        mapped = getattr(self.frames, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     def summary(self) -> str:
         """Returns the counts as one line."""

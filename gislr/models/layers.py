@@ -6,6 +6,7 @@ Keras and is imported by a family's module, which the registry imports when a mo
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -14,6 +15,29 @@ from keras import ops
 PACKAGE = "gislr"
 MASKED = -3e4
 """Added to the score of what must not be seen: float16 holds it, and exp of it is 0."""
+
+
+@ops.custom_gradient  # type: ignore[untyped-decorator]
+def _gelu(x: Any) -> Any:
+    def gradient(*arguments: Any, upstream: Any = None) -> Any:
+        if upstream is None:
+            (upstream,) = arguments
+        below = 0.5 * (1 + ops.erf(x * 0.5**0.5))
+        density = ops.exp(-0.5 * x * x) * (2 * math.pi) ** -0.5
+        return upstream * (below + x * density)
+
+    return keras.activations.gelu(x, approximate=False), gradient
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Gelu(keras.layers.Layer):
+    """The exact GELU, keeping its input only for the gradient: a seventh of a step's memory."""
+
+    def call(self, inputs: Any) -> Any:
+        return _gelu(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -65,7 +89,7 @@ class PartEmbedding(keras.layers.Layer):
         part = landmarks[:, :, self.start : self.stop]
         part = ops.reshape(part, (-1, part.shape[1], self.features))
         found = ops.any(part != 0, axis=-1, keepdims=True)
-        hidden = keras.activations.gelu(ops.matmul(part, self.first), approximate=False)
+        hidden = _gelu(ops.matmul(part, self.first))
         missing = ops.convert_to_tensor(self.missing)
         return ops.where(found, ops.matmul(hidden, self.second), missing)
 

@@ -42,7 +42,7 @@ class _EpochBatches(keras.utils.PyDataset):
     """One epoch's batches, built ahead in the background."""
 
     def __init__(self, batches: TrainingBatches, epoch: int) -> None:
-        super().__init__(workers=1, max_queue_size=4)
+        super().__init__(workers=2, max_queue_size=4)
         self._batches = batches
         self._epoch = epoch
 

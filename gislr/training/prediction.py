@@ -17,7 +17,7 @@ class _Rows(keras.utils.PyDataset):
     """The rows of some clips, built ahead in the background; remembers which clip lies where."""
 
     def __init__(self, batches: OrderedBatches) -> None:
-        super().__init__(workers=1, max_queue_size=4)
+        super().__init__(workers=2, max_queue_size=4)
         self._batches = batches
         self.members: dict[int, NDArray[np.int64]] = {}
 

@@ -100,7 +100,7 @@ def build_transformer(
         )
 
     def gelu(inputs: Any) -> Any:
-        return keras.activations.gelu(inputs, approximate=False)
+        return layers.Gelu(**policy)(inputs)
 
     frames = keras.Input((layout.row_frames, LANDMARKS_KEPT, 2), name="frames")
     position = keras.Input((layout.row_frames,), dtype="int32", name="position")
