@@ -124,8 +124,7 @@ def assemble(
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
     frames = np.zeros((rows * layout.row_frames, *store.frames.shape[1:2], 2), np.float32)
-    frames[flat] = store.frames[source, :, :2]
-    store.release()
+    frames[flat] = store.xy(source)
     positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
     positions[flat] = position
     slots = np.zeros(rows * layout.row_frames, np.int32)

@@ -55,24 +55,24 @@ def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
 
 
 def sample_frames(store: Store, clips: NDArray[np.int64], most: int = 20_000) -> Float32:
-    """Returns frames of some clips, float32 [at most `most`, 66, 3], the same ones every time."""
-    chosen = np.zeros(len(store.clips), bool)
-    chosen[clips] = True
-    rows = np.flatnonzero(np.repeat(chosen, store.clips.lengths))
+    """Returns frames of some clips, float32 [at most `most`, 66, 2], the same ones every time."""
+    rows = _rows(store, clips)
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    return store.frames[rows]
+    return store.xy(rows)
 
 
 def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
     """Yields x and y of the clips' frames, float64 [some frames, 66, 2], a block at a time."""
+    rows = _rows(store, clips)
+    for start in range(0, len(rows), _FRAMES_AT_ONCE):
+        yield store.xy(rows[start : start + _FRAMES_AT_ONCE]).astype(np.float64)
+
+
+def _rows(store: Store, clips: NDArray[np.int64]) -> NDArray[np.int64]:
     chosen = np.zeros(len(store.clips), bool)
     chosen[clips] = True
-    wanted = np.repeat(chosen, store.clips.lengths)
-    for start in range(0, len(wanted), _FRAMES_AT_ONCE):
-        stop = start + _FRAMES_AT_ONCE
-        yield store.frames[start:stop][wanted[start:stop], :, :2].astype(np.float64)
-        store.release()
+    return np.flatnonzero(np.repeat(chosen, store.clips.lengths))
 
 
 def write(statistics: Statistics, folder: Path) -> None:

@@ -30,6 +30,8 @@ STORE_VERSION = 3
 
 Float32 = NDArray[np.float32]
 
+_ROWS_AT_ONCE = 2_048
+
 
 @dataclass(frozen=True)
 class ClipTable:
@@ -92,11 +94,21 @@ class Store:
         """Number of clips kept out because no frame shows a hand."""
         return len(self.listed) - len(self.clips)
 
-    def release(self) -> None:
-        """Gives mapped pages back, so that a pass over a large store does not fill the memory.
+    def xy(self, rows: NDArray[np.int64]) -> Float32:
+        """Returns x and y of some frames, float32 [rows, 66, 2].
 
-        The system keeps them cached while it has room; where it cannot do so, nothing happens.
+        Mapped pages are given back on the way: the system may map a megabyte around each clip, and
+        a batch or a pass over a large store would fill the memory.
         """
+        found = np.empty((len(rows), LANDMARKS_KEPT, 2), np.float32)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            found[part] = self.frames[rows[part], :, :2]
+            self._release()
+        return found
+
+    def _release(self) -> None:
+        """Unmaps what was read; the system keeps it cached while it has room."""
         mapped = getattr(self.frames, "_mmap", None)
         if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)
