@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup train test lint format ui clean
+.PHONY: setup train test lint format ui bench clean
 
 setup: $(VENV)/.installed
 
@@ -28,6 +28,14 @@ lint: setup
 format: setup
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
+
+# What needs raw clips is measured on the embedded sample, or on a folder: make bench DATA=DIR
+bench: setup
+	$(RUN) -m benchmarks.training
+	$(RUN) -m benchmarks.evaluation
+	$(RUN) -m benchmarks.preparation $(DATA)
+	$(RUN) -m benchmarks.scale
+	$(RUN) -m benchmarks.overheads
 
 ui: setup
 	$(RUN) -m gislr.ui

@@ -1,9 +1,10 @@
 """Preparing raw clips, against only reading the columns that it needs with pyarrow.
 
-    python -m benchmarks.preparation DIR [--rounds 3] [--kills 5]
+    python -m benchmarks.preparation [DIR] [--rounds 3] [--kills 5]
 
-DIR is a folder in the asl-signs layout. Both use the same number of processes. Then preparations
-are killed at random moments and started again; each must end with the same bytes.
+DIR is a folder in the asl-signs layout; the embedded sample when left out. Both use the same number
+of processes. Then preparations are killed at random moments and started again; each must end with
+the same bytes.
 """
 
 from __future__ import annotations
@@ -20,9 +21,22 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from gislr.data.asl_signs import AXES, ORDER_COLUMN, read_listing
 from gislr.data.preparation import CLIPS_PER_SHARD, cpu_count, prepare_asl_signs
+from gislr.data.sample import sample_folder
+from gislr.data.simulation import SimulationSettings
+from gislr.paths import config_folder, resolve
+
+
+def embedded_sample() -> Path:
+    """Returns the folder of the simulated clips."""
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
+    del values["name"]
+    return sample_folder(SimulationSettings(**values), resolve(".cache") / "samples")
 
 
 def read_columns(paths: list[Path]) -> int:
@@ -97,21 +111,22 @@ def kill_and_go_on(root: Path, kills: int, longest: float) -> tuple[int, str]:
 def main() -> None:
     """Prints the ratio, and what became of the killed preparations."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.preparation", description=__doc__)
-    parser.add_argument("root", type=Path)
+    parser.add_argument("root", type=Path, nargs="?", help="the embedded sample when left out")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=5)
     arguments = parser.parse_args()
+    root = arguments.root or embedded_sample()
     workers = cpu_count()
-    read_all(arguments.root, workers, read_columns)
+    read_all(root, workers, read_columns)
     rounds = [
         (
-            prepare(arguments.root, workers),
-            read_all(arguments.root, workers, read_columns),
-            read_all(arguments.root, workers, read_columns_bare),
+            prepare(root, workers),
+            read_all(root, workers, read_columns),
+            read_all(root, workers, read_columns_bare),
         )
         for _ in range(arguments.rounds)
     ]
-    clips = len(read_listing(arguments.root).paths)
+    clips = len(read_listing(root).paths)
     seconds = middle.median(turn[0] for turn in rounds)
     print(f"prepare {clips:,} clips with {workers} processes: {seconds:.2f} s")
     for k, name in ((1, "parquet.read_table"), (2, "ParquetFile without pre_buffer")):
@@ -121,8 +136,8 @@ def main() -> None:
             f"  only reading the columns, {name}: {reading:.2f} s; "
             f"ratio {middle.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         )
-    _, whole = kill_and_go_on(arguments.root, 0, 0)
-    kills, after = kill_and_go_on(arguments.root, arguments.kills, seconds)
+    _, whole = kill_and_go_on(root, 0, 0)
+    kills, after = kill_and_go_on(root, arguments.kills, seconds)
     same = "the same bytes" if after == whole else "OTHER BYTES"
     print(f"killed {kills} times at random moments and started again: {same}")
 
