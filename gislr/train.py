@@ -141,7 +141,9 @@ def _train(
         probabilities, scores = evaluate(judged)
         run.metrics({f"seen_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    record.record_evaluation(run, store, judged, probabilities, history)
+    record.record_evaluation(
+        run, store, judged, probabilities, history, held_out=bool(split.held_out)
+    )
     record.record_model(run, model, configuration, store.signs, store.most_frames)
     note(
         summary.text(

@@ -113,3 +113,42 @@ def test_parity_fails_where_it_should(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monkeypatch):
+    from gislr.batches import TrainingBatches, layout_for
+    from gislr.models import layers
+    from gislr.training import loop
+    from tests.conftest import make_store
+    from tests.test_models import build, small
+
+    traced = []
+    plain = layers.ClipMean.call
+
+    def counted(self, frames, slot):
+        traced.append(1)
+        return plain(self, frames, slot)
+
+    monkeypatch.setattr(layers.ClipMean, "call", counted)
+    rng = np.random.default_rng(0)
+    store = make_store(tmp_path / "store", rng.integers(1, 65, 60).tolist())
+    layout = layout_for("keys", 64)
+    model = build(small(), layout)
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25))
+    batches = TrainingBatches(
+        store, np.arange(60), layout, clips_per_sign=4, frame_masking=0.25, seed=0
+    )
+    counts, rows = [], set()
+    for epoch in loop.train_epochs(
+        model,
+        batches,
+        epochs=4,
+        learning_rate=1e-3,
+        schedule=ScheduleSettings("constant", 0),
+    ):
+        counts.append(len(traced))
+        rows |= {
+            len(batches.batch(epoch.number, step).slot) for step in range(batches.steps_per_epoch)
+        }
+    assert len(rows) > 1
+    assert counts[0] == counts[-1]

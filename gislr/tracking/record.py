@@ -71,8 +71,13 @@ def record_evaluation(
     clips: NDArray[np.int64],
     probabilities: Float32,
     history: Mapping[str, Sequence[float]],
+    *,
+    held_out: bool,
 ) -> None:
     """Writes tables and pictures of how well some clips were recognised.
+
+    Those of held-out signers go into `evaluation/`, those of clips trained on into `seen/`, lest
+    one be taken for the other.
 
     Args:
         run: The run.
@@ -80,10 +85,11 @@ def record_evaluation(
         clips: int64, which clips.
         probabilities: float32 [clips, signs].
         history: A value an epoch of every metric.
+        held_out: Whether the clips are of signers who were not trained on.
     """
     from gislr.evaluation import write_reports
 
-    with run.folder("evaluation") as folder:
+    with run.folder("evaluation" if held_out else "seen") as folder:
         write_reports(
             folder,
             labels=store.clips.labels[clips],
