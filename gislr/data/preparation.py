@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -137,7 +138,9 @@ def _run(
         for shard, paths in todo.items():
             yield shard, prepare_shard(root, paths, frames, shard)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+    ) as pool:
         futures = {
             pool.submit(prepare_shard, root, paths, frames, shard): shard
             for shard, paths in todo.items()
@@ -148,6 +151,18 @@ def _run(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the process that started it was killed and cannot end it."""
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def prepare_shard(root: Path, paths: list[str], frames: int, shard: Path) -> Problems:
