@@ -8,10 +8,25 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from gislr.commands import run_command
-from gislr.configuration import read_configuration
+from gislr.configuration import Configuration, read_configuration
 from gislr.data.sources import load_store
 from gislr.data.store import Store
 from gislr.terminal import note, progress_bars
+
+
+def open_data(configuration: Configuration) -> Store:
+    """Opens the data's store, preparing it with a progress bar when it is new.
+
+    Args:
+        configuration: Which data, and how it is prepared.
+
+    Raises:
+        GislrError: The data cannot be used.
+    """
+    with progress_bars() as progress:
+        return load_store(
+            configuration.data, configuration.preprocessing, configuration.preparation, progress
+        )
 
 
 def prepare(config: DictConfig) -> Store:
@@ -24,10 +39,7 @@ def prepare(config: DictConfig) -> Store:
         GislrError: The configuration or the data cannot be used.
     """
     configuration = read_configuration(config)
-    with progress_bars() as progress:
-        store = load_store(
-            configuration.data, configuration.preprocessing, configuration.preparation, progress
-        )
+    store = open_data(configuration)
     note(f"data: {configuration.data['name']}, {store.summary()}\nstore: {store.folder}")
     return store
 

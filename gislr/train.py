@@ -18,11 +18,11 @@ from gislr.batches import TrainingBatches
 from gislr.commands import run_command
 from gislr.configuration import Configuration, read_configuration
 from gislr.data import statistics
-from gislr.data.sources import load_store
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
 from gislr.models import build_model, layout_of
-from gislr.terminal import EpochDisplay, note, progress_bars
+from gislr.prepare import open_data
+from gislr.terminal import EpochDisplay, note
 from gislr.tracking import record
 from gislr.tracking.run import TrackedRun, tracked_run
 
@@ -61,10 +61,7 @@ def train(config: DictConfig) -> TrainingResult:
         GislrError: The configuration or the data cannot be used.
     """
     configuration = read_configuration(config)
-    with progress_bars() as progress:
-        store = load_store(
-            configuration.data, configuration.preprocessing, configuration.preparation, progress
-        )
+    store = open_data(configuration)
     split = split_clips(configuration.split, store.clips.signers, store.listed.signers)
     _describe(configuration, store, split)
     tags = record.starting_tags(configuration, store, split)

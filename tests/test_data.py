@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from gislr.data import preparation, statistics
 from gislr.data.arrays import prepare_arrays
-from gislr.data.asl_signs import read_clip, read_listing
+from gislr.data.asl_signs import read_listing
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import pad, preprocess
+from gislr.data.raw_clips import read_clip
 from gislr.data.store import FrameBlock, open_store, write_store
 from gislr.errors import DataError
 from tests.conftest import clip_table, landmarks_of, make_store, separable_clips, write_folder

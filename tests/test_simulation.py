@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gislr.data.asl_signs import read_clip, read_listing
+from gislr.data.asl_signs import read_listing
 from gislr.data.preprocessing import preprocess
+from gislr.data.raw_clips import read_clip
 from gislr.data.simulation import SimulationSettings, folder, write_folder
 from gislr.data.simulation.signers import draw_signers
 from gislr.errors import SettingError

@@ -1,4 +1,4 @@
-"""Reads the layout of the Kaggle competition "Google - Isolated Sign Language Recognition".
+"""Lists the clips of a folder in the layout of Kaggle's "Isolated Sign Language Recognition".
 
 A folder holds `train.csv` (path, participant_id, sequence_id, sign), the label map
 `sign_to_prediction_index_map.json` and one parquet file a clip with 543 rows a frame. Problems are
@@ -13,20 +13,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.errors import DataError
-from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
 
 LISTING = "train.csv"
 LABEL_MAP = "sign_to_prediction_index_map.json"
 LISTING_COLUMNS = ("path", "participant_id", "sequence_id", "sign")
-AXES = ("x", "y", "z")
-ORDER_COLUMN = "landmark_index"
-"""Read besides the axes, to notice a file whose rows are in another order."""
 
 _EXAMPLES_SHOWN = 3
 
@@ -224,101 +219,3 @@ def file_stats(folder: Path) -> dict[str, FileStat]:
     except OSError:
         return {}
     return stats
-
-
-class ClipProblem(Exception):
-    """A clip's file that cannot be used; `kind` is the sentence under which it is gathered."""
-
-    def __init__(self, kind: str, remedy: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.remedy = remedy
-
-
-def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-    """Reads the landmarks of one clip.
-
-    Args:
-        path: Its parquet file.
-        landmarks: Which of the 543 are wanted; all when `None`.
-
-    Returns:
-        float32 [frames, landmarks, 3], NaN where MediaPipe found nothing.
-
-    Raises:
-        ClipProblem: The file cannot be read, lacks columns, or its rows are no whole frames.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        # Reading ahead helps on remote disks and costs a third of the time on local ones.
-        with parquet.ParquetFile(path, pre_buffer=False) as file:
-            names = file.schema_arrow.names
-            if any(name not in names for name in (*AXES, ORDER_COLUMN)):
-                raise ClipProblem(
-                    "Files with wrong columns",
-                    f"Each needs frame, row_id, type, {ORDER_COLUMN}, {', '.join(AXES)}.",
-                )
-            rows = file.metadata.num_rows
-            if rows == 0 or rows % LANDMARKS_PER_FRAME:
-                raise ClipProblem(
-                    f"Files whose rows are not a multiple of {LANDMARKS_PER_FRAME}",
-                    f"A frame has {LANDMARKS_PER_FRAME} rows and a clip at least one frame.",
-                )
-            table = file.read(columns=[*AXES, ORDER_COLUMN], use_threads=False)
-    except (OSError, pa.ArrowException):
-        raise ClipProblem(
-            "Unreadable files", "Each must be a parquet file; fetch it again."
-        ) from None
-    wanted = np.arange(LANDMARKS_PER_FRAME) if landmarks is None else landmarks
-    read = np.empty((rows // LANDMARKS_PER_FRAME, len(wanted), len(AXES)), np.float32)
-    try:
-        order = _order(table.column(ORDER_COLUMN))
-        for axis, name in enumerate(AXES):
-            read[..., axis] = _values(table.column(name), wanted)
-    except (ValueError, TypeError, pa.ArrowException):
-        raise ClipProblem(
-            "Files with columns of another type", "Landmarks are numbers; write them as float64."
-        ) from None
-    if not (order == _ROW_ORDER).all():
-        raise ClipProblem(
-            "Files whose rows are in another order",
-            "A frame is face (468), left_hand (21), pose (33), right_hand (21).",
-        )
-    if np.isinf(read).any():
-        raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
-    return read
-
-
-def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:
-    """Returns the landmark indices of every frame, [frames, 543]."""
-    import pyarrow as pa
-
-    chunk = column.combine_chunks()
-    if chunk.type == pa.int16() and not chunk.null_count:
-        # Arrow's own conversion would import pandas, in every process.
-        order = np.frombuffer(chunk.buffers()[1], np.int16)[chunk.offset :][: len(chunk)]
-        return order.reshape(-1, LANDMARKS_PER_FRAME)
-    return np.asarray(chunk.to_numpy(zero_copy_only=False), np.int64).reshape(
-        -1, LANDMARKS_PER_FRAME
-    )
-
-
-def _values(column: Any, wanted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Returns some landmarks of every frame, NaN for null, float64 [frames, wanted]."""
-    import pyarrow as pa
-
-    chunk = column.combine_chunks()
-    if chunk.type != pa.float64() or chunk.offset:
-        return chunk.to_numpy(zero_copy_only=False).reshape(-1, LANDMARKS_PER_FRAME)[:, wanted]
-    # Arrow's own conversion fills nulls in all 543 landmarks, which costs a quarter of reading.
-    found, data = chunk.buffers()
-    values = np.frombuffer(data, np.float64, len(chunk)).reshape(-1, LANDMARKS_PER_FRAME)[:, wanted]
-    if chunk.null_count:
-        bits = np.unpackbits(np.frombuffer(found, np.uint8), count=len(chunk), bitorder="little")
-        values[bits.reshape(-1, LANDMARKS_PER_FRAME)[:, wanted] == 0] = np.nan
-    return values
-
-
-_ROW_ORDER = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROUPS.values()])

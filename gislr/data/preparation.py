@@ -23,14 +23,13 @@ from filelock import FileLock
 from gislr.data.asl_signs import (
     LABEL_MAP,
     LISTING,
-    ClipProblem,
     Listing,
     file_stats,
-    read_clip,
     read_listing,
     summarise,
 )
 from gislr.data.preprocessing import EMPTY_CLIP, PreparedClip, preprocess_read
+from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
 from gislr.landmarks import READ

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from gislr.data.asl_signs import AXES, LABEL_MAP, LISTING, LISTING_COLUMNS
+from gislr.data.asl_signs import LABEL_MAP, LISTING, LISTING_COLUMNS
+from gislr.data.raw_clips import AXES
 from gislr.data.simulation.clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.settings import SimulationSettings
 from gislr.data.simulation.signers import Signer, draw_signers, draw_version
