@@ -1,10 +1,10 @@
-"""What a person at the terminal sees: notes, progress and tables."""
+"""What a person at the terminal sees: notes and progress."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -107,9 +107,3 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes}:{rest:02d} min"
     return f"{minutes // 60}:{minutes % 60:02d} h"
-
-
-def table(rows: Sequence[tuple[str, str]]) -> str:
-    """Returns rows of a name and a value as aligned lines."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)

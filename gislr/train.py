@@ -103,9 +103,10 @@ def _train(
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
     )
-    run.metrics({"parameters": loop.trainable_parameters(model)})
+    parameters = loop.trainable_parameters(model)
+    run.metrics({"parameters": parameters})
     note(
-        f"model: {configuration.model.name}, {loop.trainable_parameters(model):,} parameters; "
+        f"model: {configuration.model.name}, {parameters:,} parameters; "
         f"{batches.steps_per_epoch} steps an epoch, {batches.clips_per_batch} clips a step"
     )
 
