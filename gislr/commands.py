@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.errors import GislrError, did_you_mean
-from gislr.paths import config_folder
+from gislr.paths import config_folder, project_root
 from gislr.settings import flatten
 
 USAGE_ERROR = 2
@@ -43,16 +44,33 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
     signal.signal(signal.SIGTERM, _terminate)
 
     @functools.wraps(function)
-    def told(config: DictConfig) -> None:
+    def told(config: DictConfig) -> object:
         # Inside, since Hydra adds lines of its own to what leaves its job.
         with _failures_in_one_line(config_name):
-            function(config)
+            return function(config)
 
+    _register_resolvers()
     sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
     with _failures_in_one_line(config_name):
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
             told
         )()
+
+
+def _register_resolvers() -> None:
+    """Lets YAML ask for what only code knows."""
+    from gislr.sweeping.objective import direction
+    from gislr.tracking.store import study_storage
+
+    def directions(objective: Any) -> Any:
+        return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
+
+    for name, resolver in {
+        "directions": directions,
+        "study_storage": study_storage,
+        "sweep_folder": lambda: str(project_root() / "mlruns"),
+    }.items():
+        OmegaConf.register_new_resolver(f"gislr.{name}", resolver, replace=True)
 
 
 def quoted(argument: str) -> str:
@@ -100,7 +118,7 @@ def _fail(message: str) -> NoReturn:
 
 def explain(error: Exception, config_name: str) -> str:
     """Returns what Hydra found wrong in one line, with the name that was probably meant."""
-    message = str(error)
+    message = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error))
     if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):
         name = key.group(1).split("@")[0]
         known = known_keys(config_name)
@@ -134,8 +152,11 @@ def known_keys(config_name: str) -> list[str]:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
+    from hydra_plugins.optuna_sweeper import SweeperSettings
+
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose(config_name)
     values: Any = OmegaConf.to_container(config)
-    return [key for key, _ in flatten(values, sections=True)]
+    sweeper = [f"hydra.sweeper.{field.name}" for field in dataclasses.fields(SweeperSettings)]
+    return [*(key for key, _ in flatten(values, sections=True)), *sweeper]

@@ -14,6 +14,7 @@ from gislr.data.splits import SplitSettings
 from gislr.errors import SettingError
 from gislr.models import model_settings
 from gislr.settings import read_settings
+from gislr.sweeping.objective import SweepSettings
 from gislr.tracking.store import TrackingSettings
 from gislr.training.losses import LossSettings
 from gislr.training.optimizers import OptimizerSettings
@@ -37,6 +38,7 @@ class Configuration:
         schedule: The learning rate's course.
         training: How long and how exactly is trained.
         tracking: Where the run is kept.
+        sweep: What a sweep makes better.
         experiment: Name of the experiment file, or `None`.
         seed: Weights, dropout, batches.
         values: Everything as nested dictionaries, for the record.
@@ -53,6 +55,7 @@ class Configuration:
     schedule: ScheduleSettings
     training: TrainingSettings
     tracking: TrackingSettings
+    sweep: SweepSettings
     experiment: str | None
     seed: int
     values: dict[str, Any]
@@ -82,6 +85,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         schedule=read_settings(ScheduleSettings, values["schedule"], "schedule"),
         training=read_settings(TrainingSettings, values["training"], "training"),
         tracking=read_settings(TrackingSettings, values["tracking"], "tracking"),
+        sweep=read_settings(SweepSettings, values["sweep"], "sweep"),
         experiment=values["experiment"],
         seed=seed,
         values=values,

@@ -3,6 +3,7 @@
 python -m gislr.train model.units=384
 python -m gislr.train data=asl_signs data.root=DIR
 python -m gislr.train +experiments=quick
+python -m gislr.train -m 'model.units=choice(256,384)' hydra.sweeper.n_trials=20
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
 from gislr.models import build_model, layout_of
 from gislr.prepare import open_data
+from gislr.sweeping.tracker import RUN_ID, track_sweeps, trial_tags
 from gislr.terminal import EpochDisplay, note
 from gislr.tracking import record
 from gislr.tracking.run import TrackedRun, tracked_run
+from hydra_plugins.optuna_sweeper import ReportingTrial, current_trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,12 +46,14 @@ class TrainingResult:
         history: A value an epoch of every metric.
         scores: The last epoch's scores on the held-out signers' clips; on the clips trained on
             when no signer is held out.
+        objective: In a sweep, the values that it makes better.
     """
 
     run_id: str
     run_name: str
     history: dict[str, list[float]]
     scores: dict[str, float]
+    objective: list[float] | None = None
 
 
 def train(config: DictConfig) -> TrainingResult:
@@ -65,15 +70,22 @@ def train(config: DictConfig) -> TrainingResult:
     split = split_clips(configuration.split, store.clips.signers, store.listed.signers)
     _describe(configuration, store, split)
     tags = record.starting_tags(configuration, store, split)
-    with tracked_run(configuration.tracking, tags) as run:
+    trial = current_trial()
+    with tracked_run(configuration.tracking, tags | trial_tags(trial)) as run:
+        if trial:
+            trial.note(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)
-        result = _train(run, configuration, store, split)
+        result = _train(run, configuration, store, split, trial)
     note(f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: make ui")
     return result
 
 
 def _train(
-    run: TrackedRun, configuration: Configuration, store: Store, split: Split
+    run: TrackedRun,
+    configuration: Configuration,
+    store: Store,
+    split: Split,
+    trial: ReportingTrial | None,
 ) -> TrainingResult:
     with quiet_backend():
         from gislr.evaluation import score, summary
@@ -117,7 +129,7 @@ def _train(
         return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)
 
     judged = split.validation if split.held_out else split.train
-    history: dict[str, list[float]] = {}
+    history: dict[str, list[float]] = {"parameters": [parameters]}
     display = EpochDisplay(configuration.training.epochs, batches.steps_per_epoch)
     for epoch in loop.train_epochs(
         model,
@@ -135,6 +147,8 @@ def _train(
         display.epoch(metrics)
         for name, value in metrics.items():
             history.setdefault(name, []).append(value)
+        if trial:
+            trial.report(configuration.sweep.values(history)[0], epoch.number)
     if not split.held_out:
         probabilities, scores = evaluate(judged)
         run.metrics({f"seen_{name}": value for name, value in scores.items()})
@@ -153,7 +167,13 @@ def _train(
             held_out=bool(split.held_out),
         )
     )
-    return TrainingResult(run.run_id, run.name, history, scores)
+    objective = configuration.sweep.values(history) if trial else None
+    return TrainingResult(run.run_id, run.name, history, scores, objective)
+
+
+def main(config: DictConfig) -> list[float] | None:
+    """Trains, and returns what a sweep makes better."""
+    return train(config).objective
 
 
 def _describe(configuration: Configuration, store: Store, split: Split) -> None:
@@ -172,4 +192,5 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
 
 
 if __name__ == "__main__":
-    run_command(train, "train")
+    track_sweeps()
+    run_command(main, "train")

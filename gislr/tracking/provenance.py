@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from gislr.paths import PACKAGE
 
 PACKAGES = (
     "gislr",
@@ -20,6 +26,9 @@ PACKAGES = (
     "optuna",
     "hydra-core",
 )
+
+_NOT_IN_IDENTITY = ("tracking", "preparation", "sweep", "experiment")
+_ADDED_BY_SWEEPS = ("hydra.run.dir=", "+hydra.callbacks.optuna_sweeper.")
 
 
 def git_tags(folder: Path) -> dict[str, str]:
@@ -56,8 +65,29 @@ def versions() -> dict[str, str]:
     return found
 
 
+def code_digest() -> str:
+    """Returns a digest of the package's source files, hexadecimal."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def identity(values: Mapping[str, Any], fingerprint: str) -> str:
+    """Returns a digest that is the same for runs that must come to the same numbers.
+
+    Args:
+        values: The configuration; what only says where a run is kept is left out.
+        fingerprint: Of the data.
+    """
+    kept = {name: value for name, value in values.items() if name not in _NOT_IN_IDENTITY}
+    described = json.dumps([kept, fingerprint, code_digest()], sort_keys=True, default=str)
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
 def command() -> str:
     """Returns the command line as it can be typed again."""
     module = getattr(sys.modules.get("__main__"), "__spec__", None)
     program = f"python -m {module.name}" if module else Path(sys.argv[0]).name
-    return " ".join([program, *map(shlex.quote, sys.argv[1:])])
+    typed = [argument for argument in sys.argv[1:] if not argument.startswith(_ADDED_BY_SWEEPS)]
+    return " ".join([program, *map(shlex.quote, typed)])

@@ -21,6 +21,9 @@ from gislr.tracking.run import TrackedRun
 
 Float32 = NDArray[np.float32]
 
+IDENTITY = "gislr.identity"
+"""Tag that is equal for runs of the same configuration, code and data."""
+
 
 def starting_tags(configuration: Configuration, store: Store, split: Split) -> dict[str, str]:
     """Returns the tags by which runs are found and told apart."""
@@ -32,6 +35,7 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         "seed": str(configuration.seed),
         "data": str(configuration.data["name"]),
         "data.fingerprint": store.fingerprint,
+        IDENTITY: provenance.identity(configuration.values, store.fingerprint),
         "held_out_signers": ", ".join(split.held_out) or "none",
         "mlflow.note.content": f"`{provenance.command()}`",
         **provenance.git_tags(project_root()),

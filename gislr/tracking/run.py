@@ -16,6 +16,7 @@ from gislr.tracking.store import TrackingSettings, connect
 FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
 REASON = "gislr.reason"
 PROCESS = "gislr.process"
+TRIAL_STATE = "trial.state"
 _LONGEST_VALUE = 5000
 _VALUES_AT_ONCE = 100
 
@@ -100,6 +101,8 @@ class TrackedRun:
 def tracked_run(settings: TrackingSettings, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
     """Starts a run and ends it as FINISHED, FAILED or KILLED, with the reason as a tag.
 
+    A pruned trial is KILLED and says so in the tag `trial.state`, too.
+
     Runs of this machine that still say RUNNING although their process is gone are marked first.
 
     Args:
@@ -107,17 +110,22 @@ def tracked_run(settings: TrackingSettings, tags: Mapping[str, str]) -> Iterator
         tags: The run's first tags.
     """
     import mlflow
+    from optuna import TrialPruned
 
     client, experiment_id = connect(settings)
     mark_vanished(client, experiment_id)
     created = mlflow.start_run(
         experiment_id=experiment_id,
         run_name=settings.run_name,
-        tags={**tags, PROCESS: _process_tag(os.getpid())},
+        tags={**tags, PROCESS: process_tag(os.getpid())},
     )
     run = TrackedRun(client, created.info.run_id, created.info.run_name, settings.experiment)
     try:
         yield run
+    except TrialPruned as error:
+        run.tags({TRIAL_STATE: "pruned"})
+        _end(run, KILLED, str(error))
+        raise
     except KeyboardInterrupt as error:
         _end(run, KILLED, type(error).__name__)
         raise
@@ -137,7 +145,8 @@ def _end(run: TrackedRun, status: str, reason: str) -> None:
         mlflow.end_run(status)
 
 
-def _process_tag(pid: int) -> str:
+def process_tag(pid: int) -> str:
+    """Returns which process of which machine it is; another one of the same id is told apart."""
     import psutil
 
     return f"{socket.gethostname()} {pid} {psutil.Process(pid).create_time():.0f}"
@@ -160,6 +169,6 @@ def _is_alive(pid: int, tag: str) -> bool:
     import psutil
 
     try:
-        return _process_tag(pid) == tag
+        return process_tag(pid) == tag
     except psutil.Error:
         return False

@@ -39,6 +39,16 @@ def tracking_uri(settings_uri: str | None) -> str:
     return settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
 
 
+def study_storage(settings_uri: str | None) -> str:
+    """Returns the URL of the sweeps' studies, a file beside the tracking store's.
+
+    With a tracking server it is in the project's own `mlruns/`.
+    """
+    uri = tracking_uri(settings_uri)
+    store = uri if uri.startswith(SQLITE) else tracking_uri(None)
+    return f"{SQLITE}{Path(store.removeprefix(SQLITE)).absolute().with_name('studies.db')}"
+
+
 def connect(settings: TrackingSettings) -> tuple[Any, str]:
     """Opens the store and the experiment, creating both when they are new.
 

@@ -1,0 +1,1 @@
+"""Sweeps: what they make better, and how they are tracked."""

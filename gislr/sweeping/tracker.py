@@ -1,0 +1,224 @@
+"""A sweep in MLflow: one parent run, its trials nested below it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from gislr.configuration import read_configuration
+from gislr.errors import GislrError
+from gislr.terminal import note
+from gislr.tracking import provenance
+from gislr.tracking.record import IDENTITY
+from gislr.tracking.run import (
+    FINISHED,
+    KILLED,
+    PROCESS,
+    REASON,
+    RUNNING,
+    TrackedRun,
+    mark_vanished,
+    process_tag,
+)
+from gislr.tracking.store import connect
+from hydra_plugins.optuna_sweeper import Observer, Recalled, ReportingTrial, Sweep, observe
+
+if TYPE_CHECKING:
+    import optuna
+
+    from gislr.configuration import Configuration
+
+RUN_ID = "run_id"
+PARENT = "parent_run_id"
+"""Attributes of trials and of studies: the MLflow runs that they are."""
+
+SWEEP = "sweep"
+"""Tag of a parent run: the study's name."""
+
+_PARENT_OF = "mlflow.parentRunId"
+_PICTURES = "pictures"
+
+
+def track_sweeps() -> None:
+    """Has every sweep of this process tracked."""
+    observe(SweepTracker())
+
+
+def trial_tags(trial: ReportingTrial | None) -> dict[str, str]:
+    """Returns the tags that nest a trial's run under its sweep's; none outside a sweep."""
+    if trial is None:
+        return {}
+    tags = {"study": trial.study_name, "trial": str(trial.number)}
+    parent = trial.study_notes.get(PARENT)
+    return tags | ({_PARENT_OF: str(parent)} if parent else {})
+
+
+class SweepTracker(Observer):
+    """Keeps a sweep's parent run up to date."""
+
+    def __init__(self) -> None:
+        self._configuration: Configuration
+        self._run: TrackedRun
+        self._experiment_id = ""
+        self._known: dict[str, Any] = {}
+        self._fingerprints: dict[str, str] = {}
+
+    def began(self, sweep: Sweep) -> None:
+        """Finds the study's parent run or starts it."""
+        self._configuration = _configuration(sweep.compose(sweep.space.example()))
+        client, self._experiment_id = connect(self._configuration.tracking)
+        mark_vanished(client, self._experiment_id)
+        run_id = self._parent(client, sweep)
+        experiment = self._configuration.tracking.experiment
+        self._run = TrackedRun(client, run_id, sweep.name, experiment)
+        client.update_run(run_id, status=RUNNING)
+        self._run.tags({PROCESS: process_tag(os.getpid()), REASON: ""})
+        note(f"tracked as run {run_id}, experiment {experiment}")
+
+    def _parent(self, client: Any, sweep: Sweep) -> str:
+        from mlflow.exceptions import MlflowException
+
+        known = sweep.study.user_attrs.get(PARENT)
+        if known:
+            try:
+                client.get_run(known)
+            except MlflowException:
+                known = None  # the study is kept, but its runs are in another store
+        if known:
+            return str(known)
+        tags = {
+            SWEEP: sweep.name,
+            "experiment": self._configuration.experiment or "none",
+            "model": self._configuration.model.name,
+            "data": str(self._configuration.data["name"]),
+            "mlflow.note.content": f"`{provenance.command()}`",
+        }
+        run_id = client.create_run(self._experiment_id, tags=tags, run_name=sweep.name).info.run_id
+        sweep.study.set_user_attr(PARENT, run_id)
+        run = TrackedRun(client, run_id, sweep.name, "")
+        run.parameters(
+            {
+                "objective": ", ".join(self._configuration.sweep.objectives),
+                "objective.value": self._configuration.sweep.value,
+                "direction": ", ".join(sweep.directions),
+                "sampler": sweep.sampler,
+                "pruner": sweep.pruner,
+                "sampler.seed": sweep.settings.seed,
+                "fixed": " ".join(sweep.space.fixed),
+                **{f"space.{d.key}": d.distribution for d in sweep.space.every_dimension()},
+            }
+        )
+        return str(run_id)
+
+    def recall(self, sweep: Sweep, overrides: Sequence[str]) -> Recalled | None:
+        """Returns the values of a finished run of the same configuration, code and data."""
+        try:
+            configuration = _configuration(sweep.compose(overrides))
+        except GislrError:
+            return None  # the trial itself will say what is wrong
+        identity = provenance.identity(configuration.values, self._fingerprint(configuration))
+        client, experiment_id = connect(configuration.tracking)
+        found = client.search_runs(
+            [experiment_id],
+            f"tags.`{IDENTITY}` = '{identity}' and attributes.status = '{FINISHED}'",
+            max_results=1,
+        )
+        if not found:
+            return None
+        run = found[0]
+        history = {
+            name: [metric.value for metric in client.get_metric_history(run.info.run_id, name)]
+            for name in configuration.sweep.objectives
+            if name in run.data.metrics
+        }
+        if len(history) < len(configuration.sweep.objectives):
+            return None
+        return Recalled(configuration.sweep.values(history), {RUN_ID: run.info.run_id})
+
+    def _fingerprint(self, configuration: Configuration) -> str:
+        from gislr.prepare import open_data
+
+        key = repr((configuration.data, configuration.preprocessing))
+        if key not in self._fingerprints:
+            self._fingerprints[key] = open_data(configuration).fingerprint
+        return self._fingerprints[key]
+
+    def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
+        """Writes the best value so far and the counts, by trial."""
+        mark_vanished(self._run.client, self._experiment_id)
+        ranked = sweep.ranked()
+        best = _named("best", self._configuration, ranked[0].values) if ranked else {}
+        counts = {f"trials_{state}": float(count) for state, count in sweep.counts().items()}
+        self._run.metrics(best | counts, step=trial.number)
+
+    def ended(self, sweep: Sweep, reason: str | None) -> None:
+        """Writes what came of it and says how to go on."""
+        ranked = sweep.ranked()
+        if ranked:
+            best = ranked[0]
+            overrides = sweep.space.overrides(best.params)
+            self._run.tags(
+                {
+                    "best.trial": str(best.number),
+                    "best.run_id": str(best.user_attrs.get(RUN_ID, "unknown")),
+                    "best.value": ", ".join(repr(value) for value in best.values),
+                    "best.overrides": " ".join(overrides),
+                    **{f"best.{key}": str(value) for key, value in best.params.items()},
+                }
+            )
+            retrain = _retraining(sweep.space.fixed, overrides)
+            note(f"train the best one on all signers with:\n  python -m gislr.train {retrain}")
+        self._write_artifacts(sweep)
+        if reason:
+            self._run.tags({REASON: reason})
+        self._run.client.set_terminated(self._run.run_id, KILLED if reason else FINISHED)
+        note(f"sweep {sweep.name} is run {self._run.run_id}; look at it with: make ui")
+
+    def _write_artifacts(self, sweep: Sweep) -> None:
+        from hydra_plugins.optuna_sweeper import write_pictures
+
+        with self._run.folder() as folder:
+            _trials_table(sweep).to_csv(folder / "trials.csv", index=False)
+        if sweep.ranked():
+            with self._run.folder(_PICTURES) as folder:
+                write_pictures(sweep.study, folder, self._configuration.sweep.objectives)
+
+
+def _configuration(config: Any) -> Configuration:
+    copy = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    return read_configuration(copy)
+
+
+def _named(prefix: str, configuration: Configuration, values: Sequence[float]) -> dict[str, float]:
+    names = configuration.sweep.objectives
+    return {f"{prefix}_{name}": value for name, value in zip(names, values, strict=True)}
+
+
+def _retraining(fixed: Sequence[str], overrides: Sequence[str]) -> str:
+    kept = [o for o in (*fixed, *overrides) if not o.startswith(("split=", "split."))]
+    sweeping = any("experiments=sweep_" in override for override in kept)
+    mode = ["hydra.mode=RUN"] if sweeping else []
+    return " ".join(map(shlex.quote, [*kept, "split=none", *mode]))
+
+
+def _trials_table(sweep: Sweep) -> Any:
+    import pandas as pd
+
+    rows: list[Mapping[str, Any]] = [
+        {
+            "trial": trial.number,
+            "state": trial.state.name.lower(),
+            "value": trial.values[0] if trial.values and len(trial.values) == 1 else trial.values,
+            "epochs": len(trial.intermediate_values),
+            "seconds": trial.user_attrs.get("seconds"),
+            "run_id": trial.user_attrs.get(RUN_ID),
+            "reason": trial.user_attrs.get("reason"),
+            **trial.params,
+        }
+        for trial in sweep.trials()
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,9 @@
+"""The sweeper's exception."""
+
+from __future__ import annotations
+
+from hydra.errors import HydraException
+
+
+class SweepError(HydraException):  # type: ignore[misc]
+    """A sweep that cannot start or go on: expected, received, what to do."""

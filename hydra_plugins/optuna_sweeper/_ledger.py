@@ -1,0 +1,219 @@
+"""Which trials a study has had, which are still owed, and which are lost and tried again."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from hydra_plugins.optuna_sweeper._process import COMPLETE, KILLED, PRUNED, Outcome
+from hydra_plugins.optuna_sweeper._samplers import GRID, make_sampler
+from hydra_plugins.optuna_sweeper._storage import locked
+
+if TYPE_CHECKING:
+    import optuna
+
+    from hydra_plugins.optuna_sweeper._sweep import Sweep
+
+OWNER, REASON, RETRIED, SURPLUS, LOG = "owner", "reason", "retried", "surplus", "log"
+SECONDS, KILLS = "seconds", "kills"
+LOST = "its sweep was killed"
+"""Attributes of trials, and the reason of those whose sweep is gone."""
+
+
+class Ledger:
+    """Hands out trials and books what became of them.
+
+    Args:
+        sweep: The sweep.
+
+    Attributes:
+        finished: How many have ended since this process began.
+        failed: How many of those have failed.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._study = sweep.study
+        self._owner = owner_tag()
+        self.finished = 0
+        self.failed = 0
+
+    def recover(self) -> int:
+        """Marks trials whose sweep is gone as failed and queues their parameters; counts them."""
+        from optuna.storages import fail_stale_trials
+        from optuna.trial import TrialState
+
+        lost = 0
+        before = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in before:
+            if is_gone(str(trial.user_attrs.get(OWNER, ""))):
+                lost += self._lose(trial, LOST)
+        fail_stale_trials(self._study)
+        for trial in before:
+            now = self._study.trials[trial.number]
+            stale = now.state == TrialState.FAIL and not now.user_attrs.get(REASON)
+            if stale:
+                self._set(now, REASON, LOST)
+                lost += self._retry(now)
+        return lost
+
+    def queue_grid(self) -> int:
+        """Queues every combination that the study does not hold yet; returns how many there are."""
+        combinations = list(self._sweep.space.combinations())
+        with locked(self._sweep.storage):
+            known = {_identity(_wanted(t)) for t in self._study.get_trials(deepcopy=False)}
+            for combination in combinations:
+                if _identity(combination) not in known:
+                    self._study.enqueue_trial(combination)
+        return len(combinations)
+
+    def ask(self) -> tuple[optuna.Trial, list[str]] | None:
+        """Returns a new trial and its overrides, or `None` when no more is owed.
+
+        The sampler is seeded by the number of trials, so that a sweep that goes on draws what it
+        would have drawn, and several sweeps of one study do not draw the same.
+        """
+        from optuna.trial import TrialState
+
+        trials = self._study.get_trials(deepcopy=False)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        if len(owed(trials)) >= self._sweep.n_trials:
+            return None
+        if not waiting:
+            if self._sweep.sampler == GRID:
+                return None
+            # Queued with its owner, so that there is no moment in which nobody owns it.
+            self._study.enqueue_trial({}, user_attrs={OWNER: self._owner})
+        settings = self._sweep.settings
+        seed = (settings.seed * 1_000_003 + len(trials)) % 2**32
+        self._study.sampler = make_sampler(self._sweep.sampler, settings.sampler_options, seed)
+        trial = self._study.ask()
+        trial.set_user_attr(OWNER, self._owner)
+        if self._is_surplus(trial):
+            trial.set_user_attr(SURPLUS, True)
+            self._study.tell(trial, state=TrialState.FAIL)
+            return None
+        return trial, self._sweep.space.suggest(trial)
+
+    def finish(self, trial: optuna.Trial, outcome: Outcome) -> optuna.trial.FrozenTrial:
+        """Books an outcome; a killed trial's parameters are queued again, some times."""
+        from optuna.trial import TrialState
+
+        found = self._study._storage.get_trial(trial._trial_id)
+        if found.state.is_finished():
+            return found
+        self.finished += 1
+        trial.set_user_attr(SECONDS, round(outcome.seconds, 3))
+        expected = len(self._sweep.directions)
+        finite = all(math.isfinite(value) for value in outcome.values)
+        if outcome.state == COMPLETE and len(outcome.values) == expected and finite:
+            self._study.tell(trial, list(outcome.values))
+        elif outcome.state == PRUNED:
+            trial.set_user_attr(REASON, outcome.reason)
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            reason = outcome.reason
+            if outcome.state == COMPLETE:
+                shown = ", ".join(str(value) for value in outcome.values)
+                reason = (
+                    f"returned {len(outcome.values)} values for {expected} directions"
+                    if finite
+                    else f"returned {shown}"
+                )
+            self.failed += 1
+            trial.set_user_attr(REASON, reason)
+            trial.set_user_attr(LOG, "\n".join(outcome.log))
+            self._study.tell(trial, state=TrialState.FAIL)
+            if outcome.state == KILLED:
+                self._retry(self._frozen(trial), killed=True)
+        return self._frozen(trial)
+
+    def interrupt(self, trials: Iterable[optuna.Trial], reason: str) -> None:
+        """Books trials that the sweep itself has ended; they are tried again by the next one."""
+        for trial in trials:
+            self._lose(self._frozen(trial), reason)
+
+    def alive(self, trials: Iterable[optuna.Trial]) -> None:
+        """Shows other machines that these trials are running."""
+        storage: Any = self._study._storage
+        if hasattr(storage, "record_heartbeat"):
+            for trial in trials:
+                storage.record_heartbeat(trial._trial_id)
+
+    def _is_surplus(self, trial: optuna.Trial) -> bool:
+        # Several sweeps may ask at the same time; the lowest numbers stay.
+        counted = owed(self._study.get_trials(deepcopy=False))
+        return trial.number in [found.number for found in counted[self._sweep.n_trials :]]
+
+    def _lose(self, trial: optuna.trial.FrozenTrial, reason: str) -> int:
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        try:
+            self._set(trial, REASON, reason)
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        except (UpdateFinishedTrialError, ValueError, RuntimeError):
+            return 0  # it has ended in the meantime, or another sweep was quicker
+        return self._retry(trial)
+
+    def _retry(self, trial: optuna.trial.FrozenTrial, *, killed: bool = False) -> int:
+        kills = int(trial.user_attrs.get(KILLS, 0)) + killed
+        if kills > self._sweep.settings.retries:
+            return 0
+        # Finished trials take no more attributes through Optuna; the queued one says what it is.
+        self._study.enqueue_trial(
+            _wanted(trial), user_attrs={OWNER: "", KILLS: kills, RETRIED: trial.number}
+        )
+        return 1
+
+    def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
+        return self._study._storage.get_trial(trial._trial_id)
+
+    def _set(self, trial: optuna.trial.FrozenTrial, name: str, value: Any) -> None:
+        self._study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+
+def owed(trials: Iterable[optuna.trial.FrozenTrial]) -> list[optuna.trial.FrozenTrial]:
+    """Returns the trials that count: finished or running, and not tried again as another."""
+    from optuna.trial import TrialState
+
+    trials = list(trials)
+    again = {trial.user_attrs[RETRIED] for trial in trials if RETRIED in trial.user_attrs}
+    return [
+        trial
+        for trial in trials
+        if trial.state != TrialState.WAITING
+        and trial.number not in again
+        and not trial.user_attrs.get(SURPLUS)
+    ]
+
+
+def owner_tag() -> str:
+    """Returns which process of which machine this is."""
+    pid = os.getpid()
+    return f"{socket.gethostname()} {pid} {psutil.Process(pid).create_time():.0f}"
+
+
+def is_gone(tag: str) -> bool:
+    """Tells whether a process of this machine is no more; others are told by their silence."""
+    host, _, rest = tag.partition(" ")
+    pid, _, created = rest.partition(" ")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.0f}" != created
+    except psutil.Error:
+        return True
+
+
+def _wanted(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def _identity(params: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, repr(value)) for key, value in params.items()))
