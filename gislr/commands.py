@@ -65,11 +65,12 @@ def _register_resolvers() -> None:
     def directions(objective: Any) -> Any:
         return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
 
-    for name, resolver in {
+    resolvers: dict[str, Callable[..., Any]] = {
         "directions": directions,
         "study_storage": study_storage,
         "sweep_folder": lambda: str(project_root() / "mlruns"),
-    }.items():
+    }
+    for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(f"gislr.{name}", resolver, replace=True)
 
 

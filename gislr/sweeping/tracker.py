@@ -52,7 +52,11 @@ def trial_tags(trial: ReportingTrial | None) -> dict[str, str]:
     """Returns the tags that nest a trial's run under its sweep's; none outside a sweep."""
     if trial is None:
         return {}
-    tags = {"study": trial.study_name, "trial": str(trial.number)}
+    tags = {
+        "study": trial.study_name,
+        "trial": str(trial.number),
+        "mlflow.runName": f"trial {trial.number}",
+    }
     parent = trial.study_notes.get(PARENT)
     return tags | ({_PARENT_OF: str(parent)} if parent else {})
 
@@ -152,7 +156,11 @@ class SweepTracker(Observer):
         mark_vanished(self._run.client, self._experiment_id)
         ranked = sweep.ranked()
         best = _named("best", self._configuration, ranked[0].values) if ranked else {}
-        counts = {f"trials_{state}": float(count) for state, count in sweep.counts().items()}
+        counts = {
+            f"trials_{state}": float(count)
+            for state, count in sweep.counts().items()
+            if state != "running"
+        }
         self._run.metrics(best | counts, step=trial.number)
 
     def ended(self, sweep: Sweep, reason: str | None) -> None:

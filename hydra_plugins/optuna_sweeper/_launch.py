@@ -179,7 +179,7 @@ class _Heartbeat:
 
 
 def _batch(sweep: Sweep, ledger: Ledger) -> list[tuple[optuna.Trial, list[str]]]:
-    batch = []
+    batch: list[tuple[optuna.Trial, list[str]]] = []
     while len(batch) < sweep.settings.n_jobs and (asked := next_trial(sweep, ledger)):
         batch.append(asked)
     return batch
@@ -206,7 +206,7 @@ def _command(
         trial_id=trial._trial_id,
         number=trial.number,
         pruner=sweep.pruner,
-        pruner_options=dict(settings.pruner_options),
+        pruner_options=settings.pruner_options,
     )
     return TrialCommand(
         program=sweep.program,

@@ -6,6 +6,7 @@ import math
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -49,23 +50,22 @@ class Ledger:
         from optuna.trial import TrialState
 
         lost = 0
-        before = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        for trial in before:
-            if is_gone(str(trial.user_attrs.get(OWNER, ""))):
-                lost += self._lose(trial, LOST)
-        fail_stale_trials(self._study)
-        for trial in before:
-            now = self._study.trials[trial.number]
-            stale = now.state == TrialState.FAIL and not now.user_attrs.get(REASON)
-            if stale:
-                self._set(now, REASON, LOST)
-                lost += self._retry(now)
+        with locked(self._sweep.storage):
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if is_gone(str(trial.user_attrs.get(OWNER, ""))):
+                    lost += self._lose(trial, LOST)
+            fail_stale_trials(self._study)
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+                # Whatever this class marks as failed has a reason.
+                if not {REASON, SURPLUS} & trial.user_attrs.keys():
+                    lost += self._retry(trial)
         return lost
 
     def queue_grid(self) -> int:
         """Queues every combination that the study does not hold yet; returns how many there are."""
         combinations = list(self._sweep.space.combinations())
-        with locked(self._sweep.storage):
+        dry = self._sweep.settings.dry_run
+        with nullcontext() if dry else locked(self._sweep.storage):
             known = {_identity(_wanted(t)) for t in self._study.get_trials(deepcopy=False)}
             for combination in combinations:
                 if _identity(combination) not in known:
@@ -93,7 +93,8 @@ class Ledger:
         seed = (settings.seed * 1_000_003 + len(trials)) % 2**32
         self._study.sampler = make_sampler(self._sweep.sampler, settings.sampler_options, seed)
         trial = self._study.ask()
-        trial.set_user_attr(OWNER, self._owner)
+        if trial.user_attrs.get(OWNER) != self._owner:
+            trial.set_user_attr(OWNER, self._owner)
         if self._is_surplus(trial):
             trial.set_user_attr(SURPLUS, True)
             self._study.tell(trial, state=TrialState.FAIL)
@@ -128,9 +129,9 @@ class Ledger:
             self.failed += 1
             trial.set_user_attr(REASON, reason)
             trial.set_user_attr(LOG, "\n".join(outcome.log))
-            self._study.tell(trial, state=TrialState.FAIL)
             if outcome.state == KILLED:
                 self._retry(self._frozen(trial), killed=True)
+            self._study.tell(trial, state=TrialState.FAIL)
         return self._frozen(trial)
 
     def interrupt(self, trials: Iterable[optuna.Trial], reason: str) -> None:
@@ -155,17 +156,24 @@ class Ledger:
         from optuna.trial import TrialState
 
         try:
-            self._set(trial, REASON, reason)
+            self._study._storage.set_trial_user_attr(trial._trial_id, REASON, reason)
+        except UpdateFinishedTrialError:
+            return 0
+        queued = self._retry(trial)
+        with suppress(UpdateFinishedTrialError, ValueError):
             self._study.tell(trial.number, state=TrialState.FAIL)
-        except (UpdateFinishedTrialError, ValueError, RuntimeError):
-            return 0  # it has ended in the meantime, or another sweep was quicker
-        return self._retry(trial)
+        return queued
 
     def _retry(self, trial: optuna.trial.FrozenTrial, *, killed: bool = False) -> int:
+        """Queues a trial's parameters, unless that was done; before the trial is marked as failed.
+
+        Were it marked first, a kill in between would lose it.
+        """
+        if trial.number in _tried_again(self._study.get_trials(deepcopy=False)):
+            return 0
         kills = int(trial.user_attrs.get(KILLS, 0)) + killed
         if kills > self._sweep.settings.retries:
             return 0
-        # Finished trials take no more attributes through Optuna; the queued one says what it is.
         self._study.enqueue_trial(
             _wanted(trial), user_attrs={OWNER: "", KILLS: kills, RETRIED: trial.number}
         )
@@ -174,16 +182,13 @@ class Ledger:
     def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
         return self._study._storage.get_trial(trial._trial_id)
 
-    def _set(self, trial: optuna.trial.FrozenTrial, name: str, value: Any) -> None:
-        self._study._storage.set_trial_user_attr(trial._trial_id, name, value)
-
 
 def owed(trials: Iterable[optuna.trial.FrozenTrial]) -> list[optuna.trial.FrozenTrial]:
     """Returns the trials that count: finished or running, and not tried again as another."""
     from optuna.trial import TrialState
 
     trials = list(trials)
-    again = {trial.user_attrs[RETRIED] for trial in trials if RETRIED in trial.user_attrs}
+    again = _tried_again(trials)
     return [
         trial
         for trial in trials
@@ -191,6 +196,10 @@ def owed(trials: Iterable[optuna.trial.FrozenTrial]) -> list[optuna.trial.Frozen
         and trial.number not in again
         and not trial.user_attrs.get(SURPLUS)
     ]
+
+
+def _tried_again(trials: Iterable[optuna.trial.FrozenTrial]) -> set[int]:
+    return {trial.user_attrs[RETRIED] for trial in trials if RETRIED in trial.user_attrs}
 
 
 def owner_tag() -> str:

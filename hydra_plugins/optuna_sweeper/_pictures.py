@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ _WIDTH, _HEIGHT = 12, 6
 
 
 def write_pictures(study: optuna.Study, folder: Path, names: Sequence[str]) -> list[str]:
-    """Writes each picture as PNG and as HTML that needs no network.
+    """Writes each picture as PNG, and all of them as one interactive page that needs no network.
 
     Pictures that a study is too small for, such as the importances of a single trial, are left out.
 
@@ -38,7 +39,8 @@ def write_pictures(study: optuna.Study, folder: Path, names: Sequence[str]) -> l
     """
     import optuna
 
-    written = []
+    written: list[str] = []
+    page: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the matplotlib pictures are experimental
         for name, function in (_SEVERAL if len(names) > 1 else _ONE).items():
@@ -47,12 +49,18 @@ def write_pictures(study: optuna.Study, folder: Path, names: Sequence[str]) -> l
             still = _tried(getattr(optuna.visualization.matplotlib, function), study, options)
             if interactive is None or still is None:
                 continue
-            interactive.write_html(folder / f"{name}.html", include_plotlyjs="directory")
+            # One page, since the library for them weighs 5 MB.
+            page.append(interactive.to_html(full_html=False, include_plotlyjs=not page))
             for figure in _figures(still):
                 figure.set_size_inches(_WIDTH, max(_HEIGHT, figure.get_size_inches()[1]))
-                figure.tight_layout()
-                figure.savefig(folder / f"{name}.png", dpi=110)
+                figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight")
             written.append(name)
+    title = html.escape(study.study_name)
+    (folder / "study.html").write_text(
+        f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><h1>{title}</h1>{''.join(page)}</body></html>",
+        encoding="utf-8",
+    )
     return written
 
 

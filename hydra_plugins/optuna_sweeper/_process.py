@@ -18,7 +18,7 @@ from hydra_plugins.optuna_sweeper._trial import RESULT
 COMPLETE, PRUNED, FAILED, KILLED = "complete", "pruned", "failed", "killed"
 
 _KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-_LAST_LINES = 30
+_LAST_LINES = 100
 _END_WITHIN = 20.0
 _LOOK_EVERY = 0.02
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.optuna_sweeper._samplers import construct, known
@@ -24,7 +23,7 @@ The first epochs of a training say little, so the median is first looked at afte
 """
 
 
-def make_pruner(name: str, options: Mapping[str, Any]) -> optuna.pruners.BasePruner:
+def make_pruner(name: str, options: Any) -> optuna.pruners.BasePruner:
     """Builds a pruner.
 
     Args:

@@ -68,7 +68,8 @@ def run_sweep(
     sweep = _open(settings, config, space, compose)
     ledger = Ledger(sweep)
     if settings.dry_run:
-        return _list(sweep, ledger)
+        _list(sweep, ledger)
+        return None
     lost = ledger.recover()
     if sweep.sampler == GRID:
         ledger.queue_grid()
@@ -122,17 +123,17 @@ def _open(
         space.fixed,
         space,
         sampler,
-        sorted(settings.sampler_options.items()),
+        settings.sampler_options,
         pruner,
-        sorted(settings.pruner_options.items()),
+        settings.pruner_options,
         directions,
         settings.seed,
     )
-    arguments = dict(
-        directions=directions,
-        sampler=make_sampler(sampler, settings.sampler_options, settings.seed),
-        pruner=make_pruner(pruner, settings.pruner_options),
-    )
+    arguments: dict[str, Any] = {
+        "directions": directions,
+        "sampler": make_sampler(sampler, settings.sampler_options, settings.seed),
+        "pruner": make_pruner(pruner, settings.pruner_options),
+    }
     study = _dry_study(storage, name, arguments) if settings.dry_run else None
     return Sweep(
         study=study or open_study(storage, name, **arguments),
@@ -168,9 +169,10 @@ def _dry_study(storage: str, name: str, arguments: dict[str, Any]) -> optuna.Stu
 
 def _list(sweep: Sweep, ledger: Ledger) -> None:
     if sweep.sampler == GRID:
-        ledger.queue_grid()
+        ledger.queue_grid()  # into the copy
     _terminal.say(_terminal.opening(sweep, 0))
-    planned, notes = [], []
+    planned: list[list[str]] = []
+    notes: list[str] = []
     while len(planned) < _DRY_RUN_LIMIT and (asked := ledger.ask()):
         _, overrides = asked
         planned.append(overrides)

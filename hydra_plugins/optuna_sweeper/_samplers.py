@@ -31,7 +31,7 @@ samples besides is never asked.
 _PACKAGES = {"gp": "torch", "cmaes": "cmaes"}
 
 
-def make_sampler(name: str, options: Mapping[str, Any], seed: int) -> optuna.samplers.BaseSampler:
+def make_sampler(name: str, options: Any, seed: int) -> optuna.samplers.BaseSampler:
     """Builds a sampler.
 
     Args:
@@ -71,12 +71,18 @@ def construct(
     what: str,
     function: Callable[..., Any],
     preset: Mapping[str, Any],
-    options: Mapping[str, Any],
+    options: Any,
     **fixed: object,
 ) -> Any:
     """Calls one of Optuna's classes, refusing options that it does not have."""
     import warnings
 
+    options = {} if options is None else options
+    if not isinstance(options, Mapping):
+        raise SweepError(
+            f"hydra.sweeper.{what}_options must be names and values, such as {{name: 1}}; "
+            f"got {options!r}."
+        )
     names = [name for name in inspect.signature(function).parameters if name not in fixed]
     for option in options:
         if option not in names:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
@@ -13,7 +14,7 @@ from hydra_plugins.optuna_sweeper._errors import SweepError
 if TYPE_CHECKING:
     import optuna
     from hydra.core.config_loader import ConfigLoader
-    from hydra.core.override_parser.types import Override
+    from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 
 @dataclass(frozen=True)
@@ -228,39 +229,56 @@ def _bare(key: str) -> str:
 
 
 def _dimension(override: Override) -> Dimension:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
-    key, sweep = override.get_key_element(), override.value()
-    log = "log" in getattr(sweep, "tags", ())
-    if override.is_interval_sweep():
-        start, end = sweep.start, sweep.end
-        if isinstance(start, int) and isinstance(end, int):
-            return Dimension(key, _made(key, IntDistribution, start, end, log=log), None, {})
-        distribution = _made(key, FloatDistribution, float(start), float(end), log=log)
-        return Dimension(key, distribution, None, {})
-    if override.is_range_sweep() and not sweep.shuffle:
-        values = tuple(sweep.range())
-        if not values:
-            raise SweepError(f"{key} must have a value to try; {override.input_line} has none.")
-        if all(isinstance(value, int) for value in values):
-            step = 1 if log else abs(int(sweep.step))
-            ends = min(values), max(values)
-            return Dimension(
-                key, _made(key, IntDistribution, *ends, log=log, step=step), values, {}
-            )
-        ends = float(min(values)), float(max(values))
-        if log:
-            return Dimension(key, _made(key, FloatDistribution, *ends, log=True), None, {})
-        step = abs(float(sweep.step))
-        # From the number of steps, so that rounding does not make the last value unreachable.
-        high = ends[0] + step * (len(values) - 1)
-        distribution = _made(key, FloatDistribution, ends[0], high, step=step)
-        listed = tuple(_rounded(ends[0] + step * k, step) for k in range(len(values)))
-        return Dimension(key, distribution, listed, {})
+    key = override.get_key_element()
+    match override.value():
+        case IntervalSweep() as sweep:
+            return _interval(key, sweep)
+        case RangeSweep() as sweep if not sweep.shuffle and (values := tuple(sweep.range())):
+            return _range(key, sweep, values)
+    return _choice(key, override)
+
+
+def _interval(key: str, sweep: IntervalSweep) -> Dimension:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    ends: Any = (sweep.start, sweep.end)
+    whole = all(isinstance(end, int) for end in ends)
+    kind = IntDistribution if whole else FloatDistribution
+    return Dimension(key, _made(key, kind, *ends, log="log" in sweep.tags), None, {})
+
+
+def _range(key: str, sweep: RangeSweep, values: tuple[Any, ...]) -> Dimension:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    log = "log" in sweep.tags
+    low, high = min(values), max(values)
+    if all(isinstance(value, int) for value in values):
+        step = 1 if log else abs(int(sweep.step))
+        made = _made(key, IntDistribution, low, high, log=log, step=step)
+        return Dimension(key, made, values, {})
+    if log:
+        return Dimension(key, _made(key, FloatDistribution, low, high, log=True), None, {})
+    width = abs(float(sweep.step))
+    # In decimals, so that 0.1 + 0.2 is 0.3 and the last value can be reached.
+    first, decimal_width = Decimal(repr(float(low))), Decimal(repr(width))
+    listed = tuple(float(first + k * decimal_width) for k in range(len(values)))
+    # Optuna rounds the upper end down to a whole number of steps, by its shortest decimals.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        beyond = listed[-1] + width / 1000
+        made = _made(key, FloatDistribution, listed[0], beyond, step=width)
+    return Dimension(key, made, listed, {})
+
+
+def _choice(key: str, override: Override) -> Dimension:
+    from optuna.distributions import CategoricalDistribution
+
     texts = list(override.sweep_string_iterator())
     if not texts:
         raise SweepError(f"{key} must have a value to try; {override.input_line} has none.")
-    natives = [_native(value, text) for value, text in zip(override.sweep_iterator(), texts, strict=True)]
+    natives = map(_native, override.sweep_iterator(), texts)
     table = dict(zip(natives, texts, strict=True))
     return Dimension(key, CategoricalDistribution(tuple(table)), tuple(table), table)
 
@@ -279,7 +297,3 @@ def _native(value: Any, text: str) -> Any:
     if isinstance(value, QuotedString):
         return value.text
     return value if value is None or isinstance(value, str | int | float | bool) else text
-
-
-def _rounded(value: float, step: float) -> float:
-    return round(value, max(0, 12 - math.floor(math.log10(step))))

@@ -19,10 +19,10 @@ class SweeperSettings:
         n_trials: How many trials; `None` tries every combination once.
         n_jobs: How many at the same time.
         sampler: A name of `_samplers.SAMPLERS`; `None` is `tpe`, or `grid` without `n_trials`.
-        sampler_options: Arguments of Optuna's sampler.
+        sampler_options: Arguments of Optuna's sampler, as `{name: value}`.
         pruner: A name of `_pruners.PRUNERS`; `None` is `median`, or `none` where nothing is to be
             pruned: in a grid, and with several directions.
-        pruner_options: Arguments of Optuna's pruner.
+        pruner_options: Arguments of Optuna's pruner, as `{name: value}`.
         seed: Of the sampler.
         params: Search space by key, in Hydra's sweep syntax.
         when: Search space by condition, `key=value[,key=value]` to a mapping like `params`.
@@ -38,9 +38,9 @@ class SweeperSettings:
     n_trials: int | None = None
     n_jobs: int = 1
     sampler: str | None = None
-    sampler_options: dict[str, Any] = field(default_factory=dict)
+    sampler_options: Any = None
     pruner: str | None = None
-    pruner_options: dict[str, Any] = field(default_factory=dict)
+    pruner_options: Any = None
     seed: int = 42
     params: dict[str, Any] = field(default_factory=dict)
     when: dict[str, Any] = field(default_factory=dict)

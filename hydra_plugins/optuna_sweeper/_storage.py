@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,10 @@ GRACE = 4 * HEARTBEAT
 """Seconds of silence after which a trial of another machine counts as dead."""
 
 _WAIT_FOR_LOCK = 120
-_ATTEMPTS = 8
+_SERVER_LOCKS = {
+    "postgresql": "SELECT pg_advisory_lock(260814)",
+    "mysql": f"SELECT GET_LOCK('optuna_sweeper', {_WAIT_FOR_LOCK})",
+}
 
 
 def open_study(
@@ -62,11 +64,8 @@ def open_study(
         )
 
     try:
-        if url.startswith(SQLITE):
-            with locked(url):
-                study = create()
-        else:
-            study = _insist(create)
+        with locked(url):
+            study = create()
     except (SQLAlchemyError, OSError, ValueError, ImportError, RuntimeError) as error:
         raise SweepError(
             f"hydra.sweeper.storage must be a database that can be opened, such as "
@@ -96,15 +95,27 @@ def load_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> optuna
 
 @contextmanager
 def locked(url: str) -> Iterator[None]:
-    """Holds a lock beside an sqlite file; for a server's database it does nothing."""
-    if not url.startswith(SQLITE):
+    """Holds a lock that other sweeps of the same database wait for.
+
+    It is a file beside an sqlite database, and the server's own lock on PostgreSQL and MySQL.
+    """
+    if url.startswith(SQLITE):
+        from filelock import FileLock
+
+        file = Path(url.removeprefix(SQLITE).partition("?")[0])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock", timeout=_WAIT_FOR_LOCK):
+            yield
+        return
+    statement = next((lock for kind, lock in _SERVER_LOCKS.items() if url.startswith(kind)), None)
+    if statement is None:
         yield
         return
-    from filelock import FileLock
+    from sqlalchemy import NullPool, create_engine, text
 
-    file = Path(url.removeprefix(SQLITE).partition("?")[0])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock", timeout=_WAIT_FOR_LOCK):
+    # The server lets go of it when the connection ends, however this process does.
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        connection.execute(text(statement))
         yield
 
 
@@ -115,10 +126,12 @@ def _storage(url: str, **options: Any) -> Any:
         raise ValueError(f"got {url!r}.")
     if url.startswith("redis"):
         return optuna.storages.get_storage(url)
-    connect = {"connect_args": {"timeout": _WAIT_FOR_LOCK}} if url.startswith(SQLITE) else {}
+    engine: dict[str, Any] = {"pool_pre_ping": True}
+    if url.startswith(SQLITE):
+        engine = {"connect_args": {"timeout": _WAIT_FOR_LOCK}}
     return optuna.storages.RDBStorage(
         url,
-        engine_kwargs=connect or {"pool_pre_ping": True},
+        engine_kwargs=engine,
         heartbeat_interval=HEARTBEAT,
         grace_period=GRACE,
         **options,
@@ -134,19 +147,7 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message="Heartbeat of storage")
 
 
-def _insist(create: Callable[[], optuna.Study]) -> optuna.Study:
-    # Servers refuse one of two processes that create the same tables at the same time.
-    from sqlalchemy.exc import SQLAlchemyError
-
-    for attempt in range(_ATTEMPTS):
-        try:
-            return create()
-        except SQLAlchemyError:
-            if attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(0.2 * (attempt + 1))
-    raise AssertionError
-
-
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, ImportError) and error.__cause__ is not None:
+        error = error.__cause__
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

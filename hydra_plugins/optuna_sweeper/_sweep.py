@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hydra_plugins.optuna_sweeper._ledger import REASON, owed
+from hydra_plugins.optuna_sweeper._ledger import LOST, REASON, owed
 from hydra_plugins.optuna_sweeper._search_space import SearchSpace
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
 
@@ -75,7 +75,7 @@ class Sweep:
         from optuna.trial import TrialState
 
         failed = [t for t in self.trials() if t.state == TrialState.FAIL]
-        return Counter(str(t.user_attrs.get(REASON, "unknown")) for t in failed).most_common()
+        return Counter(str(t.user_attrs.get(REASON, LOST)) for t in failed).most_common()
 
 
 def study_name(prefix: str, fixed: Sequence[str], space: SearchSpace, *rest: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hydra_plugins.optuna_sweeper._ledger import REASON, SECONDS
+from hydra_plugins.optuna_sweeper._ledger import LOST, REASON, SECONDS
 
 if TYPE_CHECKING:
     import optuna
@@ -24,13 +24,15 @@ def opening(sweep: Sweep, lost: int) -> str:
     """Returns what is searched and how far it is."""
     done = len(sweep.trials())
     lines = [
-        f"sweep {sweep.name}: {sweep.n_trials} trials, sampler {sweep.sampler}, pruner {sweep.pruner}, "
-        f"{', '.join(sweep.directions)}",
+        f"sweep {sweep.name}: {sweep.n_trials} trials, sampler {sweep.sampler}, "
+        f"pruner {sweep.pruner}, {', '.join(sweep.directions)}",
         *(f"  {d.key}: {_range(d.distribution)}" for d in sweep.space.dimensions),
     ]
     for branch in sweep.space.branches:
         condition = ",".join(f"{key}={value}" for key, value in branch.conditions.items())
-        lines += [f"  {d.key}: {_range(d.distribution)} when {condition}" for d in branch.dimensions]
+        lines += [
+            f"  {d.key}: {_range(d.distribution)} when {condition}" for d in branch.dimensions
+        ]
     if done:
         lines.append(f"  goes on: {done} done or running already")
     if lost:
@@ -53,7 +55,7 @@ def trial_line(sweep: Sweep, trial: optuna.trial.FrozenTrial) -> str:
         f"{seconds:.1f} s" if seconds else "",
     ]
     if state in ("fail", "pruned"):
-        parts.append(str(trial.user_attrs.get(REASON, "")))
+        parts.append(str(trial.user_attrs.get(REASON, LOST)))
     ranked = sweep.ranked()
     if ranked and len(sweep.directions) == 1:
         parts.append(f"best {_values(ranked[0])} (trial {ranked[0].number})")
@@ -99,7 +101,7 @@ def _range(distribution: optuna.distributions.BaseDistribution) -> str:
 
     if isinstance(distribution, CategoricalDistribution):
         return ", ".join(str(choice) for choice in distribution.choices)
-    assert isinstance(distribution, IntDistribution | FloatDistribution)  # noqa: S101
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
     step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
     log = ", logarithmic" if distribution.log else ""
     whole = ", whole" if isinstance(distribution, IntDistribution) else ""

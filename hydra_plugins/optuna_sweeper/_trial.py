@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 
 if TYPE_CHECKING:
-    import optuna
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
@@ -45,7 +44,7 @@ class TrialAddress:
     trial_id: int
     number: int
     pruner: str
-    pruner_options: dict[str, Any] = field(default_factory=dict)
+    pruner_options: Any = None
 
     def environment(self) -> dict[str, str]:
         """Returns the variables by which a process learns which trial it is."""

@@ -22,14 +22,14 @@ class OptunaSweeper(Sweeper):
     """
 
     def __init__(self, **settings: Any) -> None:
-        values = {
+        values: dict[str, Any] = {
             name: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
             for name, value in settings.items()
         }
         self.settings = SweeperSettings(**values)
-        self.hydra_context: HydraContext | None = None
-        self.config: DictConfig | None = None
-        self.launcher = None
+        self.hydra_context: HydraContext
+        self.config: DictConfig
+        self.launcher = None  # made when it is known to be needed
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

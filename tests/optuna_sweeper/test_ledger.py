@@ -1,0 +1,295 @@
+"""Booking of trials in a real sqlite study, without their processes."""
+
+import dataclasses
+import math
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from hydra_plugins.optuna_sweeper import SweepError, _ledger
+from hydra_plugins.optuna_sweeper._ledger import Ledger, owed
+from hydra_plugins.optuna_sweeper._process import COMPLETE, FAILED, KILLED, PRUNED, Outcome
+from hydra_plugins.optuna_sweeper._pruners import PRUNERS, make_pruner
+from hydra_plugins.optuna_sweeper._samplers import SAMPLERS, make_sampler
+from hydra_plugins.optuna_sweeper._search_space import read_search_space
+from hydra_plugins.optuna_sweeper._settings import SweeperSettings
+from hydra_plugins.optuna_sweeper._storage import load_study, open_study
+from hydra_plugins.optuna_sweeper._sweep import Sweep
+
+SPACE = ["x=interval(0,1)", "y=range(0,3)", "z=choice(a,b)"]
+
+
+def make_sweep(
+    folder, n_trials=10, sampler="random", directions=("minimize",), space=SPACE, **more
+):
+    url = f"sqlite:///{folder / 'studies.db'}"
+    settings = SweeperSettings(n_trials=n_trials, sampler=sampler, **more)
+    return Sweep(
+        study=open_study(url, "study", list(directions)),
+        name="study",
+        config=None,
+        settings=settings,
+        space=read_search_space(space, {}, {}),
+        storage=url,
+        directions=list(directions),
+        sampler=sampler,
+        pruner="none",
+        n_trials=n_trials,
+        program=("app.py",),
+        compose=lambda overrides: None,
+    )
+
+
+def complete(*values):
+    return Outcome(COMPLETE, 0.1, values)
+
+
+def run(sweep, outcome=None):
+    ledger = Ledger(sweep)
+    ledger.recover()
+    if sweep.sampler == "grid":
+        ledger.queue_grid()
+    drawn = []
+    while asked := ledger.ask():
+        trial, overrides = asked
+        drawn.append(overrides)
+        ledger.finish(trial, outcome(trial) if outcome else complete(1.0))
+    return drawn
+
+
+def here(name):
+    return name != "gp" or pytest.importorskip("torch", reason="gp needs the extra gislr[gp]")
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_draws(name, tmp_path):
+    here(name)
+    space = ["x=range(0,3)", "y=range(0,4)"] if name == "grid" else SPACE
+    sweep = make_sweep(tmp_path, 12, name, space=space)
+    drawn = run(sweep, lambda trial: complete(float(trial.params["y"])))
+    assert len(drawn) == 12
+    if name == "grid":
+        assert len(set(map(tuple, drawn))) == 12
+    assert [trial.state for trial in sweep.study.trials] == [TrialState.COMPLETE] * 12
+    assert sweep.ranked()[0].values == [0.0]
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "cmaes", "nsgaii"])
+def test_a_sweep_that_goes_on_draws_what_it_would_have_drawn(name, tmp_path):
+    outcomes = lambda trial: complete((trial.params["x"] - 0.4) ** 2)  # noqa: E731
+    whole = run(make_sweep(tmp_path / "a", 16, name), outcomes)
+    parts = [
+        *run(make_sweep(tmp_path / "b", 5, name), outcomes),
+        *run(make_sweep(tmp_path / "b", 11, name), outcomes),
+        *run(make_sweep(tmp_path / "b", 16, name), outcomes),
+    ]
+    assert parts == whole
+    assert len(set(map(tuple, whole))) == 16
+    other = run(make_sweep(tmp_path / "c", 16, name, seed=7), outcomes)
+    assert other != whole
+
+
+def test_tpe_learns(tmp_path):
+    def later(name):
+        sweep = make_sweep(tmp_path / name, 30, name)
+        run(sweep, lambda t: complete((t.params["x"] - 0.37) ** 2 + t.params["y"]))
+        return sum(trial.value for trial in sweep.study.trials[15:])
+
+    assert later("tpe") < 0.5 * later("random")
+
+
+def test_every_outcome_is_booked(tmp_path):
+    outcomes = [
+        complete(1.0),
+        Outcome(PRUNED, 0.1, reason="Pruned after step 3."),
+        Outcome(FAILED, 0.1, reason="RuntimeError: broken", log=("one", "two")),
+        complete(math.nan),
+        complete(math.inf),
+        complete(1.0, 2.0),
+    ]
+    sweep = make_sweep(tmp_path, len(outcomes))
+    run(sweep, lambda trial: outcomes[trial.number])
+    trials = sweep.study.trials
+    names = [trial.state.name for trial in trials]
+    assert names == ["COMPLETE", "PRUNED", "FAIL", "FAIL", "FAIL", "FAIL"]
+    assert [trial.user_attrs.get("reason") for trial in trials] == [
+        None,
+        "Pruned after step 3.",
+        "RuntimeError: broken",
+        "returned nan",
+        "returned inf",
+        "returned 2 values for 1 directions",
+    ]
+    assert trials[2].user_attrs["log"] == "one\ntwo"
+    assert sweep.counts() == {"complete": 1, "pruned": 1, "fail": 4}
+
+
+def test_a_killed_trial_is_tried_again_a_few_times(tmp_path):
+    sweep = make_sweep(tmp_path, 3, retries=2)
+    drawn = run(sweep, lambda trial: Outcome(KILLED, 0.1, reason="killed by SIGKILL"))
+    assert len(drawn) == 9
+    assert drawn[0] == drawn[1] == drawn[2] != drawn[3]
+    assert sweep.counts() == {"fail": 3}
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    """Lets a test say that the processes that have owned trials so far are gone."""
+    return lambda: (
+        monkeypatch.setattr(_ledger, "owner_tag", lambda: "here 1 2")
+        or (monkeypatch.setattr(_ledger, "is_gone", lambda tag: tag != "here 1 2"))
+    )
+
+
+def test_what_a_killed_sweep_left_running_is_tried_again(tmp_path, gone):
+    sweep = make_sweep(tmp_path, 4)
+    ledger = Ledger(sweep)
+    first, overrides = ledger.ask()
+    ledger.finish(first, complete(5.0))
+    left = [ledger.ask() for _ in range(2)]
+    gone()
+    again = make_sweep(tmp_path, 4)
+    drawn = run(again)
+    assert [entry[1] for entry in left] == drawn[:2]
+    assert overrides not in drawn
+    assert [t.state.name for t in again.study.trials] == [
+        "COMPLETE", "FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE",
+    ]  # fmt: skip
+    assert len(again.trials()) == 4
+    assert not any("reason" in t.user_attrs for t in again.trials())
+
+
+def test_trials_of_a_sweep_that_lives_are_left_alone(tmp_path):
+    sweep = make_sweep(tmp_path, 2)
+    Ledger(sweep).ask()
+    assert Ledger(sweep).recover() == 0
+    assert len(run(make_sweep(tmp_path, 2))) == 1
+
+
+def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, gone):
+    sweep = make_sweep(tmp_path, 2)
+
+    class KilledError(Exception):
+        pass
+
+    def killed(*arguments):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Trial, "set_user_attr", killed)
+        with pytest.raises(KilledError):
+            Ledger(sweep).ask()
+    assert sweep.study.trials[0].state == TrialState.RUNNING
+    gone()
+    run(make_sweep(tmp_path, 2))
+    assert len(owed(sweep.study.trials)) == 2
+    assert TrialState.RUNNING not in [trial.state for trial in sweep.study.trials]
+
+
+def test_a_kill_while_a_lost_trial_is_queued_again_neither_loses_nor_doubles_it(
+    tmp_path, monkeypatch, gone
+):
+    sweep = make_sweep(tmp_path, 2)
+    _, overrides = Ledger(sweep).ask()
+    gone()
+    ledger = Ledger(make_sweep(tmp_path, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "tell", lambda *arguments, **options: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ledger.recover()
+    drawn = run(make_sweep(tmp_path, 2))
+    assert drawn[0] == overrides
+    assert len(drawn) == 2
+
+
+def test_a_trial_of_another_machine_that_fell_silent_is_tried_again(tmp_path):
+    sweep = make_sweep(tmp_path, 1)
+    trial, overrides = Ledger(sweep).ask()
+    trial.set_user_attr(OWNER, "elsewhere 1 2")
+    assert Ledger(sweep).recover() == 0
+    sweep.study.tell(trial, state=TrialState.FAIL)  # as Optuna does when its heartbeat is old
+    assert run(make_sweep(tmp_path, 1)) == [overrides]
+
+
+def test_sweeps_side_by_side_do_not_run_too_many(tmp_path):
+    sweeps = [make_sweep(tmp_path, 5) for _ in range(3)]
+    ledgers = [Ledger(sweep) for sweep in sweeps]
+    asked = [ledger.ask() for _ in range(4) for ledger in ledgers]
+    assert sum(entry is not None for entry in asked) == 5
+    drawn = [tuple(entry[1]) for entry in asked if entry]
+    assert len(set(drawn)) == 5
+
+
+def test_surplus_trials_are_given_back(tmp_path, monkeypatch):
+    sweep = make_sweep(tmp_path, 2)
+    ledger = Ledger(sweep)
+    asked = [ledger.ask(), ledger.ask()]
+    late = dataclasses.replace(sweep, n_trials=3)
+    trial, _ = Ledger(late).ask()
+    assert ledger._is_surplus(trial)
+    assert not ledger._is_surplus(asked[1][0])
+
+
+def test_a_grid_goes_on(tmp_path):
+    space = ["y=range(0,3)", "z=choice(a,b)"]
+    first = run(make_sweep(tmp_path, 4, "grid", space=space))
+    rest = run(make_sweep(tmp_path, 6, "grid", space=space))
+    assert [*first, *rest] == [[f"y={y}", f"z={z}"] for y in range(3) for z in "ab"]
+
+
+def test_several_directions_give_a_pareto_front(tmp_path):
+    sweep = make_sweep(tmp_path, 12, "nsgaii", directions=("minimize", "maximize"))
+    run(sweep, lambda t: complete(t.params["x"], float(t.params["y"])))
+    front = sweep.ranked()
+    assert front
+    for trial in front:
+        better = [t for t in sweep.trials() if t.values[0] < trial.values[0]]
+        assert all(t.values[1] < trial.values[1] for t in better)
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_every_pruner_is_asked(name, tmp_path):
+    """Bad trials are pruned sooner or later, but by `none` never."""
+    sweep = make_sweep(tmp_path, 12)
+    ledger = Ledger(sweep)
+    pruned = 0
+    for number in range(12):
+        trial, _ = ledger.ask()
+        study = load_study(sweep.storage, "study", make_pruner(name, {}))
+        reporting = optuna.Trial(study, trial._trial_id)
+        outcome = complete(float(number))
+        for step in range(9):
+            reporting.report(number + 1 / (step + 1), step)
+            if reporting.should_prune():
+                outcome = Outcome(PRUNED, 0.1, reason=f"Pruned after step {step}.")
+                pruned += 1
+                break
+        ledger.finish(trial, outcome)
+    assert (pruned > 0) == (name != "none")
+
+
+def test_names_and_options_are_checked():
+    with pytest.raises(SweepError, match=r"must be one of tpe, .* got 'tpee'. Did you mean 'tpe'"):
+        make_sampler("tpee", {}, 0)
+    with pytest.raises(SweepError, match=r"must be one of median, .* got 'medium'"):
+        make_pruner("medium", {})
+    with pytest.raises(
+        SweepError, match=r"n_startup is no option; .*Did you mean 'n_startup_trials"
+    ):
+        make_sampler("tpe", {"n_startup": 3}, 0)
+    with pytest.raises(SweepError, match=r"hydra.sweeper.pruner_options"):
+        make_pruner("median", {"n_startup_trials": -1})
+
+
+def test_a_study_keeps_its_directions(tmp_path):
+    url = f"sqlite:///{tmp_path / 'a folder' / 'studies.db'}"
+    open_study(url, "study", ["minimize"])
+    with pytest.raises(SweepError, match=r"has the directions minimize, not maximize"):
+        open_study(url, "study", ["maximize"])
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:////proc/none/studies.db", "oracel://x/y"])
+def test_a_storage_that_cannot_be_used_is_one_sentence(url):
+    with pytest.raises(SweepError, match=r"hydra.sweeper.storage must be a database"):
+        open_study(url, "study", ["minimize"])
