@@ -36,6 +36,7 @@ bench: setup
 	$(RUN) -m benchmarks.preparation $(DATA)
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.overheads
+	$(RUN) -m benchmarks.sweeping
 
 ui: setup
 	$(RUN) -m gislr.ui

@@ -98,9 +98,9 @@ def _failures_in_one_line(config_name: str) -> Iterator[None]:
     try:
         yield
     except GislrError as error:
-        _fail(str(error))
+        fail(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        _fail(explain(error, config_name))
+        fail(explain(error, config_name))
     except KeyboardInterrupt as error:
         reason = "Terminated" if isinstance(error, Terminated) else "Interrupted"
         print(f"\n{reason}.", file=sys.stderr)
@@ -111,7 +111,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _fail(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
+    """Prints what went wrong, one line each, and ends with exit code 2."""
     for line in message.splitlines():
         print(f"error: {line}", file=sys.stderr)
     sys.exit(USAGE_ERROR)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,24 @@ def make_store(folder: Path, lengths: list[int], seed: int = 0, signs: int = 3) 
         most_frames=64,
     )
     return open_store(folder)
+
+
+@pytest.fixture(scope="module")
+def workplace(asl_signs, tmp_path_factory):
+    """Overrides that keep data, cache and runs in a folder of their own."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        "data=asl_signs",
+        f"data.root={asl_signs}",
+        f"preparation.cache={folder / 'cache'}",
+        f"tracking.uri=sqlite:///{folder / 'mlflow.db'}",
+    ]
+
+
+@pytest.fixture(scope="module")
+def client(workplace):
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    import mlflow
+
+    mlflow.set_tracking_uri(workplace[-1].removeprefix("tracking.uri="))
+    return mlflow.MlflowClient()

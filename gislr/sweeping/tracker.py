@@ -61,14 +61,13 @@ def trial_tags(trial: ReportingTrial | None) -> dict[str, str]:
     return tags | ({_PARENT_OF: str(parent)} if parent else {})
 
 
-class SweepTracker(Observer):
-    """Keeps a sweep's parent run up to date."""
+class ParentRun(Observer):
+    """Keeps the run up to date below which those of the trials are nested."""
 
     def __init__(self) -> None:
         self._configuration: Configuration
         self._run: TrackedRun
         self._experiment_id = ""
-        self._known: dict[str, Any] = {}
         self._fingerprints: dict[str, str] = {}
 
     def began(self, sweep: Sweep) -> None:
@@ -152,58 +151,67 @@ class SweepTracker(Observer):
         return self._fingerprints[key]
 
     def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
-        """Writes the best value so far and the counts, by trial."""
+        """Writes the counts, by trial."""
         mark_vanished(self._run.client, self._experiment_id)
-        ranked = sweep.ranked()
-        best = _named("best", self._configuration, ranked[0].values) if ranked else {}
         counts = {
             f"trials_{state}": float(count)
             for state, count in sweep.counts().items()
             if state != "running"
         }
-        self._run.metrics(best | counts, step=trial.number)
+        self._run.metrics(counts, step=trial.number)
 
     def ended(self, sweep: Sweep, reason: str | None) -> None:
         """Writes what came of it and says how to go on."""
-        ranked = sweep.ranked()
-        if ranked:
-            best = ranked[0]
-            overrides = sweep.space.overrides(best.params)
-            self._run.tags(
-                {
-                    "best.trial": str(best.number),
-                    "best.run_id": str(best.user_attrs.get(RUN_ID, "unknown")),
-                    "best.value": ", ".join(repr(value) for value in best.values),
-                    "best.overrides": " ".join(overrides),
-                    **{f"best.{key}": str(value) for key, value in best.params.items()},
-                }
-            )
-            retrain = _retraining(sweep.space.fixed, overrides)
-            note(f"train the best one on all signers with:\n  python -m gislr.train {retrain}")
-        self._write_artifacts(sweep)
+        with self._run.folder() as folder:
+            _trials_table(sweep).to_csv(folder / "trials.csv", index=False)
+        self.conclude(sweep, complete=reason is None)
         if reason:
             self._run.tags({REASON: reason})
         self._run.client.set_terminated(self._run.run_id, KILLED if reason else FINISHED)
-        note(f"sweep {sweep.name} is run {self._run.run_id}; look at it with: make ui")
+        note(f"tracked as run {self._run.run_id}; look at it with: make ui")
 
-    def _write_artifacts(self, sweep: Sweep) -> None:
+    def conclude(self, sweep: Sweep, *, complete: bool) -> None:
+        """Writes what the trials came to, together."""
+
+
+class SweepTracker(ParentRun):
+    """Keeps a sweep's parent run up to date."""
+
+    def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
+        """Writes the counts and the best so far, by trial."""
+        super().trial_ended(sweep, trial)
+        if ranked := sweep.ranked():
+            names = self._configuration.sweep.objectives
+            best = zip(names, ranked[0].values, strict=True)
+            self._run.metrics({f"best_{name}": value for name, value in best}, step=trial.number)
+
+    def conclude(self, sweep: Sweep, *, complete: bool) -> None:
+        """Writes the best trial and Optuna's pictures, and says how to train it on all data."""
         from hydra_plugins.optuna_sweeper import write_pictures
 
-        with self._run.folder() as folder:
-            _trials_table(sweep).to_csv(folder / "trials.csv", index=False)
-        if sweep.ranked():
-            with self._run.folder(_PICTURES) as folder:
-                write_pictures(sweep.study, folder, self._configuration.sweep.objectives)
+        ranked = sweep.ranked()
+        if not ranked:
+            return
+        best = ranked[0]
+        overrides = sweep.space.overrides(best.params)
+        self._run.tags(
+            {
+                "best.trial": str(best.number),
+                "best.run_id": str(best.user_attrs.get(RUN_ID, "unknown")),
+                "best.value": ", ".join(repr(value) for value in best.values),
+                "best.overrides": " ".join(overrides),
+                **{f"best.{key}": str(value) for key, value in best.params.items()},
+            }
+        )
+        retrain = _retraining(sweep.space.fixed, overrides)
+        note(f"train the best one on all signers with:\n  python -m gislr.train {retrain}")
+        with self._run.folder(_PICTURES) as folder:
+            write_pictures(sweep.study, folder, self._configuration.sweep.objectives)
 
 
 def _configuration(config: Any) -> Configuration:
     copy = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
     return read_configuration(copy)
-
-
-def _named(prefix: str, configuration: Configuration, values: Sequence[float]) -> dict[str, float]:
-    names = configuration.sweep.objectives
-    return {f"{prefix}_{name}": value for name, value in zip(names, values, strict=True)}
 
 
 def _retraining(fixed: Sequence[str], overrides: Sequence[str]) -> str:

@@ -92,6 +92,7 @@ def record_evaluation(
         held_out: Whether the clips are of signers who were not trained on.
     """
     from gislr.evaluation import write_reports
+    from gislr.evaluation.clip_predictions import FILE, ClipPredictions
 
     with run.folder("evaluation" if held_out else "seen") as folder:
         write_reports(
@@ -103,6 +104,7 @@ def record_evaluation(
             clips=store.clips.paths[clips].tolist(),
             history=history,
         )
+        ClipPredictions.of(store, clips, probabilities).save(folder / FILE)
 
 
 def record_statistics(

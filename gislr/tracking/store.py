@@ -62,6 +62,7 @@ def connect(settings: TrackingSettings) -> tuple[Any, str]:
     """
     # MLflow's usage reports would leave the machine.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError

@@ -57,6 +57,7 @@ def run_here(sweep: Sweep, ledger: Ledger) -> None:
             ended = [(p, outcome) for p in running if (outcome := p.poll()) is not None]
             for process, outcome in ended:
                 book(sweep, ledger, running.pop(process), outcome)
+                check_failures(sweep, ledger)
             if time.monotonic() - beat > HEARTBEAT:
                 beat = time.monotonic()
                 ledger.alive(running.values())
@@ -107,6 +108,7 @@ def run_through_launcher(
             outcomes = [Outcome(KILLED, seconds, reason=reason)] * len(batch)
         for trial, outcome in zip(trials, outcomes, strict=True):
             book(sweep, ledger, trial, outcome)
+        check_failures(sweep, ledger)
 
 
 def next_trial(sweep: Sweep, ledger: Ledger) -> tuple[optuna.Trial, list[str]] | None:
@@ -126,20 +128,22 @@ def next_trial(sweep: Sweep, ledger: Ledger) -> tuple[optuna.Trial, list[str]] |
 
 
 def book(sweep: Sweep, ledger: Ledger, trial: optuna.Trial, outcome: Outcome) -> None:
-    """Books an outcome, shows it, and stops the sweep when too many trials fail.
-
-    Raises:
-        SweepError: Too many trials fail.
-    """
+    """Books an outcome and shows it."""
     frozen = ledger.finish(trial, outcome)
-    _terminal.say(_terminal.trial_line(sweep, frozen))
+    has_best = all(observer.has_best() for observer in observers())
+    _terminal.say(_terminal.trial_line(sweep, frozen, has_best=has_best))
     for observer in observers():
         observer.trial_ended(sweep, frozen)
+
+
+def check_failures(sweep: Sweep, ledger: Ledger) -> None:
+    """Raises a SweepError when too many trials have failed since this process began."""
     allowed = sweep.settings.max_failure_rate
-    if ledger.failed > allowed * max(ledger.finished, _JUDGED_FROM):
-        reason, times = sweep.reasons()[0]
+    failed = ledger.reasons.total()
+    if failed > allowed * max(ledger.finished, _JUDGED_FROM):
+        [(reason, times)] = ledger.reasons.most_common(1)
         raise SweepError(
-            f"{ledger.failed} of {ledger.finished} trials failed, more than "
+            f"{failed} of {ledger.finished} trials failed, more than "
             f"hydra.sweeper.max_failure_rate={allowed:g} allows; the commonest reason, {times} "
             f"times: {reason}"
         )

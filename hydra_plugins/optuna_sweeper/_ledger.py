@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 OWNER, REASON, RETRIED, SURPLUS, LOG = "owner", "reason", "retried", "surplus", "log"
 SECONDS, KILLS = "seconds", "kills"
 LOST = "its sweep was killed"
-"""Attributes of trials, and the reason of those whose sweep is gone."""
+_CLOCK_SET = 5.0
+"""Attributes of trials, the reason of those whose sweep is gone, and seconds."""
 
 
 class Ledger:
@@ -34,7 +36,7 @@ class Ledger:
 
     Attributes:
         finished: How many have ended since this process began.
-        failed: How many of those have failed.
+        reasons: Why those that have failed did.
     """
 
     def __init__(self, sweep: Sweep) -> None:
@@ -42,7 +44,7 @@ class Ledger:
         self._study = sweep.study
         self._owner = owner_tag()
         self.finished = 0
-        self.failed = 0
+        self.reasons: Counter[str] = Counter()
 
     def recover(self) -> int:
         """Marks trials whose sweep is gone as failed and queues their parameters; counts them."""
@@ -103,11 +105,16 @@ class Ledger:
 
     def finish(self, trial: optuna.Trial, outcome: Outcome) -> optuna.trial.FrozenTrial:
         """Books an outcome; a killed trial's parameters are queued again, some times."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        # Another machine may have given it up for dead in the meantime.
+        with suppress(UpdateFinishedTrialError):
+            self._book(trial, outcome)
+        return self._frozen(trial)
+
+    def _book(self, trial: optuna.Trial, outcome: Outcome) -> None:
         from optuna.trial import TrialState
 
-        found = self._study._storage.get_trial(trial._trial_id)
-        if found.state.is_finished():
-            return found
         self.finished += 1
         trial.set_user_attr(SECONDS, round(outcome.seconds, 3))
         expected = len(self._sweep.directions)
@@ -126,13 +133,12 @@ class Ledger:
                     if finite
                     else f"returned {shown}"
                 )
-            self.failed += 1
+            self.reasons[reason] += 1
             trial.set_user_attr(REASON, reason)
             trial.set_user_attr(LOG, "\n".join(outcome.log))
             if outcome.state == KILLED:
                 self._retry(self._frozen(trial), killed=True)
             self._study.tell(trial, state=TrialState.FAIL)
-        return self._frozen(trial)
 
     def interrupt(self, trials: Iterable[optuna.Trial], reason: str) -> None:
         """Books trials that the sweep itself has ended; they are tried again by the next one."""
@@ -215,7 +221,8 @@ def is_gone(tag: str) -> bool:
     if host != socket.gethostname() or not pid.isdigit():
         return False
     try:
-        return f"{psutil.Process(int(pid)).create_time():.0f}" != created
+        # The clock may have been set since, by which the same process seems a little older.
+        return abs(psutil.Process(int(pid)).create_time() - float(created)) > _CLOCK_SET
     except psutil.Error:
         return True
 

@@ -38,6 +38,10 @@ class Observer:
     def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
         """A trial is complete, pruned or failed."""
 
+    def has_best(self) -> bool:
+        """Whether a table of the best trials says something, and not only how many there were."""
+        return True
+
     def ended(self, sweep: Sweep, reason: str | None) -> None:
         """The sweep ends; the reason is `None` when it is complete."""
 

@@ -90,7 +90,8 @@ def run_sweep(
         reason = "Interrupted; the same command goes on."
         raise
     finally:
-        _terminal.say(_terminal.closing(sweep))
+        has_best = all(observer.has_best() for observer in observers())
+        _terminal.say(_terminal.closing(sweep, has_best=has_best))
         for observer in observers():
             observer.ended(sweep, reason)
     return sweep.study

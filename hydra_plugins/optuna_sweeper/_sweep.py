@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hydra_plugins.optuna_sweeper._ledger import LOST, REASON, owed
+from hydra_plugins.optuna_sweeper._ledger import owed
 from hydra_plugins.optuna_sweeper._search_space import SearchSpace
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
 
@@ -69,13 +69,6 @@ class Sweep:
     def counts(self) -> dict[str, int]:
         """Returns how many trials are in each of Optuna's states, lower case."""
         return dict(Counter(trial.state.name.lower() for trial in self.trials()))
-
-    def reasons(self) -> list[tuple[str, int]]:
-        """Returns why trials failed, commonest first."""
-        from optuna.trial import TrialState
-
-        failed = [t for t in self.trials() if t.state == TrialState.FAIL]
-        return Counter(str(t.user_attrs.get(REASON, LOST)) for t in failed).most_common()
 
 
 def study_name(prefix: str, fixed: Sequence[str], space: SearchSpace, *rest: object) -> str:

@@ -40,7 +40,7 @@ def opening(sweep: Sweep, lost: int) -> str:
     return "\n".join(lines)
 
 
-def trial_line(sweep: Sweep, trial: optuna.trial.FrozenTrial) -> str:
+def trial_line(sweep: Sweep, trial: optuna.trial.FrozenTrial, *, has_best: bool = True) -> str:
     """Returns one line for a trial that ended, with the best so far."""
     state = trial.state.name.lower()
     if trial.user_attrs.get("reused"):
@@ -56,7 +56,7 @@ def trial_line(sweep: Sweep, trial: optuna.trial.FrozenTrial) -> str:
     ]
     if state in ("fail", "pruned"):
         parts.append(str(trial.user_attrs.get(REASON, LOST)))
-    ranked = sweep.ranked()
+    ranked = sweep.ranked() if has_best else []
     if ranked and len(sweep.directions) == 1:
         parts.append(f"best {_values(ranked[0])} (trial {ranked[0].number})")
     elif ranked:
@@ -64,13 +64,15 @@ def trial_line(sweep: Sweep, trial: optuna.trial.FrozenTrial) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def closing(sweep: Sweep) -> str:
-    """Returns counts and a table of the best trials."""
+def closing(sweep: Sweep, *, has_best: bool) -> str:
+    """Returns counts and, where it says something, a table of the best trials."""
     counts = ", ".join(f"{number} {state}" for state, number in sorted(sweep.counts().items()))
     ranked = sweep.ranked()
     lines = ["", f"{len(sweep.trials())} trials: {counts or 'none'}"]
     if not ranked:
         return "\n".join([*lines, "No trial is complete."])
+    if not has_best:
+        return "\n".join(lines)
     front = len(sweep.directions) > 1
     lines.append("Pareto front:" if front else f"top {min(_TOP, len(ranked))}:")
     for trial in ranked if front else ranked[:_TOP]:

@@ -81,7 +81,8 @@ def test_ray_survives_the_kill_of_a_worker(tmp_path):
         arguments = [*FOUR, "steps=2", "sleep=3", "hydra/launcher=ray"]
         line = command(
             *arguments,
-            "+hydra.launcher.ray.init.address=auto",
+            "hydra.launcher.ray.init.address=auto",
+            "+hydra.launcher.ray.init.object_store_memory=null",
             f"hydra.sweeper.storage=sqlite:///{tmp_path / 'studies.db'}",
             f"hydra.sweeper.study_name={STUDY}",
             f"hydra.sweep.dir={tmp_path / 'jobs'}",
@@ -99,8 +100,8 @@ def test_ray_survives_the_kill_of_a_worker(tmp_path):
 
 
 def kill_a_ray_worker():
-    for _ in range(600):
-        time.sleep(0.1)
+    for _ in range(200):
+        time.sleep(0.2)
         for process in psutil.process_iter():
             try:
                 parent = process.parent()
@@ -131,18 +132,20 @@ def postgresql(tmp_path):
     user = "postgres" if os.geteuid() == 0 else getpass.getuser()
     home = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     shutil.chown(home, user)
-    options = {"check": True, "capture_output": True, "cwd": home}
+    options = {"capture_output": True, "cwd": home}
     if os.geteuid() == 0:
         options["user"] = user
     data = home / "data"
     subprocess.run(
-        [POSTGRESQL / "initdb", "-D", data, "-A", "trust", "-U", "gislr", "--no-sync"], **options
+        [POSTGRESQL / "initdb", "-D", data, "-A", "trust", "-U", "gislr", "--no-sync"],
+        check=True,
+        **options,
     )
     settings = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off"
     control = [POSTGRESQL / "pg_ctl", "-D", data, "-l", home / "log", "-w"]
-    subprocess.run([*control, "-o", settings, "start"], **options)
+    subprocess.run([*control, "-o", settings, "start"], check=True, **options)
     yield f"postgresql://gislr@/postgres?host={home}"
-    subprocess.run([*control, "-m", "immediate", "stop"], **options)
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, **options)
     shutil.rmtree(home)
 
 

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from hydra_plugins.optuna_sweeper import SweepError, _ledger
-from hydra_plugins.optuna_sweeper._ledger import Ledger, owed
+from hydra_plugins.optuna_sweeper._ledger import OWNER, Ledger, owed
 from hydra_plugins.optuna_sweeper._process import COMPLETE, FAILED, KILLED, PRUNED, Outcome
 from hydra_plugins.optuna_sweeper._pruners import PRUNERS, make_pruner
 from hydra_plugins.optuna_sweeper._samplers import SAMPLERS, make_sampler
@@ -177,7 +177,7 @@ def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, 
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(optuna.Trial, "set_user_attr", killed)
+        patch.setattr(Ledger, "_is_surplus", killed)
         with pytest.raises(KilledError):
             Ledger(sweep).ask()
     assert sweep.study.trials[0].state == TrialState.RUNNING
