@@ -46,12 +46,12 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
     @functools.wraps(function)
     def told(config: DictConfig) -> object:
         # Inside, since Hydra adds lines of its own to what leaves its job.
-        with _failures_in_one_line(config_name):
+        with failures_in_one_line(config_name):
             return function(config)
 
     _register_resolvers()
     sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
-    with _failures_in_one_line(config_name):
+    with failures_in_one_line(config_name):
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
             told
         )()
@@ -91,7 +91,12 @@ def quoted(argument: str) -> str:
 
 
 @contextmanager
-def _failures_in_one_line(config_name: str) -> Iterator[None]:
+def failures_in_one_line(config_name: str = "train") -> Iterator[None]:
+    """Ends the process with one line for what a person can mend, without a traceback.
+
+    Args:
+        config_name: The configuration whose keys are known.
+    """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 

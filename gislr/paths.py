@@ -25,3 +25,8 @@ def config_folder() -> Path:
 def resolve(path: str) -> Path:
     """Returns an absolute path; a relative one counts from the project's root."""
     return project_root() / Path(path).expanduser()
+
+
+def resolve_here(path: str) -> Path:
+    """Returns an absolute path; a relative one counts from the working directory."""
+    return Path(path).expanduser().absolute()

@@ -10,7 +10,7 @@ import numpy as np
 
 from gislr.errors import DataError
 from gislr.evaluation.clip_predictions import ClipPredictions, pooled
-from gislr.evaluation.intervals import SCORES, Interval, score_intervals
+from gislr.evaluation.intervals import FEW_SIGNERS, SCORES, Interval, score_intervals
 from gislr.evaluation.metrics import score
 from gislr.evaluation.reports import per_sign, per_signer
 
@@ -106,6 +106,8 @@ def text(result: CrossValidation) -> str:
             for fold, group in result.by_fold.groupby("fold")
         ),
     ]
+    if len(result.by_signer) < FEW_SIGNERS:
+        lines.append(f"  {len(result.by_signer)} signers are too few for these intervals")
     spread = result.by_signer["accuracy"]
     lines.append(
         f"  by signer: accuracy {spread.min():.2f} to {spread.max():.2f}, "

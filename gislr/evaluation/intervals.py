@@ -20,6 +20,10 @@ SCORES = ("acc", "balanced_acc", "weighted_f1", "macro_f1")
 """The scores that have intervals: those that can be read off confusion counts."""
 
 DRAWS = 2000
+
+FEW_SIGNERS = 8
+"""Below so many, resampling them says little: an interval over signers is far too narrow."""
+
 _DRAWS_AT_ONCE = 50
 _COVERED = 0.95
 
@@ -50,15 +54,21 @@ class Difference:
         interval: The difference.
         chance: Share of draws on the other side of zero, doubled: the smaller, the less likely the
             difference came about by who happened to sign.
+        signers: How many signers it rests on.
     """
 
     interval: Interval
     chance: float
+    signers: int
 
     @property
-    def could_be_chance(self) -> bool:
-        """Whether the interval holds zero."""
-        return self.interval.low <= 0 <= self.interval.high
+    def verdict(self) -> str:
+        """Whether the difference could be chance, in words."""
+        if self.signers < FEW_SIGNERS:
+            return f"{self.signers} signers are too few to say"
+        if self.interval.low <= 0 <= self.interval.high:
+            return "could be chance"
+        return "more than chance"
 
 
 def scores_of_counts(counts: Float64) -> dict[str, Float64]:
@@ -127,7 +137,8 @@ def paired_differences(
         values = drawn[1][name] - drawn[0][name]
         value = whole[1][name] - whole[0][name]
         beyond = min((values <= 0).mean(), (values >= 0).mean())
-        found[name] = Difference(_interval(value, values), min(1.0, 2 * float(beyond)))
+        chance = min(1.0, 2 * float(beyond))
+        found[name] = Difference(_interval(value, values), chance, len(signers))
     return found
 
 

@@ -11,19 +11,13 @@ from gislr.evaluation import cross_validation as evaluation
 from gislr.evaluation.clip_predictions import FILE, ClipPredictions
 from gislr.sweeping.tracker import RUN_ID, ParentRun
 from gislr.terminal import note
+from gislr.tracking.logged import OUT_OF_FOLD
 from hydra_plugins.optuna_sweeper import Sweep
 
 if TYPE_CHECKING:
     import optuna
 
 FOLD, SEED = "split.fold", "seed"
-OUT_OF_FOLD = "out_of_fold"
-"""Folder of a parent run with the pooled predictions of each seed."""
-
-
-def out_of_fold_file(seed: int) -> str:
-    """Returns the name of a seed's pooled predictions."""
-    return f"seed_{seed}.parquet"
 
 
 class CrossValidationTracker(ParentRun):
@@ -58,7 +52,7 @@ class CrossValidationTracker(ParentRun):
             result.by_sign.to_csv(folder / "per_sign.csv", index=False)
         with self._run.folder(OUT_OF_FOLD) as folder:
             for seed, predictions in result.pooled.items():
-                predictions.save(folder / out_of_fold_file(seed))
+                predictions.save(folder / f"seed_{seed}.parquet")
 
     def _result(self, trial: optuna.trial.FrozenTrial) -> evaluation.FoldResult:
         client: Any = self._run.client

@@ -13,7 +13,7 @@ from gislr.configuration import read_configuration
 from gislr.errors import GislrError
 from gislr.terminal import note
 from gislr.tracking import provenance
-from gislr.tracking.record import IDENTITY
+from gislr.tracking.record import IDENTITY, SWEEP
 from gislr.tracking.run import (
     FINISHED,
     KILLED,
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 RUN_ID = "run_id"
 PARENT = "parent_run_id"
 """Attributes of trials and of studies: the MLflow runs that they are."""
-
-SWEEP = "sweep"
-"""Tag of a parent run: the study's name."""
 
 _PARENT_OF = "mlflow.parentRunId"
 _PICTURES = "pictures"

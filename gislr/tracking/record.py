@@ -21,6 +21,15 @@ from gislr.tracking.run import TrackedRun
 
 Float32 = NDArray[np.float32]
 
+PAGE = "report.html"
+"""The page on which a run's evaluation is read."""
+
+WEIGHTS = "model.weights.h5"
+LABEL_MAP = "sign_to_prediction_index_map.json"
+
+SWEEP = "sweep"
+"""Tag of a run that holds others: the study's name."""
+
 IDENTITY = "gislr.identity"
 """Tag that is equal for runs of the same configuration, code and data."""
 
@@ -93,6 +102,7 @@ def record_evaluation(
     """
     from gislr.evaluation import write_reports
     from gislr.evaluation.clip_predictions import FILE, ClipPredictions
+    from gislr.evaluation.run_page import run_page
 
     with run.folder("evaluation" if held_out else "seen") as folder:
         write_reports(
@@ -104,7 +114,18 @@ def record_evaluation(
             clips=store.clips.paths[clips].tolist(),
             history=history,
         )
-        ClipPredictions.of(store, clips, probabilities).save(folder / FILE)
+        predictions = ClipPredictions.of(store, clips, probabilities)
+        predictions.save(folder / FILE)
+        (folder / PAGE).write_text(
+            run_page(
+                f"{run.experiment}: {run.name}",
+                predictions,
+                pictures=folder,
+                store=store,
+                whose="held-out signers" if held_out else "signers who were trained on",
+            ),
+            encoding="utf-8",
+        )
 
 
 def record_statistics(
@@ -129,7 +150,8 @@ def record_model(
         serving_model(model, configuration.model, signs=len(signs), most_frames=most_frames), signs
     )
     with run.folder() as folder:
-        _write_label_map(folder / "sign_to_prediction_index_map.json", signs)
+        model.save_weights(folder / WEIGHTS)
+        _write_label_map(folder / LABEL_MAP, signs)
 
 
 def _write_label_map(path: Path, signs: list[str]) -> None:

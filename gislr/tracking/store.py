@@ -49,10 +49,14 @@ def study_storage(settings_uri: str | None) -> str:
     return f"{SQLITE}{Path(store.removeprefix(SQLITE)).absolute().with_name('studies.db')}"
 
 
-def connect(settings: TrackingSettings) -> tuple[Any, str]:
+def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, str]:
     """Opens the store and the experiment, creating both when they are new.
 
     Several processes may do so at once: a new store is initialised under a lock.
+
+    Args:
+        settings: Where it is.
+        create: Whether an experiment is made where there is none; its id is empty otherwise.
 
     Returns:
         An `mlflow.MlflowClient` and the experiment's id.
@@ -71,24 +75,26 @@ def connect(settings: TrackingSettings) -> tuple[Any, str]:
     try:
         if not uri.startswith(SQLITE):
             mlflow.set_tracking_uri(uri)
-            return _experiment(settings.experiment, None)
+            return _experiment(settings.experiment, None, create)
         folder = Path(uri.removeprefix(SQLITE)).absolute().parent
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             mlflow.set_tracking_uri(uri)
-            return _experiment(settings.experiment, (folder / "artifacts").as_uri())
+            return _experiment(settings.experiment, (folder / "artifacts").as_uri(), create)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(
             f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
 
 
-def _experiment(name: str, artifacts: str | None) -> tuple[Any, str]:
+def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, str]:
     import mlflow
 
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return client, experiment.experiment_id
+    if not create:
+        return client, ""
     location = f"{artifacts}/{name}" if artifacts else None
     return client, client.create_experiment(name, artifact_location=location)

@@ -1,0 +1,132 @@
+"""Writes the measured columns of experiments/README.md anew from the runs in MLflow.
+
+    python -m gislr.experiments [--uri sqlite:///FILE]
+
+Of each experiment the latest finished run on each data is taken, a cross-validation before a single
+training. What is published and each command stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gislr.commands import failures_in_one_line
+from gislr.errors import GislrError
+from gislr.paths import project_root
+from gislr.terminal import note
+from gislr.tracking.store import TrackingSettings, connect
+
+if TYPE_CHECKING:
+    from gislr.tracking.logged import LoggedRun
+
+_HEADER = "| experiment | command | published | measured |"
+_RULE = "|---|---|---|---|"
+_SHOWN = ("training.epochs", "training.precision", "seed", "split.name", "split.fold")
+
+
+def measured(runs: list[LoggedRun]) -> str:
+    """Returns the measured column of an experiment: a line for each data.
+
+    Args:
+        runs: The experiment's runs, oldest first.
+    """
+    latest: dict[str, LoggedRun] = {}
+    for run in runs:
+        key = run.tags.get("data.fingerprint") or run.tags.get("data", "")
+        known = latest.get(key)
+        if known is None or "cv_weighted_f1" not in known.metrics or _is_whole(run):
+            latest[key] = run
+    return "<br>".join(_line(run) for run in latest.values()) or "-"
+
+
+def _is_whole(run: LoggedRun) -> bool:
+    return "cv_weighted_f1" in run.metrics
+
+
+def _line(run: LoggedRun) -> str:
+    data = run.tags.get("data", "unknown data")
+    if data == "sample":
+        data = "sample (simulated)"
+    fingerprint = run.tags.get("data.fingerprint", "")[:8]
+    where = f"{data} {fingerprint}".strip()
+    if _is_whole(run):
+        low, high = run.metrics["cv_weighted_f1_low"], run.metrics["cv_weighted_f1_high"]
+        score = f"weighted F1 {run.metrics['cv_weighted_f1']:.4f} ({low:.4f} to {high:.4f})"
+        how = run.parameters.get("fixed", "")
+        return f"{where}: {score} over folds of signers; {how}; run {run.run_id[:8]}"
+    name = "val_weighted_f1" if "val_weighted_f1" in run.metrics else "seen_weighted_f1"
+    of = "" if name.startswith("val") else " on clips trained on"
+    value = run.metrics.get(name)
+    score = f"weighted F1 {value:.4f}{of}" if value is not None else "no score"
+    settings = " ".join(f"{key}={run.parameters[key]}" for key in _SHOWN if key in run.parameters)
+    return f"{where}: {score}; {settings}; run {run.run_id[:8]}"
+
+
+def rewritten(text: str, columns: dict[str, str]) -> str:
+    """Returns the README with new measured columns.
+
+    Args:
+        text: The README.
+        columns: The measured column by experiment.
+
+    Raises:
+        GislrError: It holds no table of experiments.
+    """
+    lines = text.splitlines()
+    heads = [k for k, line in enumerate(lines) if line.startswith("| experiment |")]
+    if not heads:
+        raise GislrError("experiments/README.md must hold a table of experiments; it holds none.")
+    [start] = heads
+    end = start + 2
+    while end < len(lines) and lines[end].startswith("|"):
+        cells = [cell.strip() for cell in lines[end].strip("|").split(" | ")]
+        name = cells[0].strip("[ ").partition("]")[0]
+        cell = columns.get(name, "-").replace("|", "\\|")
+        lines[end] = f"| {' | '.join([*(c.strip() for c in cells[:3]), cell])} |"
+        end += 1
+    lines[start : start + 2] = [_HEADER, _RULE]
+    return "\n".join(lines) + "\n"
+
+
+def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
+    """Returns the finished runs that are no part of another, by experiment, oldest first."""
+    from gislr.tracking.logged import logged_run
+
+    client, _ = connect(settings, create=False)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    order = ["attributes.start_time ASC"]
+    found: dict[str, list[LoggedRun]] = {}
+    page: Any = None
+    while page is None or page.token:
+        token = page.token if page else None
+        page = client.search_runs(
+            ids, "attributes.status = 'FINISHED'", order_by=order, page_token=token
+        )
+        for run in page:
+            tags = run.data.tags
+            if "mlflow.parentRunId" not in tags and tags.get("experiment", "none") != "none":
+                found.setdefault(tags["experiment"], []).append(logged_run(client, run))
+    return found
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gislr.experiments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--uri", help="another tracking store than the project's own")
+    arguments = parser.parse_args()
+    file: Path = project_root() / "experiments" / "README.md"
+    with failures_in_one_line():
+        runs = runs_by_experiment(TrackingSettings(arguments.uri, "gislr", None))
+        columns = {name: measured(of) for name, of in runs.items()}
+        file.write_text(rewritten(file.read_text(encoding="utf-8"), columns), encoding="utf-8")
+    note(f"{file}: {', '.join(columns) or 'no runs of experiments'}")
+
+
+if __name__ == "__main__":
+    main()
