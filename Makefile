@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup train test lint format ui bench clean
+.PHONY: setup train test test-slow lint format ui bench clean
 
 setup: $(VENV)/.installed
 
@@ -18,7 +18,10 @@ train: setup
 	$(RUN) -m gislr.train $(ARGS)
 
 test: setup
-	$(RUN) -m pytest -n 2 $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+
+test-slow: setup
+	$(RUN) -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
 
 lint: setup
 	$(RUN) -m ruff format --check .

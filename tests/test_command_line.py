@@ -182,6 +182,7 @@ EXPERIMENTS = sorted(path.stem for path in (project_root() / "experiments").glob
 TRAININGS = [name for name in EXPERIMENTS if not name.startswith("sweep_")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_experiment_runs_when_shrunk(name, workplace, client):
     done = gislr(
@@ -201,6 +202,7 @@ def test_every_experiment_opens_with_what_it_is_its_command_and_what_it_stands_a
     assert any("ublished" in line for line in head)
 
 
+@pytest.mark.slow
 def test_the_reference_s_quirks_and_bfloat16_can_be_asked_for(workplace, client):
     done = gislr(
         *workplace,

@@ -16,6 +16,8 @@ import pytest
 
 from tests.optuna_sweeper.running import STUDY, command, states, study, sweep
 
+pytestmark = pytest.mark.slow
+
 FOUR = ["y=range(0,4)", "hydra.sweeper.n_jobs=2"]
 
 

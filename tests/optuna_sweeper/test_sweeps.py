@@ -44,6 +44,7 @@ def test_bad_trials_are_pruned(tmp_path):
     assert done.stdout.count("Pruned after step 2.") == 2
 
 
+@pytest.mark.slow
 def test_troubles_are_told_and_the_sweep_goes_on(tmp_path):
     done = sweep(
         tmp_path,
@@ -95,6 +96,7 @@ def test_a_misspelt_key_is_told_before_anything_runs(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_several_directions(tmp_path):
     done = sweep(
         tmp_path,
@@ -108,6 +110,7 @@ def test_several_directions(tmp_path):
     assert sorted(t.params["y"] for t in study(tmp_path).best_trials) == [0, 1]
 
 
+@pytest.mark.slow
 def test_interrupting_a_sweep_ends_its_trials_and_it_goes_on(tmp_path):
     arguments = ["y=range(0,3)", "steps=2", "sleep=1"]
     process = start(tmp_path, *arguments)
@@ -120,6 +123,7 @@ def test_interrupting_a_sweep_ends_its_trials_and_it_goes_on(tmp_path):
     assert_nothing_lost(tmp_path, 3)
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments_loses_nothing(tmp_path):
     kill_at_random(tmp_path, kills=4, trials=6, seed=0)
 
@@ -189,6 +193,7 @@ def test_a_killed_sweep_takes_its_trials_along(tmp_path):
     assert not alive
 
 
+@pytest.mark.slow
 def test_many_sweeps_start_at_once_on_a_study_that_does_not_exist(tmp_path):
     processes = [start(tmp_path, "y=range(0,8)") for _ in range(8)]
     for process in processes:

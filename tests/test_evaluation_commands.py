@@ -1,0 +1,144 @@
+"""Commands around evaluation, on trainings made for them."""
+
+import numpy as np
+import pytest
+
+from gislr.compare import compare_runs
+from gislr.cross_validate import with_folds
+from gislr.errors import SettingError
+from gislr.evaluation import clip_figures
+from gislr.experiments import rewritten
+from gislr.pages import Section, page
+from gislr.tracking.store import TrackingSettings
+from gislr.view import view_clip
+from tests.conftest import landmarks_of
+from tests.test_command_line import TINY, artifacts, gislr
+from tests.test_sweeping import runs_of
+
+
+in_one_process = pytest.mark.xdist_group("validated")
+"""Tests that share a cross-validation, which is made once for each process of tests."""
+
+
+@pytest.fixture(scope="module")
+def validated(workplace, client):
+    """A cross-validation of 2 folds and 2 seeds: its output, parent run and children."""
+    done = gislr(
+        *workplace,
+        *TINY,
+        "training.epochs=1",
+        "tracking.experiment=validated",
+        "split.folds=2",
+        "hydra.sweeper.n_jobs=2",
+        module="cross_validate",
+    )
+    assert done.returncode == 0, done.stderr
+    [parent], children = runs_of(client, "validated")
+    return done.stdout, parent, children
+
+
+@in_one_process
+@pytest.mark.slow
+def test_a_cross_validation_is_pooled(validated, client, tmp_path):
+    output, parent, children = validated
+    assert "32 clips of 4 signers, each held out once; mean of 2 seeds" in output
+    assert "4 signers are too few for these intervals" in output
+    assert {(r.data.tags["fold"], r.data.tags["seed"]) for r in children} == {
+        (fold, seed) for fold in "01" for seed in "01"
+    }
+    assert parent.data.metrics["cv_acc_low"] <= parent.data.metrics["cv_acc"]
+    root = artifacts(client, parent, tmp_path)
+    assert (root / "per_fold.csv").read_text().count("\n") == 5
+    assert (root / "per_signer.csv").read_text().count("\n") == 5
+    assert sorted(p.name for p in (root / "out_of_fold").iterdir()) == [
+        "seed_0.parquet",
+        "seed_1.parquet",
+    ]
+
+
+@in_one_process
+@pytest.mark.slow
+def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_path):
+    _, _, children = validated
+    done = gislr(
+        f"run={children[0].info.run_id}",
+        workplace[-1],
+        f"output={tmp_path / 'again'}",
+        module="evaluate",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "as it was logged" in done.stdout
+    page = (tmp_path / "again/report.html").read_text()
+    assert "Most confidently wrong" in page
+    assert "Plotly.newPlot" in page
+
+
+@in_one_process
+@pytest.mark.slow
+def test_runs_are_compared(validated, workplace, client, tmp_path):
+    _, parent, children = validated
+    uri = workplace[-1].removeprefix("tracking.uri=")
+    settings = TrackingSettings(uri, "gislr", None)
+    same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
+    text = compare_runs(settings, same_fold)
+    assert "| seed | 0 | 1 |" in text
+    assert "2 signers are too few to say" in text
+    found = client.search_runs([parent.info.experiment_id], "attributes.run_name = 'comparison'")
+    names = {path.name for path in artifacts(client, found[0], tmp_path).rglob("*")}
+    assert {"comparison.md", "comparison.html", "confidence.png", "gains_1.png"} <= names
+    with pytest.raises(SettingError, match="two runs at least; got 1"):
+        compare_runs(settings, [parent.info.run_id])
+
+
+def test_only_whole_folds_of_signers_are_cross_validated():
+    assert with_folds(["split.folds=3"]) == [
+        "-m", "split.folds=3", "split=group_kfold", "split.fold=range(0,3)", "seed=range(0,2)",
+    ]  # fmt: skip
+    assert with_folds(["seed=7"])[-1] == "seed=range(7,8)"
+    for argument in ("split=group_shuffle", "split.fold=1"):
+        with pytest.raises(SettingError, match="A cross-validation"):
+            with_folds([argument])
+
+
+def test_data_is_described(workplace, tmp_path):
+    done = gislr(*workplace, cwd=tmp_path, module="describe")
+    assert done.returncode == 0, done.stderr
+    assert "1 no hand" in done.stdout
+    assert "32 clips, 4 signs, 4 signers" in (tmp_path / "description.html").read_text()
+
+
+def test_a_clip_is_drawn(asl_signs, tmp_path):
+    clip = next((asl_signs / "train_landmark_files").rglob("*.parquet"))
+    gif, html, png = view_clip(clip, tmp_path)
+    assert gif.read_bytes()[:3] == b"GIF"
+    assert "<script" in html.read_text()
+    assert png.read_bytes()[1:4] == b"PNG"
+
+
+def test_a_clip_without_anything_is_drawn_too():
+    nothing = np.full((2, 543, 3), np.nan, np.float32)
+    assert len(clip_figures.strip(nothing, "nothing").axes) == 2
+    gif, _ = clip_figures.animation(landmarks_of(1), "one frame")
+    assert gif[:3] == b"GIF"
+
+
+def test_pages_escape_what_they_are_given():
+    import pandas as pd
+
+    table = pd.DataFrame([["<script>alert(1)</script>", 1.5]], columns=["<b>", "value"])
+    text = page("<i>title", "<u>", [Section("<s>", "<q>", tables=[table])])
+    for raw in ("<script>alert", "<b>", "<i>", "<u>", "<s>", "<q>"):
+        assert raw not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_only_the_measured_column_is_written_anew():
+    before = (
+        "# Experiments\n\n| experiment | command | published |\n|---|---|---|\n"
+        "| [quick](quick.yaml) | `run` | none |\n| [other](o.yaml) | `o` | 1 |\n\nAfter.\n"
+    )
+    once = rewritten(before, {"quick": "F1 0.5"})
+    assert "| [quick](quick.yaml) | `run` | none | F1 0.5 |" in once
+    assert "| [other](o.yaml) | `o` | 1 | - |" in once
+    assert once.endswith("\nAfter.\n")
+    assert rewritten(once, {"quick": "F1 0.5"}) == once
