@@ -57,6 +57,7 @@ def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
     text = comparing.markdown(found)
     client = runs[0].client
     tags = {_COMPARISON: ", ".join(run.run_id for run in runs), "mlflow.note.content": text[:5000]}
+    tags["mlflow.source.name"] = "gislr.compare"
     kept = client.create_run(runs[0].experiment_id, tags=tags, run_name="comparison")
     tracked = TrackedRun(client, kept.info.run_id, "comparison", settings.experiment)
     with tracked.folder() as folder:

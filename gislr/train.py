@@ -71,7 +71,7 @@ def train(config: DictConfig) -> TrainingResult:
     _describe(configuration, store, split)
     tags = record.starting_tags(configuration, store, split)
     trial = current_trial()
-    with tracked_run(configuration.tracking, tags | trial_tags(trial)) as run:
+    with tracked_run(configuration.tracking, tags | trial_tags(trial, configuration)) as run:
         if trial:
             trial.note(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)

@@ -15,7 +15,6 @@ from tests.conftest import landmarks_of
 from tests.test_command_line import TINY, artifacts, gislr
 from tests.test_sweeping import runs_of
 
-
 in_one_process = pytest.mark.xdist_group("validated")
 """Tests that share a cross-validation, which is made once for each process of tests."""
 

@@ -23,6 +23,8 @@ FOLD, SEED = "split.fold", "seed"
 class CrossValidationTracker(ParentRun):
     """Puts the folds' predictions together when all of them are there."""
 
+    run_names = "fold {fold}, seed {seed}"
+
     def has_best(self) -> bool:
         """Folds are not there to be chosen among."""
         return False

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from gislr.configuration import read_configuration
 from gislr.errors import GislrError
+from gislr.paths import project_root
 from gislr.terminal import note
 from gislr.tracking import provenance
 from gislr.tracking.record import IDENTITY, SWEEP
@@ -36,6 +37,9 @@ RUN_ID = "run_id"
 PARENT = "parent_run_id"
 """Attributes of trials and of studies: the MLflow runs that they are."""
 
+RUN_NAMES = "run_names"
+"""Attribute of studies: what the trials' runs are called, of `{trial}`, `{fold}` and `{seed}`."""
+
 _PARENT_OF = "mlflow.parentRunId"
 _PICTURES = "pictures"
 
@@ -45,21 +49,22 @@ def track_sweeps() -> None:
     observe(SweepTracker())
 
 
-def trial_tags(trial: ReportingTrial | None) -> dict[str, str]:
+def trial_tags(trial: ReportingTrial | None, configuration: Configuration) -> dict[str, str]:
     """Returns the tags that nest a trial's run under its sweep's; none outside a sweep."""
     if trial is None:
         return {}
-    tags = {
-        "study": trial.study_name,
-        "trial": str(trial.number),
-        "mlflow.runName": f"trial {trial.number}",
-    }
+    name = str(trial.study_notes.get(RUN_NAMES, "trial {trial}")).format(
+        trial=trial.number, fold=configuration.split.fold, seed=configuration.seed
+    )
+    tags = {"study": trial.study_name, "trial": str(trial.number), "mlflow.runName": name}
     parent = trial.study_notes.get(PARENT)
     return tags | ({_PARENT_OF: str(parent)} if parent else {})
 
 
 class ParentRun(Observer):
     """Keeps the run up to date below which those of the trials are nested."""
+
+    run_names = "trial {trial}"
 
     def __init__(self) -> None:
         self._configuration: Configuration
@@ -76,7 +81,10 @@ class ParentRun(Observer):
         experiment = self._configuration.tracking.experiment
         self._run = TrackedRun(client, run_id, sweep.name, experiment)
         client.update_run(run_id, status=RUNNING)
-        self._run.tags({PROCESS: process_tag(os.getpid()), REASON: ""})
+        self._run.tags({PROCESS: process_tag(os.getpid())})
+        if REASON in client.get_run(run_id).data.tags:
+            client.delete_tag(run_id, REASON)
+        sweep.study.set_user_attr(RUN_NAMES, self.run_names)
         note(f"tracked as run {run_id}, experiment {experiment}")
 
     def _parent(self, client: Any, sweep: Sweep) -> str:
@@ -95,7 +103,10 @@ class ParentRun(Observer):
             "experiment": self._configuration.experiment or "none",
             "model": self._configuration.model.name,
             "data": str(self._configuration.data["name"]),
-            "mlflow.note.content": f"`{provenance.command()}`",
+            "mlflow.note.content": f"`{provenance.typed_command()}`",
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.name": provenance.typed_command().split(" ")[2],
+            **provenance.git_tags(project_root()),
         }
         run_id = client.create_run(self._experiment_id, tags=tags, run_name=sweep.name).info.run_id
         sweep.study.set_user_attr(PARENT, run_id)

@@ -85,6 +85,13 @@ def identity(values: Mapping[str, Any], fingerprint: str) -> str:
     return hashlib.sha256(described.encode()).hexdigest()
 
 
+def typed_command() -> str:
+    """Returns the command line as it was typed, before a command changed its own arguments."""
+    if sys.orig_argv[1:2] != ["-m"]:
+        return command()
+    return " ".join(["python", *map(shlex.quote, sys.orig_argv[1:])])
+
+
 def command() -> str:
     """Returns the command line as it can be typed again."""
     module = getattr(sys.modules.get("__main__"), "__spec__", None)

@@ -14,6 +14,9 @@ from gislr.paths import project_root
 
 SQLITE = "sqlite:///"
 
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+# Without it MLflow's pages show what is for language models.
+
 
 @dataclass(frozen=True)
 class TrackingSettings:
@@ -97,4 +100,4 @@ def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, st
     if not create:
         return client, ""
     location = f"{artifacts}/{name}" if artifacts else None
-    return client, client.create_experiment(name, artifact_location=location)
+    return client, client.create_experiment(name, artifact_location=location, tags=_KIND)
