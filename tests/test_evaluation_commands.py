@@ -5,13 +5,14 @@ import pytest
 
 from gislr.compare import compare_runs
 from gislr.cross_validate import with_folds
+from gislr.data.preparation import prepare_asl_signs
 from gislr.errors import SettingError
 from gislr.evaluation import clip_figures
 from gislr.experiments import rewritten
 from gislr.pages import Section, page
 from gislr.tracking.store import TrackingSettings
 from gislr.view import view_clip
-from tests.conftest import landmarks_of
+from tests.conftest import landmarks_of, write_folder
 from tests.test_command_line import TINY, artifacts, gislr
 from tests.test_sweeping import runs_of
 
@@ -119,6 +120,17 @@ def test_a_clip_without_anything_is_drawn_too():
     assert len(clip_figures.strip(nothing, "nothing").axes) == 2
     gif, _ = clip_figures.animation(landmarks_of(1), "one frame")
     assert gif[:3] == b"GIF"
+
+
+@pytest.mark.parametrize("hand", ["left", "right"])
+def test_what_is_kept_of_a_clip_is_drawn_where_it_was(hand, tmp_path):
+    raw = landmarks_of(4, hand=hand)
+    root = write_folder(tmp_path / "raw", [("1", "a", raw)])
+    store = prepare_asl_signs(root, frames=64, cache=tmp_path / "cache", workers=1)
+    kept = clip_figures.kept_landmarks(store, 0)
+    rows = np.flatnonzero(np.isfinite(kept[0, :, 0]))
+    assert len(rows) == 66
+    np.testing.assert_allclose(kept[:, rows], raw[:, rows], atol=1e-6)
 
 
 def test_pages_escape_what_they_are_given():

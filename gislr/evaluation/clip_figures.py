@@ -18,6 +18,7 @@ from gislr.landmarks import (
     LEFT_DOMINANT,
     LEFT_HAND,
     LIPS,
+    PARTS,
     RIGHT_ARM,
     RIGHT_DOMINANT,
     RIGHT_HAND,
@@ -56,11 +57,18 @@ def _inner_lip() -> list[NDArray[np.int64]]:
 
 
 def kept_landmarks(store: Store, clip: int) -> Float32:
-    """Returns the frames that are kept of a clip, float32 [frames, 543, 3]; NaN where not kept."""
+    """Returns the frames that are kept of a clip, float32 [frames, 543, 3]; NaN where not kept.
+
+    Hand and arm of right-handed clips, which are kept mirrored, lie where they were.
+    """
     frames = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
     rows = LEFT_DOMINANT if store.clips.left_dominant[clip] else RIGHT_DOMINANT
     landmarks = np.full((len(frames), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
-    landmarks[:, rows] = np.where(frames == 0, np.nan, frames)
+    found = np.where(frames == 0, np.nan, frames)
+    if not store.clips.left_dominant[clip]:
+        for part in ("hand", "pose"):
+            found[:, PARTS[part], 0] = 1 - found[:, PARTS[part], 0]
+    landmarks[:, rows] = found
     return landmarks
 
 
