@@ -113,11 +113,9 @@ def run_through_launcher(
 
 def next_trial(sweep: Sweep, ledger: Ledger) -> tuple[optuna.Trial, list[str]] | None:
     """Returns the next trial that has to run, booking those whose result is remembered."""
-    from hydra_plugins.optuna_sweeper._run import recalled
-
     while asked := ledger.ask():
         trial, overrides = asked
-        found: Recalled | None = recalled(sweep, overrides)
+        found = recalled(sweep, overrides)
         if found is None:
             return asked
         trial.set_user_attr("reused", True)
@@ -125,6 +123,14 @@ def next_trial(sweep: Sweep, ledger: Ledger) -> tuple[optuna.Trial, list[str]] |
             trial.set_user_attr(name, value)
         book(sweep, ledger, trial, Outcome(COMPLETE, 0.0, tuple(found.values)))
     return None
+
+
+def recalled(sweep: Sweep, overrides: Sequence[str]) -> Recalled | None:
+    """Returns what an observer remembers of a finished run with these overrides."""
+    if not sweep.settings.skip_finished:
+        return None
+    answers = (observer.recall(sweep, overrides) for observer in observers())
+    return next((answer for answer in answers if answer), None)
 
 
 def book(sweep: Sweep, ledger: Ledger, trial: optuna.Trial, outcome: Outcome) -> None:

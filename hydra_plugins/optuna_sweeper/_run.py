@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.optuna_sweeper import _terminal
 from hydra_plugins.optuna_sweeper._errors import SweepError
-from hydra_plugins.optuna_sweeper._launch import run_here, run_through_launcher
+from hydra_plugins.optuna_sweeper._launch import recalled, run_here, run_through_launcher
 from hydra_plugins.optuna_sweeper._ledger import Ledger
 from hydra_plugins.optuna_sweeper._observer import observers
 from hydra_plugins.optuna_sweeper._pruners import NONE, make_pruner
@@ -181,14 +181,6 @@ def _list(sweep: Sweep, ledger: Ledger) -> None:
     _terminal.say(_terminal.listing(planned, notes))
     if sweep.sampler not in (GRID, "random") and planned:
         _terminal.say("Later trials depend on the results of earlier ones; these are guesses.")
-
-
-def recalled(sweep: Sweep, overrides: Sequence[str]) -> Any:
-    """Returns what an observer remembers of a finished run with these overrides."""
-    if not sweep.settings.skip_finished:
-        return None
-    answers = (observer.recall(sweep, overrides) for observer in observers())
-    return next((answer for answer in answers if answer), None)
 
 
 def _check(settings: SweeperSettings) -> None:
