@@ -8,6 +8,7 @@ python -m gislr.train -m 'model.units=choice(256,384)' hydra.sweeper.n_trials=20
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,12 @@ class TrainingResult:
     objective: list[float] | None = None
 
 
-def train(config: DictConfig) -> TrainingResult:
+def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> TrainingResult:
     """Trains, evaluates and tracks one model.
 
     Args:
         config: A composed `conf/train.yaml`.
+        tags: More tags for the run.
 
     Raises:
         GislrError: The configuration or the data cannot be used.
@@ -69,9 +71,13 @@ def train(config: DictConfig) -> TrainingResult:
     store = open_data(configuration)
     split = split_clips(configuration.split, store.clips.signers, store.listed.signers)
     _describe(configuration, store, split)
-    tags = record.starting_tags(configuration, store, split)
     trial = current_trial()
-    with tracked_run(configuration.tracking, tags | trial_tags(trial, configuration)) as run:
+    started = {
+        **record.starting_tags(configuration, store, split),
+        **trial_tags(trial, configuration),
+        **(tags or {}),
+    }
+    with tracked_run(configuration.tracking, started) as run:
         if trial:
             trial.note(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)

@@ -1,5 +1,7 @@
 """Commands around evaluation, on trainings made for them."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from gislr.cross_validate import with_folds
 from gislr.data.preparation import prepare_asl_signs
 from gislr.errors import SettingError
 from gislr.evaluation import clip_figures
+from gislr.evaluation.clip_predictions import ClipPredictions
 from gislr.experiments import rewritten
 from gislr.pages import Section, page
 from gislr.tracking.store import TrackingSettings
@@ -88,6 +91,55 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
     assert {"comparison.md", "comparison.html", "confidence.png", "gains_1.png"} <= names
     with pytest.raises(SettingError, match="two runs at least; got 1"):
         compare_runs(settings, [parent.info.run_id])
+
+
+@in_one_process
+@pytest.mark.slow
+def test_a_final_run_rests_on_its_evidence(validated, workplace, client, tmp_path):
+    _, parent, _ = validated
+    uri = workplace[-1]
+    done = gislr(
+        f"run={parent.info.run_id}", uri, "tracking.experiment=final", "seed=5", module="final"
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"rests on run {parent.info.run_id}" in done.stdout
+    found = client.get_experiment_by_name("final")
+    [run] = client.search_runs([found.experiment_id])
+    assert run.data.tags["evidence.run_id"] == parent.info.run_id
+    assert run.data.tags["held_out_signers"] == "none"
+    assert (run.data.params["seed"], run.data.params["training.epochs"]) == ("5", "1")
+    assert run.data.metrics["evidence_cv_acc"] == parent.data.metrics["cv_acc"]
+    names = {path.name for path in artifacts(client, run, tmp_path).rglob("*")}
+    assert {"evidence.json", "model.weights.h5", "LIPS_MEAN.npy", "config.yaml"} <= names
+    unvalidated = gislr(f"run={run.info.run_id}", uri, module="final")
+    assert unvalidated.returncode == 2
+    assert "must rest on scores of held-out signers" in unvalidated.stderr
+
+
+@in_one_process
+@pytest.mark.slow
+def test_clips_are_predicted_as_they_were_validated(
+    validated, workplace, client, asl_signs, tmp_path
+):
+    _, _, children = validated
+    clips = asl_signs / "train_landmark_files"
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1")
+    uri = workplace[-1].removeprefix("tracking.uri=")
+    done = gislr(
+        f"model={children[0].info.run_id}", clips, broken, "--json", "--uri", uri, module="predict"
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {broken}: unreadable files.")
+    found = {entry["file"]: entry for entry in json.loads(done.stdout)}
+    assert len(found) == 33
+    assert sum(not entry["has_hand"] for entry in found.values()) == 1
+    root = artifacts(client, children[0], tmp_path / "artifacts")
+    validated_on = ClipPredictions.load(root / "evaluation/probabilities.parquet")
+    for k, clip in enumerate(validated_on.clips):
+        entry = found[str(asl_signs / clip)]
+        of_best = validated_on.probabilities[k].max()
+        assert entry["probabilities"][0] == pytest.approx(of_best, abs=1e-5)
 
 
 def test_only_whole_folds_of_signers_are_cross_validated():
