@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gislr.commands import failures_in_one_line
 from gislr.errors import SettingError
 from gislr.terminal import note
-from gislr.tracking.store import TrackingSettings
+from gislr.tracking.store import TrackingSettings, pages
 
 if TYPE_CHECKING:
     from gislr.evaluation.comparison import Contestant
@@ -66,7 +66,7 @@ def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
         for name, figure in comparing.pictures(found).items():
             figure.savefig(folder / f"{name}.png")
     client.set_terminated(kept.info.run_id, FINISHED)
-    note(f"{text}\ntracked as run {kept.info.run_id}; look at it with: make ui")
+    note(f"{text}\ntracked as run {kept.info.run_id}; look at it with: {pages(settings.uri)}")
     return text
 
 

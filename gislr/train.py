@@ -28,6 +28,7 @@ from gislr.sweeping.tracker import RUN_ID, track_sweeps, trial_tags
 from gislr.terminal import EpochDisplay, note
 from gislr.tracking import record
 from gislr.tracking.run import TrackedRun, tracked_run
+from gislr.tracking.store import pages
 from hydra_plugins.optuna_sweeper import ReportingTrial, current_trial
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
             trial.note(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)
         result = _train(run, configuration, store, split, trial)
-    note(f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: make ui")
+    look = pages(configuration.tracking.uri)
+    note(f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: {look}")
     return result
 
 

@@ -65,7 +65,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
         "epoch 3/3  loss ",
         "weighted F1",
         "most confused",
-        "make ui",
+        "look at it with: python -m gislr.ui --uri sqlite:///",
     ):
         assert text in done.stdout
     run = only_run(client, "tracked")

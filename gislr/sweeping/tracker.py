@@ -25,7 +25,7 @@ from gislr.tracking.run import (
     mark_vanished,
     process_tag,
 )
-from gislr.tracking.store import connect
+from gislr.tracking.store import connect, pages
 from hydra_plugins.optuna_sweeper import Observer, Recalled, ReportingTrial, Sweep, observe
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ class ParentRun(Observer):
         if reason:
             self._run.tags({REASON: reason})
         self._run.client.set_terminated(self._run.run_id, KILLED if reason else FINISHED)
-        note(f"tracked as run {self._run.run_id}; look at it with: make ui")
+        look = pages(self._configuration.tracking.uri)
+        note(f"tracked as run {self._run.run_id}; look at it with: {look}")
 
     def conclude(self, sweep: Sweep, *, complete: bool) -> None:
         """Writes what the trials came to, together."""

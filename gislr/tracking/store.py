@@ -42,6 +42,15 @@ def tracking_uri(settings_uri: str | None) -> str:
     return settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
 
 
+def pages(settings_uri: str | None) -> str:
+    """Returns how a person opens the pages of a store: a command or an address."""
+    if settings_uri is None:
+        return "make ui"
+    if settings_uri.startswith(SQLITE):
+        return f"python -m gislr.ui --uri {settings_uri}"
+    return settings_uri
+
+
 def study_storage(settings_uri: str | None) -> str:
     """Returns the URL of the sweeps' studies, a file beside the tracking store's.
 
