@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _EXPERIMENT = "experiment="
 _COMPARISON = "comparison"
-_NO_PARAMETERS = ("tracking.", "preparation.", "sweep.")
+_NO_PARAMETERS = ("tracking.", "preparation.", "sweep.", "experiment")
+_OF_FOLDS = ("split.fold", "seed")
 
 
 def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
@@ -72,9 +73,14 @@ def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
 
 def _contestant(run: LoggedRun) -> Contestant:
     from gislr.evaluation.comparison import Contestant
+    from gislr.tracking.record import SWEEP
 
-    parameters = {k: v for k, v in run.parameters.items() if not k.startswith(_NO_PARAMETERS)}
-    return Contestant(run.name, parameters, run.predictions())
+    left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in run.tags else ()))
+    found = run.training().parameters
+    parameters = {key: value for key, value in found.items() if not key.startswith(left_out)}
+    experiment = run.tags.get("experiment", "none")
+    name = run.name if experiment == "none" else f"{experiment} {run.name}"
+    return Contestant(name, parameters, run.predictions())
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HEADER = "| experiment | command | published | measured |"
 _RULE = "|---|---|---|---|"
-_SHOWN = ("training.epochs", "training.precision", "seed", "split.name", "split.fold")
+_SHOWN = ["training.epochs", "training.precision", "seed", "split.name", "split.fold"]
 
 
 def measured(runs: list[LoggedRun]) -> str:
@@ -34,34 +34,36 @@ def measured(runs: list[LoggedRun]) -> str:
     """
     latest: dict[str, LoggedRun] = {}
     for run in runs:
-        key = run.tags.get("data.fingerprint") or run.tags.get("data", "")
-        known = latest.get(key)
-        if known is None or "cv_weighted_f1" not in known.metrics or _is_whole(run):
+        key = run.training().tags.get("data.fingerprint", "")
+        if key not in latest or _is_cross_validated(run) >= _is_cross_validated(latest[key]):
             latest[key] = run
     return "<br>".join(_line(run) for run in latest.values()) or "-"
 
 
-def _is_whole(run: LoggedRun) -> bool:
+def _is_cross_validated(run: LoggedRun) -> bool:
     return "cv_weighted_f1" in run.metrics
 
 
 def _line(run: LoggedRun) -> str:
-    data = run.tags.get("data", "unknown data")
-    if data == "sample":
-        data = "sample (simulated)"
-    fingerprint = run.tags.get("data.fingerprint", "")[:8]
-    where = f"{data} {fingerprint}".strip()
-    if _is_whole(run):
+    training = run.training()
+    tags, parameters, metrics = training.tags, training.parameters, training.metrics
+    simulated = " (simulated)" if tags.get("data") == "sample" else ""
+    clips = sum(metrics.get(f"clips_{part}_on", 0) for part in ("trained", "validated"))
+    data = (
+        f"{tags.get('data')}{simulated} {tags.get('data.fingerprint', '')[:8]}, {clips:,.0f} clips"
+    )
+    shown = _SHOWN
+    if _is_cross_validated(run):
         low, high = run.metrics["cv_weighted_f1_low"], run.metrics["cv_weighted_f1_high"]
-        score = f"weighted F1 {run.metrics['cv_weighted_f1']:.4f} ({low:.4f} to {high:.4f})"
-        how = run.parameters.get("fixed", "")
-        return f"{where}: {score} over folds of signers; {how}; run {run.run_id[:8]}"
-    name = "val_weighted_f1" if "val_weighted_f1" in run.metrics else "seen_weighted_f1"
-    of = "" if name.startswith("val") else " on clips trained on"
-    value = run.metrics.get(name)
-    score = f"weighted F1 {value:.4f}{of}" if value is not None else "no score"
-    settings = " ".join(f"{key}={run.parameters[key]}" for key in _SHOWN if key in run.parameters)
-    return f"{where}: {score}; {settings}; run {run.run_id[:8]}"
+        trainings = f"{run.metrics.get('trials_complete', 0):.0f} trainings"
+        score = f"{run.metrics['cv_weighted_f1']:.4f} ({low:.4f} to {high:.4f}), {trainings}"
+        shown = [*_SHOWN[:2], "split.folds"]
+    elif "val_weighted_f1" in metrics:
+        score = f"{metrics['val_weighted_f1']:.4f} on signers held out"
+    else:
+        score = f"{metrics.get('seen_weighted_f1', float('nan')):.4f} on clips trained on"
+    settings = " ".join(f"{key}={parameters[key]}" for key in shown if key in parameters)
+    return f"weighted F1 {score}; {data}; {settings}; run {run.run_id[:8]}"
 
 
 def rewritten(text: str, columns: dict[str, str]) -> str:

@@ -43,9 +43,8 @@ def final(config: DictConfig) -> TrainingResult:
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     tracking = read_settings(TrackingSettings, values["tracking"], "tracking")
     named = find_run(tracking, str(values["run"]))
-    source = validated_training(named, tracking)
     evidence = validation_evidence(named)
-    chosen = dict(source.configuration().values)
+    chosen = dict(named.training().configuration().values)
     chosen["split"] = OmegaConf.to_container(OmegaConf.load(config_folder() / "split/none.yaml"))
     chosen["tracking"] = values["tracking"]
     if values["epochs"] is not None:
@@ -62,28 +61,6 @@ def final(config: DictConfig) -> TrainingResult:
         text = json.dumps(described, indent=1, ensure_ascii=False)
         (folder / EVIDENCE_FILE).write_text(text, encoding="utf-8")
     return result
-
-
-def validated_training(run: LoggedRun, tracking: TrackingSettings) -> LoggedRun:
-    """Returns the training whose configuration a run stands for.
-
-    That is the run itself, a sweep's best trial, or any fold of a cross-validation.
-
-    Raises:
-        GislrError: The run holds others, but none of them has ended.
-    """
-    from gislr.tracking.logged import find_run, logged_run
-    from gislr.tracking.record import SWEEP
-
-    if SWEEP not in run.tags:
-        return run
-    if best := run.tags.get("best.run_id"):
-        return find_run(tracking, best)
-    query = f"tags.`mlflow.parentRunId` = '{run.run_id}' and attributes.status = 'FINISHED'"
-    children = run.client.search_runs([run.experiment_id], query, max_results=1)
-    if not children:
-        raise GislrError(f"Run {run.run_id} must hold a finished training; it holds none yet.")
-    return logged_run(run.client, children[0])
 
 
 def validation_evidence(run: LoggedRun) -> dict[str, float]:

@@ -58,6 +58,24 @@ class LoggedRun:
                 "made by an older gislr."
             ) from None
 
+    def training(self) -> LoggedRun:
+        """Returns the training whose configuration the run stands for.
+
+        That is the run itself, a sweep's best trial, or one fold of a cross-validation.
+
+        Raises:
+            GislrError: The run holds others, but none of them has ended.
+        """
+        if SWEEP not in self.tags:
+            return self
+        if best := self.tags.get("best.run_id"):
+            return logged_run(self.client, self.client.get_run(best))
+        query = f"tags.`mlflow.parentRunId` = '{self.run_id}' and attributes.status = 'FINISHED'"
+        children = self.client.search_runs([self.experiment_id], query, max_results=1)
+        if not children:
+            raise GislrError(f"Run {self.run_id} must hold a finished training; it holds none yet.")
+        return logged_run(self.client, children[0])
+
     def configuration(self) -> Configuration:
         """Returns the configuration that it was trained with."""
         with tempfile.TemporaryDirectory() as folder:

@@ -153,7 +153,10 @@ class Ledger:
                 storage.record_heartbeat(trial._trial_id)
 
     def _is_surplus(self, trial: optuna.Trial) -> bool:
-        # Several sweeps may ask at the same time; the lowest numbers stay.
+        # Several sweeps may ask at the same time; the lowest numbers stay. Numbers count from 0, so
+        # those below the number of trials are never too many.
+        if trial.number < self._sweep.n_trials:
+            return False
         counted = owed(self._study.get_trials(deepcopy=False))
         return trial.number in [found.number for found in counted[self._sweep.n_trials :]]
 

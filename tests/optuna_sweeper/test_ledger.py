@@ -227,6 +227,7 @@ def test_surplus_trials_are_given_back(tmp_path, monkeypatch):
     asked = [ledger.ask(), ledger.ask()]
     late = dataclasses.replace(sweep, n_trials=3)
     trial, _ = Ledger(late).ask()
+    assert trial.number == 2
     assert ledger._is_surplus(trial)
     assert not ledger._is_surplus(asked[1][0])
 
