@@ -161,6 +161,7 @@ def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_p
         assert got.max() == pytest.approx(row.probability, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(workplace, client):
     experiments = {"same_1": 7, "same_2": 7, "other": 8}
     metrics = {}
@@ -225,7 +226,9 @@ def wait_for_epoch(process):
     raise AssertionError(process.stderr.read())
 
 
-@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(
+    "how", ["SIGTERM", "SIGKILL", pytest.param("SIGINT", marks=pytest.mark.slow)]
+)
 def test_a_killed_run_says_so(how, workplace, client):
     arguments = [*workplace, *TINY, f"tracking.experiment=killed_{how}"]
     process = subprocess.Popen(
