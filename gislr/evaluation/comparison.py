@@ -128,9 +128,7 @@ def pictures(comparison: Comparison) -> dict[str, Figure]:
     first = comparison.contestants[0]
     drawn = {"confidence": reliability({c.name: c.predictions[0] for c in comparison.contestants})}
     for k, other in enumerate(comparison.contestants[1:], 1):
-        drawn[f"gains_{k}"] = gains(
-            first.predictions[0], other.predictions[0], (first.name, other.name)
-        )
+        drawn[f"gains_{k}"] = gains(first.predictions, other.predictions, (first.name, other.name))
     return drawn
 
 
@@ -160,8 +158,8 @@ def html(comparison: Comparison) -> str:
             tables=[differences_table(comparison)],
         ),
         Section("What differs", tables=[parameters_table(comparison)]),
-        Section("Confidence", figures=[drawn.pop("confidence")]),
-        Section("Gains and losses by sign", "First seeds.", figures=list(drawn.values())),
+        Section("Confidence", "First seeds.", figures=[drawn.pop("confidence")]),
+        Section("Gains and losses by sign", figures=list(drawn.values())),
     ]
     return page(_title(comparison), _lead(comparison), sections)
 

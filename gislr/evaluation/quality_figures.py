@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from gislr.evaluation.clip_predictions import ClipPredictions
 from gislr.evaluation.drawing import canvas, colours, counted, short_name
 from gislr.evaluation.quality import by_quantity, calibration, hand_shares, top_k
-from gislr.evaluation.reports import per_signer
+from gislr.evaluation.reports import per_sign, per_signer
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -51,8 +52,9 @@ def reliability(models: Mapping[str, ClipPredictions]) -> Figure:
             xlim=(0, 1),
             ylim=(0, 1),
         )
+        right.xaxis.get_major_locator().set_params(integer=True)
         right.set(title="Among the first k", xlabel="k", ylabel="share of clips", ylim=(None, 1.01))
-        left.legend(loc="upper left")
+        left.legend(loc="lower right")
         if len(models) > 1:
             right.legend(loc="lower right")
     return figure
@@ -122,23 +124,26 @@ def signer_spread(predictions: ClipPredictions) -> Figure:
     return figure
 
 
+def _f1_by_sign(predictions: ClipPredictions) -> pd.Series[float]:
+    table = per_sign(predictions.labels, predictions.probabilities, predictions.signs)
+    return table.set_index("sign")["f1"]
+
+
 def gains(
-    first: ClipPredictions, second: ClipPredictions, names: tuple[str, str], most: int = 20
+    first: Sequence[ClipPredictions],
+    second: Sequence[ClipPredictions],
+    names: tuple[str, str],
+    most: int = 20,
 ) -> Figure:
     """Draws which signs a model recognises better and which worse than another.
 
     Args:
-        first: Predictions of some clips.
+        first: Predictions of some clips by one or several seeds; each F1 is a mean over them.
         second: Another model's predictions of the same clips.
         names: What the models are called.
         most: How many gains, and how many losses, are shown.
     """
-    from gislr.evaluation.reports import per_sign
-
-    f1 = [
-        per_sign(p.labels, p.probabilities, p.signs).set_index("sign")["f1"]
-        for p in (first, second)
-    ]
+    f1 = [sum(_f1_by_sign(seed) for seed in seeds) / len(seeds) for seeds in (first, second)]
     change = (f1[1] - f1[0]).dropna().sort_values()
     shown = change if len(change) <= 2 * most else change.iloc[[*range(most), *range(-most, 0)]]
     with canvas(7.0, 1.2 + 0.2 * len(shown)) as figure:
