@@ -61,7 +61,7 @@ def run_page(
         _confusions(matrix, pictures),
         Section(
             "Signers",
-            "Nobody but the signers can be new: the spread between them is what to expect.",
+            "Whoever uses a model is a new signer: the spread between signers is what to expect.",
             figures=[quality_figures.signer_spread(predictions)],
             tables=[reports.per_signer(labels, probabilities, predictions.signers)],
         ),
