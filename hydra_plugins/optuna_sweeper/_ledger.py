@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 OWNER, REASON, RETRIED, SURPLUS, LOG = "owner", "reason", "retried", "surplus", "log"
 SECONDS, KILLS = "seconds", "kills"
+"""Attributes of trials."""
+
 LOST = "its sweep was killed"
+"""The reason of trials whose sweep is gone."""
+
 _CLOCK_SET = 5.0
-"""Attributes of trials, the reason of those whose sweep is gone, and seconds."""
 
 
 class Ledger:
