@@ -118,6 +118,27 @@ def test_a_final_run_rests_on_its_evidence(validated, workplace, client, tmp_pat
 
 @in_one_process
 @pytest.mark.slow
+def test_a_run_is_reproduced_to_the_last_digit(validated, workplace, client):
+    _, _, children = validated
+    run = children[-1]  # which no other test looks at
+    done = gislr(
+        f"run={run.info.run_id}", workplace[-1], "tracking.experiment=again", module="reproduce"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "metrics of every epoch are the same" in done.stdout
+    client.log_metric(run.info.run_id, "val_acc", 0.123, step=9)
+    client.set_tag(run.info.run_id, "version.keras", "0.1")
+    done = gislr(
+        f"run={run.info.run_id}", workplace[-1], "tracking.experiment=again", module="reproduce"
+    )
+    assert done.returncode == 2
+    assert "version.keras: 0.1, now" in done.stdout
+    assert "1 of" in done.stderr
+    assert "val_acc 0.123, now" in done.stderr
+
+
+@in_one_process
+@pytest.mark.slow
 def test_clips_are_predicted_as_they_were_validated(
     validated, workplace, client, asl_signs, tmp_path
 ):

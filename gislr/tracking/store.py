@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     uri = tracking_uri(settings.uri)
     try:
         if not uri.startswith(SQLITE):
