@@ -102,8 +102,9 @@ class Ledger:
             trial.set_user_attr(OWNER, self._owner)
         if self._is_surplus(trial):
             trial.set_user_attr(SURPLUS, True)
+            trial.set_user_attr(REASON, "another sweep was quicker")
             self._study.tell(trial, state=TrialState.FAIL)
-            return None
+            return self.ask()
         return trial, self._sweep.space.suggest(trial)
 
     def finish(self, trial: optuna.Trial, outcome: Outcome) -> optuna.trial.FrozenTrial:
@@ -156,6 +157,9 @@ class Ledger:
                 storage.record_heartbeat(trial._trial_id)
 
     def _is_surplus(self, trial: optuna.Trial) -> bool:
+        # Another sweep may have taken the last combination of a grid since it was looked at.
+        if self._sweep.sampler == GRID and not _wanted(self._frozen(trial)):
+            return True
         # Several sweeps may ask at the same time; the lowest numbers stay. Numbers count from 0, so
         # those below the number of trials are never too many.
         if trial.number < self._sweep.n_trials:

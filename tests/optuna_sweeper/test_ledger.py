@@ -232,6 +232,24 @@ def test_surplus_trials_are_given_back(tmp_path, monkeypatch):
     assert not ledger._is_surplus(asked[1][0])
 
 
+def test_the_last_combination_of_a_grid_may_be_gone(tmp_path, monkeypatch):
+    sweep = make_sweep(tmp_path, 2, "grid", space=["y=range(0,2)"])
+    ledger = Ledger(sweep)
+    ledger.queue_grid()
+    ask = sweep.study.ask
+
+    def taken_meanwhile():
+        monkeypatch.undo()
+        for value in (0.0, 1.0):
+            sweep.study.tell(ask(), value)
+        return ask()
+
+    monkeypatch.setattr(sweep.study, "ask", taken_meanwhile)
+    assert ledger.ask() is None
+    assert [t.state.name for t in sweep.study.trials] == ["COMPLETE", "COMPLETE", "FAIL"]
+    assert len(sweep.trials()) == 2
+
+
 def test_a_grid_goes_on(tmp_path):
     space = ["y=range(0,3)", "z=choice(a,b)"]
     first = run(make_sweep(tmp_path, 4, "grid", space=space))
