@@ -61,10 +61,11 @@ def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
     tags["mlflow.source.name"] = "gislr.compare"
     kept = client.create_run(runs[0].experiment_id, tags=tags, run_name="comparison")
     tracked = TrackedRun(client, kept.info.run_id, "comparison", settings.experiment)
+    drawn = comparing.pictures(found)
     with tracked.folder() as folder:
         (folder / "comparison.md").write_text(text, encoding="utf-8")
-        (folder / "comparison.html").write_text(comparing.html(found), encoding="utf-8")
-        for name, figure in comparing.pictures(found).items():
+        (folder / "comparison.html").write_text(comparing.html(found, drawn), encoding="utf-8")
+        for name, figure in drawn.items():
             figure.savefig(folder / f"{name}.png")
     client.set_terminated(kept.info.run_id, FINISHED)
     note(f"{text}\ntracked as run {kept.info.run_id}; look at it with: {pages(settings.uri)}")

@@ -30,9 +30,10 @@ def describe(config: DictConfig) -> str:
     name = str(configuration.data["name"])
     simulated = " (simulated)" if name == "sample" else ""
     file = resolve_here("description.html")
-    file.write_text(data_page(f"Data: {name}{simulated}", store), encoding="utf-8")
+    suspects = suspect_clips(store)
+    file.write_text(data_page(f"Data: {name}{simulated}", store, suspects), encoding="utf-8")
     note(f"data: {name}, {store.summary()}")
-    found = suspect_clips(store)["problem"].value_counts()
+    found = suspects["problem"].value_counts()
     named = ", ".join(f"{count} {problem}" for problem, count in found.items())
     note(f"suspect clips: {named or 'none'}\nwritten to {file}")
     return str(file)

@@ -45,7 +45,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     if values["clips"] not in (None, HELD_OUT, ALL):
         raise unknown_name("clips", values["clips"], (HELD_OUT, ALL))
     with quiet_backend():
-        from gislr.evaluation import score, write_reports
+        from gislr.evaluation import score
         from gislr.tracking.logged import differing, find_run
     run = find_run(read_settings(TrackingSettings, values["tracking"], "tracking"), values["run"])
     configuration = run.configuration()
@@ -66,19 +66,10 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         other = differing({f"val_{name}": value for name, value in scores.items()}, run.metrics)
         note(f"differs from what was logged: {', '.join(other)}" if other else "as it was logged")
     if values["output"]:
-        from gislr.evaluation.run_page import run_page
+        from gislr.evaluation.run_page import write_evaluation
 
         folder = resolve_here(values["output"])
-        write_reports(
-            folder,
-            labels=predictions.labels,
-            probabilities=predictions.probabilities,
-            signers=predictions.signers,
-            signs=predictions.signs,
-            clips=predictions.clips.tolist(),
-        )
-        page = run_page(run.name, predictions, pictures=folder, store=store, whose=whose)
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        write_evaluation(folder, predictions, store, title=run.name, whose=whose)
         note(f"written to {folder}")
     return scores
 

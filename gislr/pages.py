@@ -88,7 +88,7 @@ def page(title: str, lead: str, sections: Iterable[Section]) -> str:
             charts.append(Markup(html))
             has_library = True
         pictures = [_picture(kind, data, section.title) for kind, data in section.images]
-        pictures += [_picture("png", _png(f), section.title) for f in section.figures]
+        pictures += [_picture("png", png(f), section.title) for f in section.figures]
         shown.append(
             {
                 "title": section.title,
@@ -102,7 +102,8 @@ def page(title: str, lead: str, sections: Iterable[Section]) -> str:
     return template.render(title=title, lead=lead, sections=shown)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Returns a figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

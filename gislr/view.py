@@ -30,6 +30,7 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     """
     from gislr.data.raw_clips import ClipProblem, read_clip
     from gislr.evaluation import clip_figures
+    from gislr.pages import png
 
     try:
         landmarks = read_clip(path)
@@ -41,7 +42,7 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     contents = (
         gif,
         _page(path.stem, html),
-        clip_figures.png(clip_figures.strip(landmarks, path.stem)),
+        png(clip_figures.strip(landmarks, path.stem)),
     )
     for file, content in zip(written, contents, strict=True):
         file.write_bytes(content)

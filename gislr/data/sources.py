@@ -11,7 +11,7 @@ from gislr.data.arrays import prepare_arrays
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.store import Store
 from gislr.errors import SettingError, unknown_name
-from gislr.paths import resolve
+from gislr.paths import resolve, resolve_here
 from gislr.settings import read_settings
 
 Progress = Callable[[str, int], Callable[[int], None]]
@@ -106,10 +106,6 @@ def load_store(
     return SOURCES[str(name)](values, preprocessing, preparation, progress)
 
 
-def _folder(root: str) -> Path:
-    return Path(root).expanduser().absolute()
-
-
 def _prepare(
     root: Path,
     preprocessing: PreprocessingSettings,
@@ -148,7 +144,7 @@ def _asl_signs(
     preparation: PreparationSettings,
     progress: Progress,
 ) -> Store:
-    root = _folder(read_settings(AslSignsSettings, values, "data").root)
+    root = resolve_here(read_settings(AslSignsSettings, values, "data").root)
     return _prepare(root, preprocessing, preparation, progress)
 
 
@@ -160,7 +156,7 @@ def _arrays(
 ) -> Store:
     settings = read_settings(ArraysSettings, values, "data")
     return prepare_arrays(
-        _folder(settings.root),
+        resolve_here(settings.root),
         settings.participants,
         cache=resolve(preparation.cache) / "stores",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,13 +124,6 @@ def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
             gif = file.read_bytes()
         with rc_context({"animation.embed_limit": 100}):
             return gif, moving.to_jshtml(fps=_FRAMES_A_SECOND)
-
-
-def png(figure: Figure) -> bytes:
-    """Returns a figure as PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
 
 
 def _prepare(axes: Axes, landmarks: Float32) -> None:

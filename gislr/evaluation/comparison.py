@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+_CONFIDENCE = "confidence"
 _SAME = "every parameter is the same"
 
 
@@ -126,7 +127,7 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
 def pictures(comparison: Comparison) -> dict[str, Figure]:
     """Returns calibration and top-k curves, and the gains and losses by sign, by file name."""
     first = comparison.contestants[0]
-    drawn = {"confidence": reliability({c.name: c.predictions[0] for c in comparison.contestants})}
+    drawn = {_CONFIDENCE: reliability({c.name: c.predictions[0] for c in comparison.contestants})}
     for k, other in enumerate(comparison.contestants[1:], 1):
         drawn[f"gains_{k}"] = gains(first.predictions, other.predictions, (first.name, other.name))
     return drawn
@@ -147,9 +148,14 @@ def markdown(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def html(comparison: Comparison) -> str:
-    """Returns the comparison as a self-contained page."""
-    drawn = pictures(comparison)
+def html(comparison: Comparison, drawn: Mapping[str, Figure]) -> str:
+    """Returns the comparison as a self-contained page.
+
+    Args:
+        comparison: The comparison.
+        drawn: What `pictures` returned.
+    """
+    gains_drawn = [figure for name, figure in drawn.items() if name != _CONFIDENCE]
     sections = [
         Section("Scores", "95% intervals over signers.", tables=[scores_table(comparison)]),
         Section(
@@ -158,8 +164,8 @@ def html(comparison: Comparison) -> str:
             tables=[differences_table(comparison)],
         ),
         Section("What differs", tables=[parameters_table(comparison)]),
-        Section("Confidence", "First seeds.", figures=[drawn.pop("confidence")]),
-        Section("Gains and losses by sign", figures=list(drawn.values())),
+        Section("Confidence", "First seeds.", figures=[drawn[_CONFIDENCE]]),
+        Section("Gains and losses by sign", figures=gains_drawn),
     ]
     return page(_title(comparison), _lead(comparison), sections)
 

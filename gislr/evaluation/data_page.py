@@ -22,16 +22,16 @@ _CLIPS_LOOKED_AT = 5000
 _STILL = 1e-6
 
 
-def data_page(title: str, store: Store) -> str:
+def data_page(title: str, store: Store, suspects: pd.DataFrame) -> str:
     """Returns the page as HTML that needs no network.
 
     Args:
         title: What the data is called.
         store: The prepared data.
+        suspects: What `suspect_clips` returned.
     """
     every_clip = np.arange(len(store.clips))
     frames = statistics.sample_frames(store, every_clip)
-    suspects = suspect_clips(store)
     left = float(store.clips.left_dominant.mean())
     sections = [
         Section(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,50 @@ from gislr.evaluation.clip_predictions import ClipPredictions
 from gislr.evaluation.confusion_figure import order_by_confusion
 from gislr.evaluation.metrics import score
 from gislr.evaluation.quality import calibration, worst_block
-from gislr.evaluation.write import CONFUSION_PICTURE, F1_BY_SIGN, LEARNING_CURVES
+from gislr.evaluation.write import CONFUSION_PICTURE, F1_BY_SIGN, LEARNING_CURVES, write_reports
 from gislr.pages import Section, page
 
 if TYPE_CHECKING:
     import pandas as pd
 
+PAGE = "report.html"
+"""The page on which an evaluation is read."""
+
 _ENLARGED = 20
 _WRONG_SHOWN = 25
 _WRONG_DRAWN = 3
+
+
+def write_evaluation(
+    folder: Path,
+    predictions: ClipPredictions,
+    store: Store,
+    *,
+    title: str,
+    whose: str,
+    history: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    """Writes the tables, the pictures and the page of an evaluation.
+
+    Args:
+        folder: Where to write; made when it is not there.
+        predictions: Of the clips that are reported.
+        store: The data that the clips are of.
+        title: The page's heading.
+        whose: Whose clips they are.
+        history: A value an epoch of every metric.
+    """
+    write_reports(
+        folder,
+        labels=predictions.labels,
+        probabilities=predictions.probabilities,
+        signers=predictions.signers,
+        signs=predictions.signs,
+        clips=predictions.clips.tolist(),
+        history=history,
+    )
+    text = run_page(title, predictions, pictures=folder, store=store, whose=whose)
+    (folder / PAGE).write_text(text, encoding="utf-8")
 
 
 def run_page(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,10 +22,16 @@ from gislr.tracking.run import (
     RUNNING,
     TrackedRun,
     mark_vanished,
-    process_tag,
 )
 from gislr.tracking.store import connect, pages
-from hydra_plugins.optuna_sweeper import Observer, Recalled, ReportingTrial, Sweep, observe
+from hydra_plugins.optuna_sweeper import (
+    Observer,
+    Recalled,
+    ReportingTrial,
+    Sweep,
+    observe,
+    owner_tag,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -81,7 +86,7 @@ class ParentRun(Observer):
         experiment = self._configuration.tracking.experiment
         self._run = TrackedRun(client, run_id, sweep.name, experiment)
         client.update_run(run_id, status=RUNNING)
-        self._run.tags({PROCESS: process_tag(os.getpid())})
+        self._run.tags({PROCESS: owner_tag()})
         if REASON in client.get_run(run_id).data.tags:
             client.delete_tag(run_id, REASON)
         sweep.study.set_user_attr(RUN_NAMES, self.run_names)

@@ -21,9 +21,6 @@ from gislr.tracking.run import TrackedRun
 
 Float32 = NDArray[np.float32]
 
-PAGE = "report.html"
-"""The page on which a run's evaluation is read."""
-
 WEIGHTS = "model.weights.h5"
 LABEL_MAP = "sign_to_prediction_index_map.json"
 
@@ -100,31 +97,19 @@ def record_evaluation(
         history: A value an epoch of every metric.
         held_out: Whether the clips are of signers who were not trained on.
     """
-    from gislr.evaluation import write_reports
     from gislr.evaluation.clip_predictions import FILE, ClipPredictions
-    from gislr.evaluation.run_page import run_page
+    from gislr.evaluation.run_page import write_evaluation
 
     with run.folder("evaluation" if held_out else "seen") as folder:
-        write_reports(
-            folder,
-            labels=store.clips.labels[clips],
-            probabilities=probabilities,
-            signers=store.clips.signers[clips],
-            signs=store.signs,
-            clips=store.clips.paths[clips].tolist(),
-            history=history,
-        )
         predictions = ClipPredictions.of(store, clips, probabilities)
         predictions.save(folder / FILE)
-        (folder / PAGE).write_text(
-            run_page(
-                f"{run.experiment}: {run.name}",
-                predictions,
-                pictures=folder,
-                store=store,
-                whose="held-out signers" if held_out else "signers who were trained on",
-            ),
-            encoding="utf-8",
+        write_evaluation(
+            folder,
+            predictions,
+            store,
+            title=f"{run.experiment}: {run.name}",
+            whose="held-out signers" if held_out else "signers who were trained on",
+            history=history,
         )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gislr.tracking.store import TrackingSettings, connect
+from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 
 FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
 REASON = "gislr.reason"
@@ -19,7 +18,6 @@ PROCESS = "gislr.process"
 TRIAL_STATE = "trial.state"
 _LONGEST_VALUE = 5000
 _VALUES_AT_ONCE = 100
-_CLOCK_SET = 5.0
 
 
 class TrackedRun:
@@ -118,7 +116,7 @@ def tracked_run(settings: TrackingSettings, tags: Mapping[str, str]) -> Iterator
     created = mlflow.start_run(
         experiment_id=experiment_id,
         run_name=settings.run_name,
-        tags={**tags, PROCESS: process_tag(os.getpid())},
+        tags={**tags, PROCESS: owner_tag()},
     )
     run = TrackedRun(client, created.info.run_id, created.info.run_name, settings.experiment)
     try:
@@ -146,32 +144,10 @@ def _end(run: TrackedRun, status: str, reason: str) -> None:
         mlflow.end_run(status)
 
 
-def process_tag(pid: int) -> str:
-    """Returns which process of which machine it is; another one of the same id is told apart."""
-    import psutil
-
-    return f"{socket.gethostname()} {pid} {psutil.Process(pid).create_time():.0f}"
-
-
 def mark_vanished(client: Any, experiment_id: str) -> None:
     """Marks runs as KILLED whose process, on this machine, is gone without ending them."""
     running = client.search_runs([experiment_id], f"attributes.status = '{RUNNING}'")
     for run in running:
-        host, _, rest = run.data.tags.get(PROCESS, "").partition(" ")
-        pid, _, _ = rest.partition(" ")
-        if host != socket.gethostname() or not pid.isdigit():
-            continue
-        if not _is_alive(int(pid), run.data.tags[PROCESS]):
+        if is_gone(run.data.tags.get(PROCESS, "")):
             client.set_tag(run.info.run_id, REASON, "The process was killed.")
             client.set_terminated(run.info.run_id, KILLED)
-
-
-def _is_alive(pid: int, tag: str) -> bool:
-    import psutil
-
-    try:
-        created = psutil.Process(pid).create_time()
-    except psutil.Error:
-        return False
-    # The clock may have been set since, by which the same process seems a little older.
-    return abs(created - float(tag.rpartition(" ")[2])) < _CLOCK_SET

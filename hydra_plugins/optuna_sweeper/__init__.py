@@ -18,6 +18,7 @@ looks for plugins.
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
 from hydra_plugins.optuna_sweeper._observer import Observer, Recalled, observe
+from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
 from hydra_plugins.optuna_sweeper._pictures import write_pictures
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
 from hydra_plugins.optuna_sweeper._sweep import Sweep
@@ -31,6 +32,8 @@ __all__ = [
     "SweepError",
     "SweeperSettings",
     "current_trial",
+    "is_gone",
     "observe",
+    "owner_tag",
     "write_pictures",
 ]

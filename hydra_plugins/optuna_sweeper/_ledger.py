@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
+from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
 from hydra_plugins.optuna_sweeper._process import COMPLETE, KILLED, PRUNED, Outcome
 from hydra_plugins.optuna_sweeper._samplers import GRID, make_sampler
 from hydra_plugins.optuna_sweeper._storage import locked
@@ -27,8 +24,6 @@ SECONDS, KILLS = "seconds", "kills"
 
 LOST = "its sweep was killed"
 """The reason of trials whose sweep is gone."""
-
-_CLOCK_SET = 5.0
 
 
 class Ledger:
@@ -216,25 +211,6 @@ def owed(trials: Iterable[optuna.trial.FrozenTrial]) -> list[optuna.trial.Frozen
 
 def _tried_again(trials: Iterable[optuna.trial.FrozenTrial]) -> set[int]:
     return {trial.user_attrs[RETRIED] for trial in trials if RETRIED in trial.user_attrs}
-
-
-def owner_tag() -> str:
-    """Returns which process of which machine this is."""
-    pid = os.getpid()
-    return f"{socket.gethostname()} {pid} {psutil.Process(pid).create_time():.0f}"
-
-
-def is_gone(tag: str) -> bool:
-    """Tells whether a process of this machine is no more; others are told by their silence."""
-    host, _, rest = tag.partition(" ")
-    pid, _, created = rest.partition(" ")
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        # The clock may have been set since, by which the same process seems a little older.
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > _CLOCK_SET
-    except psutil.Error:
-        return True
 
 
 def _wanted(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
