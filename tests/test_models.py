@@ -86,6 +86,17 @@ def test_the_default_transformer_has_the_reports_parameters():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+def test_no_two_weights_start_with_the_same_numbers(name):
+    model = build_model(small(name), signs=3, layout=PADDED, most_frames=64, precision="float32")
+    drawn = [
+        np.sort(np.ravel(variable)).tobytes()
+        for variable in model.trainable_variables
+        if len(np.unique(variable)) > 2
+    ]
+    assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_clip_gives_the_same_wherever_it_lies(name, store, measured):
     """Packed among others, alone, or padded: the output must not change."""
     settings = small(name)

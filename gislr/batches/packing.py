@@ -27,12 +27,19 @@ class Layout:
         slots: The most clips of a row.
         packed: Whether clips share rows; otherwise each has one, with its masked frames in place.
         devices: Over how many devices rows are split evenly.
+        single: Whether there is one row, of any number of frames, as in an exported model.
     """
 
     row_frames: int
     slots: int
     packed: bool
     devices: int = 1
+    single: bool = False
+
+    @property
+    def input_shape(self) -> tuple[int | None, int | None]:
+        """Rows and frames of what a model reads; `None` where any number will do."""
+        return (1, None) if self.single else (None, self.row_frames)
 
 
 PACKED_SLOTS = 16

@@ -17,6 +17,15 @@ MASKED = -3e4
 """Added to the score of what must not be seen: float16 holds it, and exp of it is 0."""
 
 
+def rows_and_frames(inputs: Any) -> tuple[int, int]:
+    """Returns the first two axes of a shape to reshape to; -1 for the one that is not known.
+
+    In training that is the number of rows, in an exported model the number of frames.
+    """
+    rows, frames = inputs.shape[:2]
+    return (-1 if rows is None else rows, -1 if frames is None else frames)
+
+
 @ops.custom_gradient  # type: ignore[untyped-decorator]
 def _gelu(x: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
@@ -38,6 +47,24 @@ class Gelu(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
+
+
+def project(inputs: Any, kernel: Any) -> Any:
+    """Multiplies the last axis of [rows, frames, units] by a matrix.
+
+    As one product of two matrices, which exports without arithmetic on shapes.
+    """
+    flat = ops.matmul(ops.reshape(inputs, (-1, inputs.shape[-1])), kernel)
+    return ops.reshape(flat, (*rows_and_frames(inputs), kernel.shape[-1]))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Dense(keras.layers.Dense):
+    """Keras' Dense for [rows, frames, units], by `project`."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        flat = super().call(ops.reshape(inputs, (-1, inputs.shape[-1])), training=training)
+        return ops.reshape(flat, (*rows_and_frames(inputs), self.units))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -87,11 +114,11 @@ class PartEmbedding(keras.layers.Layer):
 
     def call(self, landmarks: Any) -> Any:
         part = landmarks[:, :, self.start : self.stop]
-        part = ops.reshape(part, (-1, part.shape[1], self.features))
+        part = ops.reshape(part, (*rows_and_frames(part), self.features))
         found = ops.any(part != 0, axis=-1, keepdims=True)
-        hidden = _gelu(ops.matmul(part, self.first))
+        hidden = _gelu(project(part, self.first))
         missing = ops.convert_to_tensor(self.missing)
-        return ops.where(found, ops.matmul(hidden, self.second), missing)
+        return ops.where(found, project(hidden, self.second), missing)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "start": self.start, "stop": self.stop}
@@ -160,10 +187,14 @@ class SlotAttention(keras.layers.Layer):
         depth = units // self.heads
         # The reference's heads are Dense layers of their own: limits of [units, depth] matrices.
         limit = (6 / (units + depth)) ** 0.5
-        uniform = keras.initializers.RandomUniform(-limit, limit)
         shape = (units, self.heads, depth)
         self.kernels = [
-            self.add_weight(name=f"{name}_kernel", shape=shape, initializer=uniform)
+            # An initializer of its own each: one that is used again draws the same numbers.
+            self.add_weight(
+                name=f"{name}_kernel",
+                shape=shape,
+                initializer=keras.initializers.RandomUniform(-limit, limit),
+            )
             for name in ("query", "key", "value")
         ]
         self.biases = [
@@ -178,17 +209,17 @@ class SlotAttention(keras.layers.Layer):
         self.output_bias = self.add_weight(name="output_bias", shape=(units,), initializer="zeros")
 
     def call(self, inputs: Any, slot: Any) -> Any:
-        frames, units = inputs.shape[1:]
+        leading, units = rows_and_frames(inputs), inputs.shape[-1]
         depth = units // self.heads
 
-        def project(kernel: Any, bias: Any) -> Any:
-            projected = ops.matmul(inputs, ops.reshape(kernel, (units, units)))
+        def in_heads(kernel: Any, bias: Any) -> Any:
+            projected = project(inputs, ops.reshape(kernel, (units, units)))
             projected = projected + ops.reshape(bias, (units,))
             return ops.transpose(
-                ops.reshape(projected, (-1, frames, self.heads, depth)), (0, 2, 1, 3)
+                ops.reshape(projected, (*leading, self.heads, depth)), (0, 2, 1, 3)
             )
 
-        query, key, value = map(project, self.kernels, self.biases)
+        query, key, value = map(in_heads, self.kernels, self.biases)
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * depth**-0.5
         scores = ops.cast(scores, "float32")
         if self.mask == "queries":
@@ -203,8 +234,8 @@ class SlotAttention(keras.layers.Layer):
             scores = ops.where(ops.expand_dims(seen, 1), scores, MASKED)
         attention = ops.cast(ops.softmax(scores), self.compute_dtype)
         heads = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
-        merged = ops.reshape(heads, (-1, frames, units))
-        return ops.matmul(merged, self.output_kernel) + self.output_bias
+        merged = ops.reshape(heads, (*leading, units))
+        return project(merged, self.output_kernel) + self.output_bias
 
     def compute_output_shape(self, inputs_shape: Any, slot_shape: Any) -> Any:
         return inputs_shape

@@ -95,16 +95,17 @@ def build_transformer(
     whole: dict[str, Any] = {"dtype": "float32"}
 
     def dense(units: int, initializer: str, name: str, bias: bool = True) -> Any:
-        return keras.layers.Dense(
+        return layers.Dense(
             units, use_bias=bias, kernel_initializer=initializer, name=name, **policy
         )
 
     def gelu(inputs: Any) -> Any:
         return layers.Gelu(**policy)(inputs)
 
-    frames = keras.Input((layout.row_frames, LANDMARKS_KEPT, 2), name="frames")
-    position = keras.Input((layout.row_frames,), dtype="int32", name="position")
-    slot = keras.Input((layout.row_frames,), dtype="int32", name="slot")
+    shape = layout.input_shape
+    frames = keras.Input(batch_shape=(*shape, LANDMARKS_KEPT, 2), name="frames")
+    position = keras.Input(batch_shape=shape, dtype="int32", name="position")
+    slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
 
     landmarks = layers.Standardise(name="standardise", **whole)(frames)
     parts = [
