@@ -1,10 +1,11 @@
 """Names the signs of clips: the five likeliest, with their probabilities.
 
-    python -m gislr.predict model=RUN CLIP.parquet FOLDER...
-    python -m gislr.predict model=RUN FOLDER --json > signs.json
-    python -m gislr.predict model=RUN FOLDER --csv signs.csv
+    python -m gislr.predict model=MODEL CLIP.parquet FOLDER...
+    python -m gislr.predict model=MODEL FOLDER --json > signs.json
+    python -m gislr.predict model=MODEL FOLDER --csv signs.csv
 
-`RUN` is the id of a training or of a final run. A file that cannot be read is told and left out.
+`MODEL` is the id of a run, a registered model such as `models:/gislr@champion`, or an exported
+`.tflite` file with its label map beside it. A clip that cannot be read is told and left out.
 """
 
 from __future__ import annotations
@@ -14,37 +15,33 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gislr.backend import quiet_backend
 from gislr.commands import failures_in_one_line
 from gislr.errors import DataError, SettingError
 from gislr.paths import resolve_here
+from gislr.recognition import Prediction, check_landmarks, likeliest
+from gislr.recognition.recogniser import TOP
 from gislr.terminal import note, progress_bars
 from gislr.tracking.store import TrackingSettings
 
-TOP = 5
 _MODEL = "model="
 _AT_ONCE = 64
 _SOME_BROKEN = 2
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """The likeliest signs of a clip.
+class FilePrediction:
+    """The likeliest signs of a file.
 
     Attributes:
         file: The clip's file.
-        signs: The likeliest sign first.
-        probabilities: Of each of them.
-        has_hand: Whether any frame shows a hand; without one the signs mean nothing.
+        found: Its signs.
     """
 
     file: str
-    signs: list[str]
-    probabilities: list[float]
-    has_hand: bool
+    found: Prediction
 
 
 def clip_files(given: Iterable[str]) -> list[Path]:
@@ -70,60 +67,56 @@ def clip_files(given: Iterable[str]) -> list[Path]:
 
 def predict_files(
     settings: TrackingSettings, model: str, files: Sequence[Path], problems: list[str]
-) -> Iterator[Prediction]:
+) -> Iterator[FilePrediction]:
     """Yields the predictions of clips, in their order.
 
     Args:
         settings: Where the run is kept.
-        model: The id of a run.
+        model: See `open_recogniser`.
         files: Parquet files.
         problems: Takes a line for each file that is left out.
 
     Raises:
-        GislrError: The run cannot be read.
+        GislrError: The model cannot be opened.
     """
-    import numpy as np
-
-    with quiet_backend():
-        from gislr.models.recogniser import Recogniser
-        from gislr.tracking.logged import find_run
     from gislr.data.raw_clips import ClipProblem, read_clip
-    from gislr.landmarks import LEFT_HAND, RIGHT_HAND
+    from gislr.recognition.opening import open_recogniser
 
-    recogniser = Recogniser.of_run(find_run(settings, model))
-    hands = np.concatenate([LEFT_HAND, RIGHT_HAND])
+    recogniser = open_recogniser(settings, model)
     with progress_bars() as progress:
         done = progress("Recognising clips", len(files)) if len(files) > _AT_ONCE else None
         for start in range(0, len(files), _AT_ONCE):
             clips = []
             for file in files[start : start + _AT_ONCE]:
                 try:
-                    clips.append((file, read_clip(file)))
+                    clips.append((file, check_landmarks(read_clip(file))))
                 except ClipProblem as problem:
                     problems.append(f"{file}: {problem.kind.lower()}. {problem.remedy}")
-            probabilities = recogniser.probabilities([landmarks for _, landmarks in clips])
-            for (file, landmarks), row in zip(clips, probabilities, strict=True):
-                best = np.argsort(-row, kind="stable")[:TOP]
-                yield Prediction(
-                    file=str(file),
-                    signs=[recogniser.signs[label] for label in best],
-                    probabilities=[float(row[label]) for label in best],
-                    has_hand=bool(np.isfinite(landmarks[:, hands]).any()),
-                )
+                except DataError as error:
+                    problems.append(f"{file}: {error}")
+            found = likeliest(recogniser, [landmarks for _, landmarks in clips])
+            for (file, _), prediction in zip(clips, found, strict=True):
+                yield FilePrediction(str(file), prediction)
             if done:
                 done(min(_AT_ONCE, len(files) - start))
 
 
-def as_line(prediction: Prediction) -> str:
+def as_line(predicted: FilePrediction) -> str:
     """Returns a prediction as a line of a table."""
+    found = predicted.found
     signs = "  ".join(
         f"{sign} {probability:.3f}"
-        for sign, probability in zip(prediction.signs, prediction.probabilities, strict=True)
+        for sign, probability in zip(found.signs, found.probabilities, strict=True)
     )
-    return f"{prediction.file}  {signs}{'' if prediction.has_hand else '  (no hand found)'}"
+    return f"{predicted.file}  {signs}{'' if found.has_hand else '  (no hand found)'}"
 
 
-def write_csv(predictions: Iterable[Prediction], path: Path) -> None:
+def as_values(predicted: FilePrediction) -> dict[str, object]:
+    """Returns a prediction for JSON."""
+    return {"file": predicted.file, **asdict(predicted.found)}
+
+
+def write_csv(predictions: Iterable[FilePrediction], path: Path) -> None:
     """Writes a row a clip, beside its place and then renamed."""
     beside = path.with_name(f"{path.name}.part")
     with beside.open("w", newline="", encoding="utf-8") as file:
@@ -131,9 +124,10 @@ def write_csv(predictions: Iterable[Prediction], path: Path) -> None:
         numbers = range(1, TOP + 1)
         names = [name for k in numbers for name in (f"sign_{k}", f"probability_{k}")]
         writer.writerow(["file", "has_hand", *names])
-        for found in predictions:
+        for predicted in predictions:
+            found = predicted.found
             pairs = zip(found.signs, found.probabilities, strict=True)
-            writer.writerow([found.file, found.has_hand, *(x for pair in pairs for x in pair)])
+            writer.writerow([predicted.file, found.has_hand, *(x for pair in pairs for x in pair)])
     beside.replace(path)
 
 
@@ -144,7 +138,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", help="model=RUN, the id of a run")
+    parser.add_argument("model", help="model=MODEL")
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="parquet files or folders")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--csv", metavar="FILE", help="write a CSV file")
@@ -153,14 +147,14 @@ def main() -> None:
     problems: list[str] = []
     with failures_in_one_line():
         if not arguments.model.startswith(_MODEL):
-            raise SettingError(f"The model comes first, as model=RUN; got {arguments.model!r}.")
+            raise SettingError(f"The model comes first, as model=MODEL; got {arguments.model!r}.")
         settings = TrackingSettings(arguments.uri, "gislr", None)
-        run_id = arguments.model.removeprefix(_MODEL)
-        found = predict_files(settings, run_id, clip_files(arguments.clips), problems)
+        model = arguments.model.removeprefix(_MODEL)
+        found = predict_files(settings, model, clip_files(arguments.clips), problems)
         if arguments.csv:
             write_csv(found, resolve_here(arguments.csv))
         elif arguments.json:
-            print(json.dumps([vars(entry) for entry in found], ensure_ascii=False, indent=1))
+            print(json.dumps([as_values(entry) for entry in found], ensure_ascii=False, indent=1))
         else:
             for prediction in found:
                 note(as_line(prediction))

@@ -10,7 +10,7 @@ from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import statistics
 from gislr.models import FAMILIES, build_model, layout_of, model_settings
-from gislr.models.serving import serving_model
+from gislr.models.serving import TrainedModel, serving_model
 from gislr.paths import config_folder
 from gislr.training import loop
 from gislr.training.losses import LossSettings
@@ -229,7 +229,7 @@ def test_the_kept_model_gives_the_same_probabilities_after_saving(name, store, m
     settings = small(name)
     layout = layout_of(settings, 64)
     model = build(settings, layout, measured=measured)
-    kept = serving_model(model, settings, signs=3, most_frames=64)
+    kept = serving_model([TrainedModel(model, settings, ["a", "b", "c"], 64)])
     kept.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     clips = np.arange(len(LENGTHS))

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from gislr.data.asl_signs import LABEL_MAP, read_label_map
+from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
 from gislr.landmarks import LANDMARKS_KEPT

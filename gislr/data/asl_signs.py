@@ -7,7 +7,6 @@ gathered and told together, one sentence for each kind.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,10 +16,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.errors import DataError
 
 LISTING = "train.csv"
-LABEL_MAP = "sign_to_prediction_index_map.json"
 LISTING_COLUMNS = ("path", "participant_id", "sequence_id", "sign")
 
 _EXAMPLES_SHOWN = 3
@@ -52,32 +51,6 @@ def summarise(count: int, what: str, examples: Iterable[str], remedy: str) -> st
     shown = [ascii(text)[1:-1][:120] for text in list(examples)[:_EXAMPLES_SHOWN]]
     more = f" and {count - len(shown)} more" if count > len(shown) else ""
     return f"{what}: {count} ({', '.join(shown)}{more}). {remedy}"
-
-
-def read_label_map(path: Path) -> list[str]:
-    """Reads a label map `{"sign": index}` and returns the signs in the order of their indices.
-
-    Raises:
-        DataError: The file is missing, is no JSON object, or its indices are not 0, 1, 2, ...
-    """
-    try:
-        label_map = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"A label map was expected at {path}; there is none.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"The label map {path} must be a JSON object of sign: index; {error}."
-        ) from None
-    if not isinstance(label_map, dict) or any(
-        type(index) is not int for index in label_map.values()
-    ):
-        raise DataError(f"The label map {path} must be a JSON object of sign: index.")
-    if not label_map or sorted(label_map.values()) != list(range(len(label_map))):
-        raise DataError(
-            f"The indices of the label map {path} must be 0 to {max(0, len(label_map) - 1)}, each "
-            "once. Write one index for each sign."
-        )
-    return sorted(label_map, key=lambda sign: int(label_map[sign]))
 
 
 def read_listing(root: Path) -> Listing:

@@ -20,14 +20,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from filelock import FileLock
 
-from gislr.data.asl_signs import (
-    LABEL_MAP,
-    LISTING,
-    Listing,
-    file_stats,
-    read_listing,
-    summarise,
-)
+from gislr.data.asl_signs import LISTING, Listing, file_stats, read_listing, summarise
+from gislr.data.label_map import LABEL_MAP
 from gislr.data.preprocessing import EMPTY_CLIP, PreparedClip, preprocess_read
 from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store

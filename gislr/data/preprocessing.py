@@ -35,8 +35,8 @@ def _places(landmarks: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array([_PLACE[landmark] for landmark in landmarks.tolist()])
 
 
-_HANDS = {"left": _places(LEFT_HAND), "right": _places(RIGHT_HAND)}
-_DOMINANT = {"left": _places(LEFT_DOMINANT), "right": _places(RIGHT_DOMINANT)}
+HAND_PLACES = {"left": _places(LEFT_HAND), "right": _places(RIGHT_HAND)}
+DOMINANT_PLACES = {"left": _places(LEFT_DOMINANT), "right": _places(RIGHT_DOMINANT)}
 
 PADDING_INDEX = -1.0
 """The frame index of a padded position."""
@@ -91,14 +91,14 @@ def preprocess_read(read: Float32, frames: int) -> PreparedClip | None:
         read: float32 [raw frames, 92, 3], the rows `gislr.landmarks.READ`.
         frames: The most frames to keep.
     """
-    found = {side: ~np.isnan(read[:, hand]) for side, hand in _HANDS.items()}
+    found = {side: ~np.isnan(read[:, hand]) for side, hand in HAND_PLACES.items()}
     # A tie is left.
     left_dominant = bool(np.count_nonzero(found["left"]) >= np.count_nonzero(found["right"]))
     side = "left" if left_dominant else "right"
     kept = np.flatnonzero(found[side].any(axis=(1, 2)))
     if len(kept) == 0:
         return None
-    chosen = read[kept[:, None], _DOMINANT[side]]
+    chosen = read[kept[:, None], DOMINANT_PLACES[side]]
     if not left_dominant:
         for part in ("hand", "pose"):
             chosen[:, PARTS[part], 0] = 1 - chosen[:, PARTS[part], 0]

@@ -15,6 +15,10 @@ ORDER_COLUMN = "landmark_index"
 """Read besides the axes, to notice a file whose rows are in another order."""
 
 
+MOST_FRAMES = 10_000
+"""The most frames of a clip, over five minutes: a sign takes seconds."""
+
+
 class ClipProblem(Exception):
     """A clip's file that cannot be used; `kind` is the sentence under which it is gathered."""
 
@@ -54,6 +58,10 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
                 raise ClipProblem(
                     f"Files whose rows are not a multiple of {LANDMARKS_PER_FRAME}",
                     f"A frame has {LANDMARKS_PER_FRAME} rows and a clip at least one frame.",
+                )
+            if rows > MOST_FRAMES * LANDMARKS_PER_FRAME:
+                raise ClipProblem(
+                    f"Files of more than {MOST_FRAMES:,} frames", "Cut them into signs."
                 )
             table = file.read(columns=[*AXES, ORDER_COLUMN], use_threads=False)
     except (OSError, pa.ArrowException):

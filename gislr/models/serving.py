@@ -1,7 +1,9 @@
-"""A trained model in the form in which it is kept: padded clips in, probabilities out."""
+"""Trained models in the form in which they are kept: padded clips in, probabilities out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,28 +15,63 @@ from gislr.models.layers import ClipRows
 from gislr.models.registry import build_model
 
 
-def serving_model(model: Any, settings: Any, *, signs: int, most_frames: int) -> Any:
-    """Returns a float32 copy of a trained model that reads the report's padded arrays.
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model and what is needed to build it again.
+
+    Attributes:
+        model: The Keras model, of any layout and precision.
+        settings: What it was built with.
+        signs: The glosses, in the order of its logits.
+        most_frames: The most frames of a clip.
+    """
+
+    model: Any
+    settings: Any
+    signs: list[str]
+    most_frames: int
+
+    def copy(self, layout: Layout) -> Any:
+        """Returns a float32 copy for another layout of rows."""
+        copied = build_model(
+            self.settings,
+            signs=len(self.signs),
+            layout=layout,
+            most_frames=self.most_frames,
+            precision="float32",
+        )
+        copied.set_weights(self.model.get_weights())
+        return copied
+
+
+def serving_model(models: Sequence[TrainedModel]) -> Any:
+    """Returns one model that reads the report's padded arrays.
 
     Args:
-        model: The trained model.
-        settings: The settings that it was built with.
-        signs: Number of signs.
-        most_frames: The most frames of a clip.
+        models: One model, or several of the same signs and frames, which are averaged.
 
     Returns:
-        A `keras.Model` from `frames` float32 [clips, frames, 66, 3] and `frame_index` float32
-        [clips, frames] (-1 where padded) to probabilities float32 [clips, signs].
+        A float32 `keras.Model` from `frames` float32 [clips, frames, 66, 3] and `frame_index`
+        float32 [clips, frames] (-1 where padded) to probabilities float32 [clips, signs].
     """
+    most_frames, signs = models[0].most_frames, len(models[0].signs)
     layout = Layout(most_frames, slots=1, packed=False)
-    core = build_model(
-        settings, signs=signs, layout=layout, most_frames=most_frames, precision="float32"
-    )
-    core.set_weights(model.get_weights())
     frames = keras.Input((most_frames, LANDMARKS_KEPT, 3), name="frames")
     frame_index = keras.Input((most_frames,), name="frame_index")
-    logits = core(ClipRows(name="rows")(frames, frame_index))
-    probabilities = ops.softmax(ops.reshape(logits, (-1, signs)))
+    rows = ClipRows(name="rows")(frames, frame_index)
+    found = []
+    for k, trained in enumerate(models):
+        copied = trained.copy(layout)
+        # Several models of one name could not be told apart when they are saved.
+        named = keras.Model(copied.input, copied.output, name=f"{copied.name}_{k}")
+        found.append(ops.softmax(ops.reshape(named(rows), (-1, signs))))
     return keras.Model(
-        {"frames": frames, "frame_index": frame_index}, probabilities, name=settings.name
+        {"frames": frames, "frame_index": frame_index},
+        average(found),
+        name=models[0].settings.name,
     )
+
+
+def average(probabilities: Sequence[Any]) -> Any:
+    """Returns the mean of several models' probabilities."""
+    return sum(probabilities[1:], start=probabilities[0]) / len(probabilities)

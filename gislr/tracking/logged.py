@@ -11,10 +11,14 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gislr.configuration import Configuration, read_configuration
+from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.errors import GislrError
 from gislr.evaluation.clip_predictions import FILE, ClipPredictions
-from gislr.tracking.record import LABEL_MAP, SWEEP, WEIGHTS
+from gislr.tracking.record import SWEEP, WEIGHTS
 from gislr.tracking.store import TrackingSettings, connect
+
+MEMBERS = "members"
+"""Tag of a final run of several seeds: the ids of the trainings that it averages."""
 
 OUT_OF_FOLD = "out_of_fold"
 """Folder of a cross-validation's run with the pooled predictions of each seed."""
@@ -76,6 +80,12 @@ class LoggedRun:
             raise GislrError(f"Run {self.run_id} must hold a finished training; it holds none yet.")
         return logged_run(self.client, children[0])
 
+    def members(self) -> list[LoggedRun]:
+        """Returns the trainings whose models it averages; itself, for a single one."""
+        names = self.tags.get(MEMBERS)
+        found = names.split(",") if names else [self.run_id]
+        return [logged_run(self.client, self.client.get_run(name)) for name in found]
+
     def configuration(self) -> Configuration:
         """Returns the configuration that it was trained with."""
         with tempfile.TemporaryDirectory() as folder:
@@ -84,11 +94,8 @@ class LoggedRun:
 
     def signs(self) -> list[str]:
         """Returns the glosses in the order of their labels."""
-        import json
-
         with tempfile.TemporaryDirectory() as folder:
-            table = json.loads(self.artifact(LABEL_MAP, Path(folder)).read_text(encoding="utf-8"))
-        return sorted(table, key=table.__getitem__)
+            return read_label_map(self.artifact(LABEL_MAP, Path(folder)))
 
     def held_out(self) -> list[str]:
         """Returns the signers that it was not trained on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from omegaconf import OmegaConf
 
 from gislr.configuration import Configuration
 from gislr.data import statistics
+from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.paths import project_root
@@ -22,7 +22,6 @@ from gislr.tracking.run import TrackedRun
 Float32 = NDArray[np.float32]
 
 WEIGHTS = "model.weights.h5"
-LABEL_MAP = "sign_to_prediction_index_map.json"
 
 SWEEP = "sweep"
 """Tag of a run that holds others: the study's name."""
@@ -128,21 +127,11 @@ def record_model(
     run: TrackedRun, model: Any, configuration: Configuration, signs: list[str], most_frames: int
 ) -> None:
     """Logs the model in the form in which it is kept."""
-    from gislr.models.serving import serving_model
+    from gislr.models.serving import TrainedModel, serving_model
     from gislr.tracking.models import log_model
 
-    log_model(
-        serving_model(model, configuration.model, signs=len(signs), most_frames=most_frames), signs
-    )
+    trained = TrainedModel(model, configuration.model, signs, most_frames)
+    log_model(serving_model([trained]), signs)
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
-        _write_label_map(folder / LABEL_MAP, signs)
-
-
-def _write_label_map(path: Path, signs: list[str]) -> None:
-    import json
-
-    path.write_text(
-        json.dumps({sign: label for label, sign in enumerate(signs)}, ensure_ascii=False),
-        encoding="utf-8",
-    )
+        write_label_map(folder / LABEL_MAP, signs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -14,7 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from gislr.data.asl_signs import LABEL_MAP, LISTING, LISTING_COLUMNS
+from gislr.data.asl_signs import LISTING, LISTING_COLUMNS
+from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.raw_clips import AXES
 from gislr.data.simulation.clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.settings import SimulationSettings
@@ -101,8 +101,7 @@ def _write_all(
         for clip in plan:
             writer.writerow([clip.path, clip.participant, clip.sequence, SIGNS[clip.sign].gloss])
     glosses = sorted(sign.gloss for sign in SIGNS[: settings.signs])
-    label_map = {gloss: label for label, gloss in enumerate(glosses)}
-    (folder / LABEL_MAP).write_text(json.dumps(label_map), encoding="utf-8")
+    write_label_map(folder / LABEL_MAP, glosses)
 
 
 def plan_clips(settings: SimulationSettings) -> list[PlannedClip]:

@@ -1,0 +1,1 @@
+"""Writes trained models as files that need neither gislr nor TensorFlow."""

@@ -1,0 +1,94 @@
+"""Exported files against the Keras model that they come from."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gislr.batches.packing import Layout
+from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
+from gislr.exporting.graph import read_raw
+from gislr.exporting.litert import PRECISIONS, litert
+from gislr.models import FAMILIES
+from gislr.models.layers import ClipRows
+from gislr.models.serving import TrainedModel
+from gislr.recognition.keras_recogniser import KerasRecogniser
+from gislr.recognition.litert_recogniser import LiteRTRecogniser
+from tests.conftest import landmarks_of
+from tests.test_models import build, small
+
+SIGNS = ["bee", "cow", "dog"]
+PADDED = Layout(64, slots=1, packed=False)
+
+
+def clip(frames, seed=0, hand="left", missing=0.3):
+    """A clip in which the hand, the arm and the lips are missing here and there."""
+    rng = np.random.default_rng(seed)
+    landmarks = landmarks_of(frames, seed, hand=hand)
+    landmarks[rng.random(frames) < missing, 468:] = np.nan
+    landmarks[rng.random(frames) < 0.2, :468] = np.nan
+    return landmarks
+
+
+LENGTHS = (1, 2, 20, 63, 64, 65, 200, 400)
+CLIPS = [
+    *(clip(frames, frames, hand) for frames in LENGTHS for hand in ("left", "right")),
+    clip(64, 1, missing=0.0),
+    clip(90, 2, missing=0.0),
+    clip(5001, 3),
+    landmarks_of(5, hand=None),
+]
+
+
+def trained(name, seed=0, **changes):
+    model_settings = small(name, **changes)
+    return TrainedModel(build(model_settings, PADDED, seed=seed), model_settings, SIGNS, 64)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    frames=st.integers(1, 700),
+    seed=st.integers(0, 1000),
+    hand=st.sampled_from(["left", "right"]),
+    missing=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
+)
+def test_the_graph_reads_what_preprocessing_prepares(frames, seed, hand, missing):
+    landmarks = clip(frames, seed, hand, missing)
+    array, index = pad(preprocess(landmarks, 64) or EMPTY_CLIP, 64)
+    expected = ClipRows()(array[None], index[None])
+    found = read_raw(keras.ops.convert_to_tensor(landmarks), 64, padded=True)
+    for name, values in found.items():
+        np.testing.assert_allclose(values, expected[name], atol=2e-6, err_msg=name)
+    short = read_raw(keras.ops.convert_to_tensor(landmarks), 64, padded=False)
+    for name, values in short.items():
+        np.testing.assert_array_equal(values, found[name][:, : min(frames, 64)], err_msg=name)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_precision_agrees_with_keras(name):
+    model = trained(name)
+    expected = KerasRecogniser([model]).probabilities(CLIPS)
+    sizes = {}
+    for precision in PRECISIONS:
+        content = litert([model], precision)
+        sizes[precision] = len(content)
+        found = LiteRTRecogniser(content, SIGNS).probabilities(CLIPS)
+        assert np.isfinite(found).all()
+        allowed = {"float32": 1e-4, "float16": 5e-3, "int8": 5e-2}[precision]
+        np.testing.assert_allclose(found, expected, atol=allowed, err_msg=precision)
+    assert sizes["int8"] < sizes["float16"] < sizes["float32"]
+
+
+def test_frames_that_see_padding_see_it_in_the_file_too():
+    model = trained("transformer", attention_mask="queries")
+    found = LiteRTRecogniser(litert([model]), SIGNS).probabilities(CLIPS)
+    np.testing.assert_allclose(found, KerasRecogniser([model]).probabilities(CLIPS), atol=1e-4)
+
+
+def test_several_models_are_averaged():
+    models = [trained("transformer", seed=seed) for seed in range(2)]
+    found = LiteRTRecogniser(litert(models), SIGNS).probabilities(CLIPS)
+    each = [KerasRecogniser([model]).probabilities(CLIPS) for model in models]
+    np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-4)
+    np.testing.assert_allclose(found, KerasRecogniser(models).probabilities(CLIPS), atol=1e-4)
