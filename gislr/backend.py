@@ -11,11 +11,19 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_backend() -> Iterator[None]:
-    """Hides what TensorFlow's libraries write while they are imported, unless that fails.
-
-    They write to the file descriptor before any log level of TensorFlow's is looked at.
-    """
+    """Hides what TensorFlow's libraries write while they are imported, unless that fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_libraries():
+        _look_for_devices()
+        yield
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Hides what compiled libraries write, unless something fails.
+
+    They write to the file descriptor before any log level is looked at.
+    """
     try:
         sys.stderr.flush()
         kept = os.dup(2)
@@ -25,7 +33,6 @@ def quiet_backend() -> Iterator[None]:
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            _look_for_devices()
             yield
         except BaseException:
             os.dup2(kept, 2)

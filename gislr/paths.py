@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -30,3 +32,14 @@ def resolve(path: str) -> Path:
 def resolve_here(path: str) -> Path:
     """Returns an absolute path; a relative one counts from the working directory."""
     return Path(path).expanduser().absolute()
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yields a file beside `path` that takes its place at the end, or is removed on failure."""
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gislr.commands import failures_in_one_line
 from gislr.errors import DataError, SettingError
-from gislr.paths import resolve_here
+from gislr.paths import resolve_here, written_whole
 from gislr.recognition import Prediction, check_landmarks, likeliest
 from gislr.recognition.recogniser import TOP
 from gislr.terminal import note, progress_bars
@@ -118,8 +118,10 @@ def as_values(predicted: FilePrediction) -> dict[str, object]:
 
 def write_csv(predictions: Iterable[FilePrediction], path: Path) -> None:
     """Writes a row a clip, beside its place and then renamed."""
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
+    with (
+        written_whole(path) as beside,
+        beside.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         numbers = range(1, TOP + 1)
         names = [name for k in numbers for name in (f"sign_{k}", f"probability_{k}")]
@@ -128,7 +130,6 @@ def write_csv(predictions: Iterable[FilePrediction], path: Path) -> None:
             found = predicted.found
             pairs = zip(found.signs, found.probabilities, strict=True)
             writer.writerow([predicted.file, found.has_hand, *(x for pair in pairs for x in pair)])
-    beside.replace(path)
 
 
 def main() -> None:

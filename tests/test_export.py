@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
+from gislr.exporting import PRECISIONS
 from gislr.exporting.graph import read_raw
-from gislr.exporting.litert import PRECISIONS, litert
+from gislr.exporting.litert import litert
 from gislr.models import FAMILIES
 from gislr.models.layers import ClipRows
 from gislr.models.serving import TrainedModel
@@ -92,3 +93,13 @@ def test_several_models_are_averaged():
     each = [KerasRecogniser([model]).probabilities(CLIPS) for model in models]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-4)
     np.testing.assert_allclose(found, KerasRecogniser(models).probabilities(CLIPS), atol=1e-4)
+
+
+def test_onnx_agrees_with_keras():
+    pytest.importorskip("tf2onnx")
+    from gislr.exporting.onnx import ONNXRecogniser, onnx
+
+    model = trained("transformer")
+    found = ONNXRecogniser(onnx([model]), SIGNS).probabilities(CLIPS)
+    np.testing.assert_allclose(found, KerasRecogniser([model]).probabilities(CLIPS), atol=1e-4)
+    assert np.isfinite(found).all()

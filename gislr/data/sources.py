@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,50 +103,69 @@ def load_store(
     name = section.get("name")
     if name not in SOURCES:
         raise unknown_name("data.name", name, SOURCES)
-    values = {key: value for key, value in section.items() if key != "name"}
-    return SOURCES[str(name)](values, preprocessing, preparation, progress)
+    return SOURCES[str(name)](_values(section), preprocessing, preparation, progress)
+
+
+def raw_clips_folder(
+    section: Mapping[str, Any], preparation: PreparationSettings, progress: Progress
+) -> Path | None:
+    """Returns the folder from which the paths of a data source's clips count.
+
+    Args:
+        section: The `data` section of a configuration.
+        preparation: Where simulated clips are kept.
+        progress: Shows how far a simulation is.
+
+    Returns:
+        The folder, or `None` for a source that holds no raw clips.
+    """
+    find = _FOLDERS.get(str(section["name"]))
+    return find(_values(section), preparation, progress) if find else None
+
+
+def _values(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key != "name"}
+
+
+def _sample_folder(
+    values: Mapping[str, Any], preparation: PreparationSettings, progress: Progress
+) -> Path:
+    from gislr.data.sample import sample_folder
+    from gislr.data.simulation import SimulationSettings
+
+    return sample_folder(
+        read_settings(SimulationSettings, values, "data"),
+        resolve(preparation.cache) / "samples",
+        lambda clips: progress("Simulating clips", clips),
+    )
+
+
+def _asl_signs_folder(
+    values: Mapping[str, Any], preparation: PreparationSettings, progress: Progress
+) -> Path:
+    return resolve_here(read_settings(AslSignsSettings, values, "data").root)
+
+
+_FOLDERS: dict[str, Callable[..., Path]] = {
+    "sample": _sample_folder,
+    "asl_signs": _asl_signs_folder,
+}
 
 
 def _prepare(
-    root: Path,
+    folder: Callable[..., Path],
+    values: Mapping[str, Any],
     preprocessing: PreprocessingSettings,
     preparation: PreparationSettings,
     progress: Progress,
 ) -> Store:
     return prepare_asl_signs(
-        root,
+        folder(values, preparation, progress),
         frames=preprocessing.frames,
         cache=resolve(preparation.cache) / "stores",
         workers=preparation.workers,
         advance=lambda clips: progress("Preparing clips", clips),
     )
-
-
-def _sample(
-    values: Mapping[str, Any],
-    preprocessing: PreprocessingSettings,
-    preparation: PreparationSettings,
-    progress: Progress,
-) -> Store:
-    from gislr.data.sample import sample_folder
-    from gislr.data.simulation import SimulationSettings
-
-    folder = sample_folder(
-        read_settings(SimulationSettings, values, "data"),
-        resolve(preparation.cache) / "samples",
-        lambda clips: progress("Simulating clips", clips),
-    )
-    return _prepare(folder, preprocessing, preparation, progress)
-
-
-def _asl_signs(
-    values: Mapping[str, Any],
-    preprocessing: PreprocessingSettings,
-    preparation: PreparationSettings,
-    progress: Progress,
-) -> Store:
-    root = resolve_here(read_settings(AslSignsSettings, values, "data").root)
-    return _prepare(root, preprocessing, preparation, progress)
 
 
 def _arrays(
@@ -163,7 +183,6 @@ def _arrays(
 
 
 SOURCES: dict[str, Callable[..., Store]] = {
-    "sample": _sample,
-    "asl_signs": _asl_signs,
+    **{name: partial(_prepare, folder) for name, folder in _FOLDERS.items()},
     "arrays": _arrays,
 }

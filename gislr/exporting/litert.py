@@ -11,13 +11,11 @@ from typing import Any
 
 from gislr.backend import quiet_backend
 from gislr.errors import GislrError, unknown_name
+from gislr.exporting import PRECISIONS
 from gislr.exporting.graph import raw_graph
 from gislr.landmarks import LANDMARKS_PER_FRAME
 from gislr.models.serving import TrainedModel
 from gislr.recognition.litert_recogniser import INPUT, OUTPUT
-
-PRECISIONS = ("float32", "float16", "int8")
-"""Of the weights; everything is computed in float32, with int8 the matrix products in int8."""
 
 
 def litert(models: Sequence[TrainedModel], precision: str = "float32") -> bytes:

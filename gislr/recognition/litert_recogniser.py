@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.backend import quiet_libraries
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.errors import GislrError
 from gislr.landmarks import LANDMARKS_PER_FRAME
 
 Float32 = NDArray[np.float32]
+
+LITERT_FILE = "model.tflite"
 
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 """Names of the competition's; see `gislr.exporting.litert`."""
@@ -72,9 +75,10 @@ def _signature(model: Path | bytes, threads: int) -> Any:
         ) from None
     content = model.read_bytes() if isinstance(model, Path) else model
     try:
-        signature = Interpreter(model_content=content, num_threads=threads).get_signature_runner(
-            SIGNATURE
-        )
+        with quiet_libraries():
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+            signature = interpreter.get_signature_runner(SIGNATURE)
         inputs, outputs = signature.get_input_details(), signature.get_output_details()
         shape = inputs[INPUT]["shape_signature"].tolist()
         known = list(inputs) == [INPUT] and list(outputs) == [OUTPUT]

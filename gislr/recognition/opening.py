@@ -8,11 +8,10 @@ from pathlib import Path
 from gislr.backend import quiet_backend
 from gislr.errors import GislrError
 from gislr.paths import resolve_here
-from gislr.recognition.litert_recogniser import LiteRTRecogniser
+from gislr.recognition.litert_recogniser import LITERT_FILE, LiteRTRecogniser
 from gislr.recognition.recogniser import Recogniser
 from gislr.tracking.store import TrackingSettings, connect
 
-LITERT_FILE = "model.tflite"
 REGISTERED = "models:/"
 
 

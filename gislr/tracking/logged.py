@@ -62,6 +62,12 @@ class LoggedRun:
                 "made by an older gislr."
             ) from None
 
+    def shared_artifacts(self) -> list[str]:
+        """Returns the artifacts that several trainings on the same data share."""
+        present = {entry.path for entry in self.client.list_artifacts(self.run_id)}
+        shared = ("config.yaml", "held_out_signers.txt", LABEL_MAP, "statistics")
+        return [path for path in shared if path in present]
+
     def training(self) -> LoggedRun:
         """Returns the training whose configuration the run stands for.
 
@@ -79,6 +85,11 @@ class LoggedRun:
         if not children:
             raise GislrError(f"Run {self.run_id} must hold a finished training; it holds none yet.")
         return logged_run(self.client, children[0])
+
+    def was_chosen(self) -> bool:
+        """Tells whether it is a trial of a sweep that names its best one."""
+        parent = self.tags.get("mlflow.parentRunId")
+        return bool(parent) and "best.run_id" in self.client.get_run(parent).data.tags
 
     def members(self) -> list[LoggedRun]:
         """Returns the trainings whose models it averages; itself, for a single one."""
@@ -138,6 +149,34 @@ def find_run(settings: TrackingSettings, run_id: str) -> LoggedRun:
             f"run must be the id of a run in the tracking store; there is no {run_id!r}. "
             "MLflow's pages (make ui) show the ids."
         ) from None
+
+
+def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
+    """Returns the newest run of a named experiment that held signers out.
+
+    Of a training that is part of a cross-validation, that is the cross-validation.
+
+    Args:
+        settings: Where runs are kept, and in which of MLflow's experiments.
+        experiment: A name of `experiments/`.
+
+    Raises:
+        GislrError: There is none.
+    """
+    client, experiment_id = connect(settings, create=False)
+    query = f"tags.experiment = '{experiment}' and attributes.status = 'FINISHED'"
+    found = client.search_runs([experiment_id], query) if experiment_id else []
+    for run in found:
+        if run.data.tags.get("held_out_signers") in (None, "none"):
+            continue
+        parent = run.data.tags.get("mlflow.parentRunId")
+        whole = client.get_run(parent) if parent else run
+        return logged_run(client, whole if "cv_weighted_f1" in whole.data.metrics else run)
+    raise GislrError(
+        f"{experiment!r} must have been validated before it is trained on all signers, and "
+        f"MLflow's experiment {settings.experiment!r} holds no finished run of it; run python -m "
+        f"gislr.cross_validate +experiments={experiment} first."
+    )
 
 
 def finished_runs(settings: TrackingSettings, experiment: str) -> list[LoggedRun]:

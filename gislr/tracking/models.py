@@ -1,13 +1,19 @@
-"""Logs a trained model with its signature."""
+"""Logs trained models: the Keras model of every run, the served one of a final run."""
 
 from __future__ import annotations
 
 import logging
+import warnings
+from pathlib import Path
 from typing import Any
 
-from gislr.tracking.provenance import versions
+from gislr.paths import PACKAGE
+from gislr.tracking.provenance import installed
 
 ARTIFACT = "model"
+SERVED = "recogniser"
+SERVED_FILES = "files"
+"""Name, within the served model, of the folder with the exported file and its label map."""
 
 
 def log_model(model: Any, signs: list[str]) -> None:
@@ -29,14 +35,42 @@ def log_model(model: Any, signs: list[str]) -> None:
         inputs=Schema([spec(tensor, name) for name, tensor in model.input.items()]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, len(signs)))]),
     )
-    found = versions()
     # MLflow warns of a missing input example; the signature above says the same.
     logging.getLogger("mlflow.models.model").setLevel(logging.ERROR)
     mlflow.keras.log_model(
         model,
         name=ARTIFACT,
         signature=signature,
-        pip_requirements=[f"{name}=={found[name]}" for name in ("tensorflow", "keras", "numpy")],
+        pip_requirements=installed("tensorflow", "keras", "numpy"),
         save_exported_model=False,
         metadata={"signs": signs},
     )
+
+
+def log_served_model(folder: Path, run_id: str, signs: list[str]) -> str:
+    """Logs an exported file into a run as a model that plain MLflow loads and serves.
+
+    Args:
+        folder: Holds `model.tflite` and the label map.
+        run_id: The run, which has ended.
+        signs: The glosses.
+
+    Returns:
+        The model's URI.
+    """
+    import mlflow
+
+    # MLflow asks for type hints and an example; the model checks its input itself.
+    for name in ("mlflow.models.model", "mlflow.pyfunc", "mlflow.pyfunc.utils.data_validation"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logged = mlflow.pyfunc.log_model(
+            name=SERVED,
+            python_model=str(PACKAGE / "tracking" / "served_model.py"),
+            artifacts={SERVED_FILES: str(folder)},
+            code_paths=[str(PACKAGE)],
+            pip_requirements=installed("mlflow", "ai-edge-litert", "numpy", "pyarrow"),
+            metadata={"signs": signs},
+        )
+    return str(logged.model_uri)

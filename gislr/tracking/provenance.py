@@ -65,6 +65,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def installed(*packages: str) -> list[str]:
+    """Returns pip's requirements for packages in their present versions."""
+    return [f"{package}=={metadata.version(package)}" for package in packages]
+
+
 def code_digest() -> str:
     """Returns a digest of the package's source files, hexadecimal."""
     digest = hashlib.sha256()

@@ -1,0 +1,114 @@
+"""What a recogniser accepts, and which final model becomes the champion."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gislr.errors import DataError, GislrError
+from gislr.recognition import MOST_FRAMES, check_landmarks, likeliest
+from gislr.recognition.litert_recogniser import LiteRTRecogniser
+from gislr.recognition.opening import open_recogniser
+from gislr.tracking import registry
+from gislr.tracking.evidence import Evidence
+from gislr.tracking.logged import LoggedRun
+from gislr.tracking.store import TrackingSettings, connect
+from tests.conftest import landmarks_of
+
+
+class Fixed:
+    def __init__(self):
+        self.signs = ["bee", "cow", "dog"]
+
+    def probabilities(self, clips):
+        return np.tile(np.array([0.2, 0.7, 0.1], np.float32), (len(clips), 1))
+
+
+def test_the_likeliest_signs_come_first():
+    with_hand, without = likeliest(Fixed(), [landmarks_of(3), landmarks_of(3, hand=None)], 2)
+    assert with_hand.signs == ["cow", "bee"]
+    assert with_hand.probabilities == pytest.approx([0.7, 0.2])
+    assert (with_hand.has_hand, without.has_hand) == (True, False)
+
+
+def test_landmarks_from_json_are_read():
+    landmarks = landmarks_of(2, hand="right")
+    nested = [[[None if np.isnan(v) else float(v) for v in p] for p in f] for f in landmarks]
+    np.testing.assert_array_equal(check_landmarks(nested), landmarks)
+    assert check_landmarks(landmarks.astype(np.float64)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "message"),
+    [
+        (np.zeros((3, 543)), r"got \[3, 543\]"),
+        (np.zeros((3, 540, 3)), r"got \[3, 540, 3\]"),
+        (np.zeros((0, 543, 3)), "1 to 10,000 frames; got 0"),
+        (np.broadcast_to(np.zeros(3), (MOST_FRAMES + 1, 543, 3)), "got 10,001"),
+        (np.broadcast_to(np.zeros(3), (1_000_000, 543, 3)), "got 1,000,000"),
+        (np.zeros((3, 543, 3), np.int16), "got int16"),
+        (np.zeros((3, 543, 3), complex), "got complex128"),
+        (np.full((3, 543, 3), np.nan), "every landmark of this one is missing"),
+        (np.full((3, 543, 3), np.inf), "got infinity"),
+        ([[1.0, 2.0], [3.0]], "got something else"),
+        ("clip", "got <U4"),
+        (None, "got"),
+        ({"inputs": 3}, "got something else"),
+    ],
+)
+def test_landmarks_that_cannot_be_used_are_told_in_a_sentence(landmarks, message):
+    with pytest.raises(DataError, match=message) as raised:
+        check_landmarks(landmarks)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_files_that_are_no_models_are_told(tmp_path):
+    settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "gislr", None)
+    with pytest.raises(GislrError, match="there is no file"):
+        open_recogniser(settings, str(tmp_path / "none.tflite"))
+    (tmp_path / "model.tflite").write_bytes(b"TFL3" * 9)
+    with pytest.raises(DataError, match="A label map was expected"):
+        open_recogniser(settings, str(tmp_path / "model.tflite"))
+    (tmp_path / "sign_to_prediction_index_map.json").write_text(json.dumps({"bee": 0}))
+    with pytest.raises(GislrError, match=r"must read raw landmarks.*model\.tflite does not"):
+        LiteRTRecogniser.of_file(tmp_path / "model.tflite")
+    with pytest.raises(GislrError, match="there is no 'models:/gislr@champion'"):
+        open_recogniser(settings, "models:/gislr@champion")
+    with pytest.raises(GislrError, match="there is no 'abc'"):
+        open_recogniser(settings, "abc")
+
+
+def test_a_run_that_held_nobody_out_is_no_evidence():
+    run = LoggedRun(None, "abc", "name", "1", {}, {"acc": 1.0, "seen_acc": 1.0}, {})
+    with pytest.raises(GislrError, match="must rest on scores of held-out signers"):
+        Evidence.of_run(run)
+
+
+EVIDENCE = Evidence("run", "name", "held out signers 1, 2", "data", {"val_weighted_f1": 0.5})
+
+
+def test_only_better_evidence_makes_a_champion(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client, experiment = connect(TrackingSettings(uri, "gislr", None))
+    run = client.create_run(experiment).info.run_id
+
+    def promoted(**changes):
+        version = registry.register(client, str(tmp_path), run, replace(EVIDENCE, **changes))
+        return registry.promote(client, version)
+
+    def champion():
+        return str(client.get_model_version_by_alias("gislr", "champion").version)
+
+    assert promoted() == "version 1 is the champion now: models:/gislr@champion"
+    assert registry.promote(client, "1") == "version 1 is the champion already"
+    assert "0.5000, is not above 0.5000" in promoted()
+    assert "0.4000, is not above 0.5000" in promoted(scores={"val_weighted_f1": 0.4})
+    assert "nan, is not above 0.5000" in promoted(scores={"val_acc": 0.9})
+    assert "of different data" in promoted(fingerprint="other", scores={"val_weighted_f1": 0.9})
+    assert "different signers held out" in promoted(protocol="cross-validation of 5 folds")
+    assert champion() == "1"
+    assert "weighted F1 0.6000 after 0.5000" in promoted(scores={"val_weighted_f1": 0.6})
+    assert champion() == "7"
+    assert registry.registered_version(client, run) is not None
+    assert registry.registered_version(client, "other") is None
