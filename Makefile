@@ -40,6 +40,7 @@ bench: setup
 	$(RUN) -m benchmarks.scale
 	$(RUN) -m benchmarks.overheads
 	$(RUN) -m benchmarks.sweeping
+	$(RUN) -m benchmarks.exporting
 
 ui: setup
 	$(RUN) -m gislr.ui
