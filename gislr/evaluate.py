@@ -1,12 +1,14 @@
-"""Evaluates a logged model again, on its own data or on other.
+"""Evaluates a logged model again, on its own data or on other, or several averaged.
 
 python -m gislr.evaluate run=RUN_ID
+python -m gislr.evaluate run=[RUN_ID,RUN_ID,RUN_ID]
 python -m gislr.evaluate run=RUN_ID data=asl_signs data.root=DIR output=FOLDER
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from gislr.backend import quiet_backend
 from gislr.commands import run_command
 from gislr.data.store import Store
-from gislr.errors import DataError, unknown_name
+from gislr.errors import DataError, SettingError, unknown_name
 from gislr.models import build_model, layout_of
 from gislr.paths import resolve_here
 from gislr.prepare import open_data
@@ -47,14 +49,19 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     with quiet_backend():
         from gislr.evaluation import score
         from gislr.tracking.logged import differing, find_run
-    run = find_run(read_settings(TrackingSettings, values["tracking"], "tracking"), values["run"])
+    tracking = read_settings(TrackingSettings, values["tracking"], "tracking")
+    names = values["run"] if isinstance(values["run"], list) else [values["run"]]
+    runs = [member for name in names for member in find_run(tracking, str(name)).members()]
+    if not runs:
+        raise SettingError("run must be the id of a run, or a list of at least one.")
+    run = runs[0]
     configuration = run.configuration()
     if values.get("data"):
         configuration = dataclasses.replace(configuration, data=values["data"])
     store = open_data(configuration)
     own = store.fingerprint == run.tags.get("data.fingerprint")
     which = values["clips"] or (HELD_OUT if own and run.held_out() else ALL)
-    predictions = predict_again(run, store, which)
+    predictions = average([predict_again(each, store, which) for each in runs])
     scores = score(
         predictions.labels, predictions.probabilities, configuration.loss.label_smoothing
     )
@@ -62,7 +69,9 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     note(f"\n{len(predictions):,} clips of {whose}, {configuration.data['name']} data")
     for name, value in scores.items():
         note(f"  {name:<18} {value:.6f}")
-    if own and which == HELD_OUT:
+    if len(runs) > 1:
+        note(f"the probabilities of {len(runs)} models, averaged")
+    elif own and which == HELD_OUT:
         other = differing({f"val_{name}": value for name, value in scores.items()}, run.metrics)
         note(f"differs from what was logged: {', '.join(other)}" if other else "as it was logged")
     if values["output"]:
@@ -72,6 +81,23 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         write_evaluation(folder, predictions, store, title=run.name, whose=whose)
         note(f"written to {folder}")
     return scores
+
+
+def average(predictions: Sequence[ClipPredictions]) -> ClipPredictions:
+    """Returns the predictions of several models as those of one, their probabilities averaged.
+
+    Raises:
+        DataError: The models were not asked about the same clips and signs.
+    """
+    first = predictions[0]
+    for other in predictions[1:]:
+        if other.signs != first.signs or other.clips.tolist() != first.clips.tolist():
+            raise DataError(
+                "Runs that are averaged must know the same signs and hold out the same signers; "
+                "these do not."
+            )
+    mean = np.stack([found.probabilities for found in predictions]).mean(axis=0)
+    return first if len(predictions) == 1 else dataclasses.replace(first, probabilities=mean)
 
 
 def predict_again(run: LoggedRun, store: Store, which: str) -> ClipPredictions:

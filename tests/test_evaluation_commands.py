@@ -74,6 +74,13 @@ def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_
     page = (tmp_path / "again/report.html").read_text()
     assert "Most confidently wrong" in page
     assert "Plotly.newPlot" in page
+    same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
+    done = gislr(f"run=[{','.join(same_fold)}]", workplace[-1], module="evaluate")
+    assert "the probabilities of 2 models, averaged" in done.stdout
+    others = [next(r.info.run_id for r in children if r.data.tags["fold"] == k) for k in "01"]
+    done = gislr(f"run=[{','.join(others)}]", workplace[-1], module="evaluate")
+    assert done.returncode == 2
+    assert "must know the same signs and hold out the same signers" in done.stderr
 
 
 @in_one_process
