@@ -27,8 +27,8 @@ from gislr.paths import config_folder
 
 VARIANTS = {
     "padded float32": ("float32", Layout(64, slots=1, packed=False)),
-    "packed float32": ("float32", layout_for("keys", 64)),
-    "packed bfloat16": ("mixed_bfloat16", layout_for("keys", 64)),
+    "packed float32": ("float32", layout_for(64, packed=True)),
+    "packed bfloat16": ("mixed_bfloat16", layout_for(64, packed=True)),
 }
 
 

@@ -137,7 +137,7 @@ def predict_again(run: LoggedRun, store: Store, which: str) -> ClipPredictions:
         precision=configuration.training.precision,
     )
     run.load_weights(model)
-    masking = configuration.model.frame_masking if configuration.model.mask_at_inference else 0
+    masking = configuration.model.inference_masking
     probabilities = predict(model, store, clips, layout, frame_masking=masking)
     found = ClipPredictions.of(store, clips, probabilities)
     labels = np.array([signs.index(sign) for sign in store.signs], np.int32)[found.labels]

@@ -177,7 +177,7 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
     return build_model(
         settings,
         signs=weights["classifier.kernel"].shape[1],
-        layout=layout_for("queries", most_frames),
+        layout=layout_for(most_frames, packed=False),
         most_frames=most_frames,
         precision="float32",
         statistics=Statistics(

@@ -131,7 +131,7 @@ def _train(
     )
 
     def evaluate(clips: NDArray[np.int64]) -> tuple[NDArray[np.float32], dict[str, float]]:
-        masking = configuration.model.frame_masking if configuration.model.mask_at_inference else 0
+        masking = configuration.model.inference_masking
         probabilities = predict(model, store, clips, layout, frame_masking=masking)
         labels = store.clips.labels[clips]
         return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)

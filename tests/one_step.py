@@ -35,7 +35,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     store = make_store(folder / f"store {keras.backend.backend()} {DEVICES}", LENGTHS)
     count = devices.count_devices(DEVICES)
-    layout = layout_for("keys", 64, count)
+    layout = layout_for(64, packed=True, devices=count)
     loop.prepare_backend(0, True)
     with devices.device_scope(count):
         model = build(without_dropout(), layout)

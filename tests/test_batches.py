@@ -12,8 +12,8 @@ from gislr.batches.sequences import OrderedBatches, TrainingBatches, gather
 from gislr.errors import SettingError
 from tests.conftest import make_store
 
-PACKED = layout_for("keys", 64)
-PADDED = layout_for("queries", 64)
+PACKED = layout_for(64, packed=True)
+PADDED = layout_for(64, packed=False)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
 
 
@@ -79,8 +79,10 @@ def test_rows_come_in_few_sizes():
     sizes = {bucketed(rows, PACKED) for rows in range(220, 260)}
     assert len(sizes) <= 11
     assert all(rows <= bucketed(rows, PACKED) <= rows * 33 / 32 + 1 for rows in range(1, 5000))
-    assert bucketed(13, layout_for("queries", 64)) == 13
-    assert {bucketed(rows, layout_for("keys", 64, 3)) % 3 for rows in range(1, 500)} == {0}
+    assert bucketed(13, layout_for(64, packed=False)) == 13
+    assert {
+        bucketed(rows, layout_for(64, packed=True, devices=3)) % 3 for rows in range(1, 500)
+    } == {0}
 
 
 def test_a_clip_that_does_not_fit_is_refused():

@@ -20,7 +20,10 @@ from tests.conftest import make_store
 
 PADDED = Layout(64, slots=1, packed=False)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
-SMALL = {"units": 32, "landmark_units": 24, "num_heads": 4}
+SMALL = {
+    "transformer": {"units": 32, "landmark_units": 24, "num_heads": 4},
+    "conv_transformer": {"units": 16, "num_heads": 2, "num_convolutions": 1},
+}
 
 
 def defaults(name):
@@ -30,7 +33,7 @@ def defaults(name):
 
 
 def small(name="transformer", **changes):
-    return model_settings({**defaults(name), **SMALL, **changes})
+    return model_settings({**defaults(name), **SMALL[name], **changes})
 
 
 def without_dropout(**changes):
@@ -144,7 +147,7 @@ def gradients(model, batch):
 @pytest.mark.parametrize("seed", range(6))
 def test_packed_and_padded_rows_have_the_same_loss_and_gradients(store, measured, seed):
     settings = without_dropout()
-    layout = layout_for("keys", 64)
+    layout = layout_for(64, packed=True)
     packed = compiled(build(settings, layout, measured=measured, seed=seed))
     padded = compiled(build(settings, PADDED, measured=measured, seed=seed))
     rng = np.random.default_rng(seed)

@@ -132,7 +132,7 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     monkeypatch.setattr(layers.ClipMean, "call", counted)
     rng = np.random.default_rng(0)
     store = make_store(tmp_path / "store", rng.integers(1, 65, 60).tolist())
-    layout = layout_for("keys", 64)
+    layout = layout_for(64, packed=True)
     model = build(small(), layout)
     loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25))
     batches = TrainingBatches(

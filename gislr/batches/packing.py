@@ -28,6 +28,8 @@ class Layout:
         packed: Whether clips share rows; otherwise each has one, with its masked frames in place.
         devices: Over how many devices rows are split evenly.
         single: Whether there is one row, of any number of frames, as in an exported model.
+        gap: Positions left empty after a clip that another follows, so that what reaches back over
+            some frames reaches no other clip.
     """
 
     row_frames: int
@@ -35,6 +37,7 @@ class Layout:
     packed: bool
     devices: int = 1
     single: bool = False
+    gap: int = 0
 
     @property
     def input_shape(self) -> tuple[int | None, int | None]:
@@ -47,17 +50,17 @@ PACKED_SLOTS = 16
 classifier; real rows hold about four clips."""
 
 
-def layout_for(attention_mask: str, row_frames: int, devices: int = 1) -> Layout:
-    """Chooses the layout: packed rows, unless frames must see padding as in the reference.
+def layout_for(row_frames: int, *, packed: bool, gap: int = 0, devices: int = 1) -> Layout:
+    """Returns the layout of a model.
 
     Args:
-        attention_mask: `keys` or `queries`, see the model.
         row_frames: Positions of a row, at least the most frames of a clip.
+        packed: Whether clips may share rows.
+        gap: Positions left empty between clips of a row.
         devices: Over how many devices rows are split.
     """
-    if attention_mask == "queries":
-        return Layout(row_frames, slots=1, packed=False, devices=devices)
-    return Layout(row_frames, slots=PACKED_SLOTS, packed=True, devices=devices)
+    slots = PACKED_SLOTS if packed else 1
+    return Layout(row_frames, slots, packed, devices, gap=gap if packed else 0)
 
 
 @dataclass(frozen=True)
@@ -100,20 +103,22 @@ def pack(lengths: Int64, layout: Layout) -> Placement:
     start = np.zeros(clips, np.int64)
     slot = np.zeros(clips, np.int64)
     members: list[int] = []
-    rows_by_room: list[list[int]] = [[] for _ in range(layout.row_frames + 1)]
-    sizes = lengths.tolist()
+    # The gap after the last clip may lie beyond the row.
+    capacity = layout.row_frames + layout.gap
+    rows_by_room: list[list[int]] = [[] for _ in range(capacity + 1)]
+    sizes = (lengths + layout.gap).tolist()
     for clip in np.argsort(-lengths, kind="stable").tolist():
         size = sizes[clip]
         room = size
-        while room <= layout.row_frames and not rows_by_room[room]:
+        while room <= capacity and not rows_by_room[room]:
             room += 1
-        if room > layout.row_frames:
-            room = layout.row_frames
+        if room > capacity:
+            room = capacity
             chosen = len(members)
             members.append(0)
         else:
             chosen = rows_by_room[room].pop()
-        row[clip], start[clip], slot[clip] = chosen, layout.row_frames - room, members[chosen]
+        row[clip], start[clip], slot[clip] = chosen, capacity - room, members[chosen]
         members[chosen] += 1
         if members[chosen] < layout.slots:
             rows_by_room[room - size].append(chosen)

@@ -9,6 +9,7 @@ from typing import Any
 from gislr.batches.packing import Layout, layout_for
 from gislr.data.statistics import Statistics
 from gislr.errors import unknown_name
+from gislr.models.conv_transformer import ConvTransformerSettings, build_conv_transformer
 from gislr.models.transformer import TransformerSettings, build_transformer
 from gislr.settings import read_settings
 
@@ -18,7 +19,9 @@ class Family:
     """A kind of model.
 
     Attributes:
-        settings: The dataclass of its keys.
+        settings: The dataclass of its keys. Besides them it has `packed`, whether clips may share
+            rows; `gap`, how many positions lie between them; `inference_masking`, the share of
+            frames masked outside training.
         build: Builds the Keras model; see `build_transformer`.
     """
 
@@ -27,6 +30,7 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
+    "conv_transformer": Family(ConvTransformerSettings, build_conv_transformer),
     "transformer": Family(TransformerSettings, build_transformer),
 }
 
@@ -45,7 +49,7 @@ def model_settings(section: Mapping[str, Any]) -> Any:
 
 def layout_of(settings: Any, most_frames: int, devices: int = 1) -> Layout:
     """Returns the shape of the rows that a model reads, split over some devices."""
-    return layout_for(settings.attention_mask, most_frames, devices)
+    return layout_for(most_frames, packed=settings.packed, gap=settings.gap, devices=devices)
 
 
 def build_model(

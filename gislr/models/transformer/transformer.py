@@ -8,7 +8,7 @@ the defaults with 250 signs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from gislr.batches.packing import Layout
 from gislr.errors import SettingError, unknown_name
@@ -48,6 +48,18 @@ class TransformerSettings:
     frame_masking: float
     mask_at_inference: bool
     attention_mask: str
+
+    gap: ClassVar[int] = 0
+
+    @property
+    def packed(self) -> bool:
+        """Whether clips may share rows: not where frames see what lies beside their clip."""
+        return self.attention_mask == "keys"
+
+    @property
+    def inference_masking(self) -> float:
+        """The share of frames that are masked outside training."""
+        return self.frame_masking if self.mask_at_inference else 0.0
 
     def __post_init__(self) -> None:
         for key in ("units", "landmark_units", "num_heads"):

@@ -1,0 +1,142 @@
+"""Convolutions over time and attention in turns, after the Kaggle competition's winner.
+
+The winner (Hoyeol Sohn, "1st place solution: 1DCNN combined with Transformer") reads 118 landmarks
+and their differences; this family reads what the store holds, with differences if asked for. About
+1.8 million parameters at the defaults with 250 signs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gislr.batches.packing import Layout
+from gislr.errors import SettingError, unknown_name
+from gislr.landmarks import LANDMARKS_KEPT
+
+NORMALISATIONS = ("batch", "layer")
+_BATCH_MOMENTUM = 0.95
+"""Keras' 0.99 would need more steps than a short training has."""
+
+
+@dataclass(frozen=True)
+class ConvTransformerSettings:
+    """Sizes and rates; the values stand in `conf/model/conv_transformer.yaml`.
+
+    Attributes:
+        name: `conv_transformer`.
+        units: Width of the blocks.
+        num_stages: How often convolutions and a transformer block follow each other.
+        num_convolutions: Convolution blocks of a stage.
+        kernel: Frames that a convolution sees, the present and earlier ones.
+        expansion: Width inside a block, as a multiple of `units`.
+        num_heads: Attention heads; divides `units`.
+        normalisation: `batch`, over the frames that count, or `layer`.
+        differences: How many frames back the motion of landmarks is told; 0 for none.
+        block_dropout: Dropout at the end of each block.
+        classifier_dropout: Dropout of the clip's vector.
+        frame_masking: Probability that a frame is left out in training.
+    """
+
+    name: str
+    units: int
+    num_stages: int
+    num_convolutions: int
+    kernel: int
+    expansion: int
+    num_heads: int
+    normalisation: str
+    differences: int
+    block_dropout: float
+    classifier_dropout: float
+    frame_masking: float
+
+    packed: ClassVar[bool] = True
+    inference_masking: ClassVar[float] = 0.0
+
+    @property
+    def gap(self) -> int:
+        """Positions between clips of a row: as far back as a convolution reaches."""
+        return self.kernel - 1
+
+    def __post_init__(self) -> None:
+        for key in ("units", "num_stages", "kernel", "expansion", "num_heads"):
+            if getattr(self, key) < 1:
+                raise SettingError(f"model.{key} must be at least 1; got {getattr(self, key)}.")
+        for key in ("num_convolutions", "differences"):
+            if getattr(self, key) < 0:
+                raise SettingError(f"model.{key} must be at least 0; got {getattr(self, key)}.")
+        if self.units % self.num_heads:
+            raise SettingError(
+                f"model.units must be a multiple of model.num_heads; got {self.units} and "
+                f"{self.num_heads}."
+            )
+        for key in ("block_dropout", "classifier_dropout", "frame_masking"):
+            if not 0 <= getattr(self, key) < 1:
+                raise SettingError(
+                    f"model.{key} must be at least 0 and below 1; got {getattr(self, key)}."
+                )
+        if self.normalisation not in NORMALISATIONS:
+            raise unknown_name("model.normalisation", self.normalisation, NORMALISATIONS)
+
+
+def build_conv_transformer(
+    settings: ConvTransformerSettings,
+    *,
+    signs: int,
+    layout: Layout,
+    most_frames: int,
+    precision: str,
+) -> Any:
+    """Builds the model; see `build_transformer` for the arguments and what is returned."""
+    import keras
+
+    from gislr.models import layers as shared
+    from gislr.models.conv_transformer import layers
+
+    policy: dict[str, Any] = {"dtype": precision}
+    whole: dict[str, Any] = {"dtype": "float32"}
+    wide = settings.units * settings.expansion
+
+    def dense(inputs: Any, units: int, name: str, activation: str | None = None) -> Any:
+        return shared.Dense(units, activation=activation, name=name, **policy)(inputs)
+
+    def normalised(inputs: Any, name: str) -> Any:
+        if settings.normalisation == "layer":
+            return keras.layers.LayerNormalization(name=name, **policy)(inputs)
+        layer = layers.FrameNormalisation(momentum=_BATCH_MOMENTUM, name=name, **policy)
+        return layer(inputs, slot)
+
+    def added(inputs: Any, change: Any, name: str) -> Any:
+        return inputs + keras.layers.Dropout(settings.block_dropout, name=name, **policy)(change)
+
+    shape = layout.input_shape
+    frames = keras.Input(batch_shape=(*shape, LANDMARKS_KEPT, 2), name="frames")
+    position = keras.Input(batch_shape=shape, dtype="int32", name="position")
+    slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
+
+    landmarks = shared.Standardise(name="standardise", **whole)(frames)
+    x = layers.Differences(settings.differences, name="differences", **whole)(landmarks, slot)
+    x = normalised(dense(x, settings.units, "stem"), "stem_norm")
+    for stage in range(settings.num_stages):
+        for k in range(settings.num_convolutions):
+            name = f"stage_{stage}_convolution_{k}"
+            inner = dense(x, wide, f"{name}_expand", "silu")
+            inner = layers.CausalConvolution(settings.kernel, name=name, **policy)(inner, slot)
+            inner = normalised(inner, f"{name}_norm")
+            attention = layers.ChannelAttention(layout.slots, name=f"{name}_channels", **policy)
+            inner = dense(attention(inner, slot), settings.units, f"{name}_project")
+            x = added(x, inner, f"{name}_dropout")
+        name = f"stage_{stage}_attention"
+        attend = shared.SlotAttention(settings.num_heads, "keys", name=name, **policy)
+        x = added(x, attend(normalised(x, f"{name}_norm"), slot), f"{name}_dropout")
+        name = f"stage_{stage}_mlp"
+        inner = dense(normalised(x, f"{name}_norm"), wide, f"{name}_1", "silu")
+        x = added(x, dense(inner, settings.units, f"{name}_2"), f"{name}_dropout")
+    x = dense(x, wide, "head")
+    clips = shared.ClipMean(layout.slots, name="clip_mean", **whole)(x, slot)
+    clips = keras.layers.Dropout(settings.classifier_dropout, name="clip_dropout", **whole)(clips)
+    logits = keras.layers.Dense(signs, name="classifier", **whole)(clips)
+    return keras.Model(
+        {"frames": frames, "position": position, "slot": slot}, logits, name="conv_transformer"
+    )
