@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.batches import BatchSettings
+from gislr.batches import Augmentation, BatchSettings
 from gislr.data.sources import PreparationSettings, PreprocessingSettings
 from gislr.data.splits import SplitSettings
 from gislr.errors import SettingError
@@ -32,6 +32,7 @@ class Configuration:
         preparation: Where and with how many processes data is prepared.
         split: Which signers are held out.
         batches: What a batch holds.
+        augmentation: How clips are changed in training; `None` where it is not said.
         model: The model family's settings.
         loss: The loss.
         optimizer: The optimiser.
@@ -49,6 +50,7 @@ class Configuration:
     preparation: PreparationSettings
     split: SplitSettings
     batches: BatchSettings
+    augmentation: Augmentation | None
     model: Any
     loss: LossSettings
     optimizer: OptimizerSettings
@@ -79,6 +81,10 @@ def read_configuration(config: DictConfig) -> Configuration:
         preparation=read_settings(PreparationSettings, values["preparation"], "preparation"),
         split=read_settings(SplitSettings, values["split"], "split"),
         batches=read_settings(BatchSettings, values["batches"], "batches"),
+        # Runs of older versions do not have it.
+        augmentation=read_settings(Augmentation, values["augmentation"], "augmentation")
+        if "augmentation" in values
+        else None,
         model=model_settings(values["model"]),
         loss=read_settings(LossSettings, values["loss"], "loss"),
         optimizer=read_settings(OptimizerSettings, values["optimizer"], "optimizer"),

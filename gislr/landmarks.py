@@ -34,3 +34,8 @@ READ = np.concatenate([LEFT_DOMINANT, RIGHT_HAND, RIGHT_ARM])
 PARTS = {"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)}
 """Where each part stands among the landmarks kept."""
 LANDMARKS_KEPT = 66
+
+FINGERS = tuple(
+    slice(PARTS["hand"].start + k, PARTS["hand"].start + k + 4) for k in range(1, 21, 4)
+)
+"""Where the landmarks of each finger stand among those kept, thumb first; 0 is the wrist."""

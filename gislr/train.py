@@ -122,6 +122,7 @@ def _train(
         clips_per_sign=configuration.batches.clips_per_sign,
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
+        augmentation=configuration.augmentation,
     )
     parameters = loop.trainable_parameters(model)
     run.metrics({"parameters": parameters})

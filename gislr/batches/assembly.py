@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.batches.augmentation import Augmentation
 from gislr.batches.packing import Layout, bucketed, pack
 from gislr.data.store import Store
 
@@ -82,10 +83,21 @@ def choose_frames(
     total = int(lengths.sum())
     if generator is None or rate == 0:
         return np.ones(total, bool)
-    kept = generator.random(total) >= rate
-    starts = np.cumsum(lengths) - lengths
-    all_masked = np.add.reduceat(kept, starts, dtype=np.int64) == 0
-    return kept | np.repeat(all_masked, lengths)
+    return some_of_each(generator.random(total) >= rate, np.ones(total, bool), lengths)
+
+
+def some_of_each(
+    kept: NDArray[np.bool_], otherwise: NDArray[np.bool_], lengths: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Returns `kept`, and `otherwise` for the clips of which it keeps no frame.
+
+    Args:
+        kept: bool [frames], the clips' frames one after another.
+        otherwise: bool [frames].
+        lengths: int64 [clips], at least 1 each.
+    """
+    none = np.add.reduceat(kept, np.cumsum(lengths) - lengths, dtype=np.int64) == 0
+    return np.where(np.repeat(none, lengths), otherwise, kept)
 
 
 def assemble(
@@ -95,6 +107,7 @@ def assemble(
     *,
     frame_masking: float = 0.0,
     generator: np.random.Generator | None = None,
+    augmentation: Augmentation | None = None,
     rows: int | None = None,
 ) -> Batch:
     """Builds one batch.
@@ -105,13 +118,21 @@ def assemble(
         layout: The shape of rows.
         frame_masking: Probability that a frame is masked.
         generator: Where the masking is drawn from; without one nothing is masked.
+        augmentation: How clips are changed, if they are; needs a generator.
         rows: Number of rows, at least what packing needs; few sizes are used when `None`.
     """
     lengths = store.clips.lengths[clips]
-    begins = np.repeat(store.offsets[clips] - (np.cumsum(lengths) - lengths), lengths)
-    source = begins + np.arange(len(begins))
+    # A generator of its own: what is masked stays the same with and without augmentation.
+    changes = generator.spawn(1)[0] if augmentation and generator else None
+    if augmentation and changes:
+        lengths, within = augmentation.resampled(lengths, store.most_frames, changes)
+    else:
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    source = np.repeat(store.offsets[clips], lengths) + within
     position = frame_positions(store.frame_index[source], lengths, store.most_frames)
     counted = choose_frames(lengths, frame_masking, generator)
+    if augmentation and changes:
+        counted = some_of_each(counted & augmentation.spans(lengths, changes), counted, lengths)
     owner = np.repeat(np.arange(len(clips)), lengths)
     if layout.packed:
         source, position, owner = source[counted], position[counted], owner[counted]
@@ -124,7 +145,11 @@ def assemble(
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
     frames = np.zeros((rows * layout.row_frames, *store.frames.shape[1:2], 2), np.float32)
-    frames[flat] = store.xy(source)
+    frames[flat] = (
+        augmentation.place(store.xy(source), owner, len(clips), changes)
+        if augmentation and changes
+        else store.xy(source)
+    )
     positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
     positions[flat] = position
     slots = np.zeros(rows * layout.row_frames, np.int32)

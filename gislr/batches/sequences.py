@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.assembly import EMPTY, Batch, assemble
+from gislr.batches.augmentation import Augmentation
 from gislr.batches.packing import Layout
 from gislr.batches.sampling import BalancedSampler
 from gislr.data.store import Store
@@ -23,6 +24,7 @@ class TrainingBatches:
         clips_per_sign: How many clips of each sign a batch holds.
         frame_masking: Probability that a frame is masked.
         seed: Decides every draw.
+        augmentation: How clips are changed; not at all when `None`.
     """
 
     def __init__(
@@ -34,12 +36,15 @@ class TrainingBatches:
         clips_per_sign: int,
         frame_masking: float,
         seed: int,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self._store = store
         self._clips = clips
         self._layout = layout
         self._frame_masking = frame_masking
         self._seed = seed
+        idle = augmentation is None or augmentation.changes_nothing
+        self._augmentation = None if idle else augmentation
         self._sampler = BalancedSampler(store.clips.labels[clips], clips_per_sign)
 
     @property
@@ -62,6 +67,7 @@ class TrainingBatches:
             self._layout,
             frame_masking=self._frame_masking,
             generator=generator,
+            augmentation=self._augmentation,
         )
 
 

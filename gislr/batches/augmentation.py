@@ -1,0 +1,140 @@
+"""Changes clips in training in ways that leave their sign the same.
+
+What is changed follows the Kaggle competition's leading solutions. Everything is drawn for each
+clip of a batch anew, from the batch's own generator, and built in the background with the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.errors import SettingError
+from gislr.landmarks import FINGERS, PARTS
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+_CENTRE = np.float32(0.5)
+_RANGES = ("resample_by", "rotation", "scale", "shift", "shear", "span")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How clips are changed; the values stand in `conf/augmentation/`.
+
+    Attributes:
+        resample: Probability that a clip is played faster or slower.
+        resample_by: At most 1 + this times as long, or as short.
+        affine: Probability that a clip is turned, sized, moved and slanted.
+        rotation: Degrees at most.
+        scale: At most 1 + this times as large, or as small.
+        shift: Share of the image at most, in x and in y.
+        shear: At most; x changes by this times y.
+        span_masking: Probability that some frames in a row are left out.
+        span: Share of the clip at most.
+        part_dropout: Probability that the lips of a clip are taken for not found; the same for the
+            arm. The hand stays.
+        finger_dropout: The same for each finger.
+    """
+
+    resample: float
+    resample_by: float
+    affine: float
+    rotation: float
+    scale: float
+    shift: float
+    shear: float
+    span_masking: float
+    span: float
+    part_dropout: float
+    finger_dropout: float
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value < 0:
+                raise SettingError(f"augmentation.{field.name} must be at least 0; got {value}.")
+            if field.name not in _RANGES and value > 1:
+                raise SettingError(
+                    f"augmentation.{field.name} is a probability, 0 to 1; got {value}."
+                )
+        if self.span >= 1:
+            raise SettingError(f"augmentation.span must be below 1; got {self.span}.")
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every probability is 0."""
+        return not any(
+            getattr(self, field.name) for field in fields(self) if field.name not in _RANGES
+        )
+
+    def resampled(
+        self, lengths: Int64, most_frames: int, generator: np.random.Generator
+    ) -> tuple[Int64, Int64]:
+        """Draws the speed of clips: frames are repeated or left out, none is made up.
+
+        Args:
+            lengths: int64 [clips], frames of each.
+            most_frames: No clip becomes longer.
+            generator: Where the draws come from.
+
+        Returns:
+            int64 [clips], the new lengths, and int64 [new frames], for each new frame which frame
+            of its clip it is.
+        """
+        bound = np.log1p(self.resample_by)
+        factor = np.exp(generator.uniform(-bound, bound, len(lengths)))
+        changed = generator.random(len(lengths)) < self.resample
+        new = np.where(changed, np.rint(lengths * factor), lengths).astype(np.int64)
+        new = np.clip(new, 1, np.maximum(lengths, most_frames))
+        within = np.arange(new.sum()) - np.repeat(np.cumsum(new) - new, new)
+        return new, within * np.repeat(lengths, new) // np.repeat(new, new)
+
+    def spans(self, lengths: Int64, generator: np.random.Generator) -> NDArray[np.bool_]:
+        """Draws which frames stay: all, or all but some in a row.
+
+        Returns:
+            bool [frames], the clips' frames one after another.
+        """
+        chosen = generator.random(len(lengths)) < self.span_masking
+        left_out = np.floor(lengths * generator.uniform(0, self.span, len(lengths))) * chosen
+        first = np.floor(generator.random(len(lengths)) * (lengths - left_out + 1))
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        inside = within - np.repeat(first, lengths)
+        return (inside < 0) | (inside >= np.repeat(left_out, lengths))
+
+    def place(
+        self, frames: Float32, owner: Int64, clips: int, generator: np.random.Generator
+    ) -> Float32:
+        """Turns, sizes, moves and slants clips, and takes parts for not found.
+
+        Args:
+            frames: float32 [frames, 66, 2], image coordinates; 0 where nothing was found.
+            owner: int64 [frames], the clip of each frame.
+            clips: Number of clips.
+            generator: Where the draws come from.
+        """
+        changed = generator.random(clips) < self.affine
+
+        def drawn(most: float) -> NDArray[np.float64]:
+            return generator.uniform(-most, most, clips) * changed
+
+        angle, shear = np.deg2rad(drawn(self.rotation)), drawn(self.shear)
+        size = np.exp(drawn(np.log1p(self.scale)))
+        shift = np.stack([drawn(self.shift), drawn(self.shift)], axis=-1)
+        cosine, sine = np.cos(angle) * size, np.sin(angle) * size
+        matrix = np.stack([cosine, sine, shear * cosine - sine, shear * sine + cosine], axis=-1)
+        matrix = matrix.reshape(clips, 2, 2).astype(np.float32)
+        found = frames != 0
+        moved = (frames - _CENTRE) @ matrix[owner]
+        moved += _CENTRE + shift[owner, None].astype(np.float32)
+        lost = np.zeros((clips, frames.shape[1]), bool)
+        for part, probability in (
+            *((PARTS[name], self.part_dropout) for name in ("lips", "pose")),
+            *((finger, self.finger_dropout) for finger in FINGERS),
+        ):
+            lost[:, part] |= (generator.random(clips) < probability)[:, None]
+        return np.where(found & ~lost[owner, :, None], moved, np.float32(0))

@@ -1,0 +1,139 @@
+"""What augmentation changes, and what it must leave."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
+from gislr.errors import SettingError
+from gislr.landmarks import FINGERS, PARTS
+from gislr.paths import config_folder
+from tests.conftest import make_store
+
+LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
+PACKED = layout_for(64, packed=True, gap=16)
+
+
+def of_file(name="none", **changes):
+    import yaml
+
+    values = yaml.safe_load((config_folder() / "augmentation/none.yaml").read_text())
+    named = yaml.safe_load((config_folder() / f"augmentation/{name}.yaml").read_text())
+    named.pop("defaults", None)
+    return Augmentation(**{**values, **named, **changes})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("store"), LENGTHS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), by=st.floats(0, 3))
+def test_a_clip_played_at_another_speed_shows_its_frames_in_order(seed, by):
+    lengths = np.array(LENGTHS)
+    augmentation = of_file(resample=1.0, resample_by=by)
+    new, within = augmentation.resampled(lengths, 64, np.random.default_rng(seed))
+    assert new.min() >= 1
+    assert new.max() <= 64
+    assert (new <= np.rint(lengths * (1 + by)) + 1).all()
+    for frames, length in zip(np.split(within, np.cumsum(new)[:-1]), lengths, strict=True):
+        assert frames[0] == 0
+        assert (np.diff(frames) >= 0).all()
+        assert frames[-1] < length
+        if len(frames) >= length:
+            assert set(frames) == set(range(length)), "no frame is lost from a slower clip"
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_spans_leave_out_frames_in_a_row(seed):
+    lengths = np.array(LENGTHS)
+    kept = of_file(span_masking=1.0, span=0.4).spans(lengths, np.random.default_rng(seed))
+    for frames, length in zip(np.split(kept, np.cumsum(lengths)[:-1]), lengths, strict=True):
+        left_out = np.flatnonzero(~frames)
+        assert len(left_out) <= 0.4 * length
+        assert (np.diff(left_out) == 1).all()
+
+
+def test_landmarks_move_together_and_what_is_missing_stays_so():
+    rng = np.random.default_rng(0)
+    frames = rng.random((20, 66, 2)).astype(np.float32) + 0.1
+    frames[:10, 3] = 0
+    owner = np.repeat([0, 1], 10)
+    augmentation = of_file(affine=1.0, rotation=90.0, scale=1.0, shift=0.2, shear=0.5)
+    moved = augmentation.place(frames, owner, 2, np.random.default_rng(1))
+    assert (moved[:10, 3] == 0).all()
+    for clip in range(2):
+        mine = (owner == clip)[:, None] & (frames != 0).all(axis=-1)
+        before, after = frames[mine], moved[mine]
+        ones = np.concatenate([before, np.ones((len(before), 1), np.float32)], axis=1)
+        solution, *_ = np.linalg.lstsq(ones, after, rcond=None)
+        np.testing.assert_allclose(ones @ solution, after, atol=1e-5)
+        assert np.abs(after - before).max() > 0.05
+
+
+def test_a_turn_keeps_distances():
+    frames = np.random.default_rng(0).random((5, 66, 2)).astype(np.float32) + 0.1
+    augmentation = of_file(affine=1.0, rotation=40.0, scale=0.0, shift=0.3, shear=0.0)
+    moved = augmentation.place(frames, np.zeros(5, int), 1, np.random.default_rng(3))
+    before = np.linalg.norm(np.diff(frames, axis=1), axis=-1)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(moved, axis=1), axis=-1), before, atol=1e-5)
+
+
+def test_parts_and_fingers_are_lost_but_never_the_whole_hand():
+    frames = np.ones((3, 66, 2), np.float32)
+    owner = np.arange(3)
+    lost = of_file(part_dropout=1.0).place(frames, owner, 3, np.random.default_rng(0)) == 0
+    assert lost[:, PARTS["lips"]].all()
+    assert lost[:, PARTS["pose"]].all()
+    assert not lost[:, PARTS["hand"]].any()
+    lost = of_file(finger_dropout=1.0).place(frames, owner, 3, np.random.default_rng(0)) == 0
+    assert lost.all(axis=(0, 2)).sum() == 20
+    assert not lost[:, PARTS["hand"].start].any(), "the wrist stays"
+    assert sorted(k for finger in FINGERS for k in range(66)[finger]) == list(range(41, 61))
+
+
+def test_without_augmentation_batches_are_what_they_were(store):
+    clips = np.arange(len(LENGTHS))
+    plain = assemble(store, clips, PACKED, frame_masking=0.25, generator=np.random.default_rng(5))
+    batches = [
+        TrainingBatches(
+            store, clips, PACKED, clips_per_sign=4, frame_masking=0.25, seed=5,
+            augmentation=augmentation,
+        ).batch(0, 0)
+        for augmentation in (None, of_file("none"))
+    ]  # fmt: skip
+    for name in ("frames", "position", "slot", "labels", "clips"):
+        np.testing.assert_array_equal(getattr(batches[0], name), getattr(batches[1], name))
+    assert plain.fill() > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_standard_augmentation_keeps_every_clip(store, seed):
+    clips = np.arange(len(LENGTHS))
+    batches = TrainingBatches(
+        store, clips, PACKED, clips_per_sign=4, frame_masking=0.25, seed=seed,
+        augmentation=of_file("standard"),
+    )  # fmt: skip
+    first, again, second = batches.batch(0, 0), batches.batch(0, 0), batches.batch(0, 1)
+    np.testing.assert_array_equal(first.frames, again.frames)
+    assert first.frames.tobytes() != second.frames.tobytes()
+    assert (first.clips >= 0).sum() == batches.clips_per_batch
+    for row, members in enumerate(first.clips):
+        assert set(first.slot[row]) - {0} == set(np.flatnonzero(members >= 0) + 1)
+    assert np.isfinite(first.frames).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"affine": 1.5}, r"affine is a probability, 0 to 1; got 1\.5"),
+        ({"rotation": -1.0}, "rotation must be at least 0"),
+        ({"span": 1.0}, "span must be below 1"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_told(changes, message):
+    with pytest.raises(SettingError, match=message):
+        of_file(**changes)
