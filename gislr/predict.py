@@ -3,9 +3,12 @@
     python -m gislr.predict model=MODEL CLIP.parquet FOLDER...
     python -m gislr.predict model=MODEL FOLDER --json > signs.json
     python -m gislr.predict model=MODEL FOLDER --csv signs.csv
+    python -m gislr.predict model=MODEL CLIP.mp4
+    python -m gislr.predict model=MODEL webcam
 
 `MODEL` is the id of a run, a registered model such as `models:/gislr@champion`, or an exported
 `.tflite` file with its label map beside it. A clip that cannot be read is told and left out.
+Videos and the webcam need `python -m gislr.video --setup` once.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gislr.commands import failures_in_one_line
 from gislr.errors import DataError, SettingError
 from gislr.paths import resolve_here, written_whole
@@ -25,6 +31,8 @@ from gislr.recognition import Prediction, check_landmarks, likeliest
 from gislr.recognition.recogniser import TOP
 from gislr.terminal import note, progress_bars
 from gislr.tracking.store import TrackingSettings
+from gislr.video import VIDEO_SUFFIXES, read_video
+from gislr.video.reading import WEBCAM, record
 
 _MODEL = "model="
 _AT_ONCE = 64
@@ -45,7 +53,7 @@ class FilePrediction:
 
 
 def clip_files(given: Iterable[str]) -> list[Path]:
-    """Returns files as they are given, and the parquet files of folders.
+    """Returns files as they are given, and the parquet files of folders; `webcam` stays.
 
     Raises:
         DataError: Something does not exist, or a folder holds no parquet file.
@@ -53,7 +61,9 @@ def clip_files(given: Iterable[str]) -> list[Path]:
     found: list[Path] = []
     for name in given:
         path = resolve_here(name)
-        if path.is_dir():
+        if name == WEBCAM:
+            found.append(Path(name))
+        elif path.is_dir():
             inside = sorted(path.rglob("*.parquet"))
             if not inside:
                 raise DataError(f"A folder of clips must hold .parquet files; {name} holds none.")
@@ -73,13 +83,13 @@ def predict_files(
     Args:
         settings: Where the run is kept.
         model: See `open_recogniser`.
-        files: Parquet files.
+        files: Parquet files or videos, or `webcam`.
         problems: Takes a line for each file that is left out.
 
     Raises:
         GislrError: The model cannot be opened.
     """
-    from gislr.data.raw_clips import ClipProblem, read_clip
+    from gislr.data.raw_clips import ClipProblem
     from gislr.recognition.opening import open_recogniser
 
     recogniser = open_recogniser(settings, model)
@@ -89,7 +99,7 @@ def predict_files(
             clips = []
             for file in files[start : start + _AT_ONCE]:
                 try:
-                    clips.append((file, check_landmarks(read_clip(file))))
+                    clips.append((file, check_landmarks(read_landmarks(file))))
                 except ClipProblem as problem:
                     problems.append(f"{file}: {problem.kind.lower()}. {problem.remedy}")
                 except DataError as error:
@@ -99,6 +109,21 @@ def predict_files(
                 yield FilePrediction(str(file), prediction)
             if done:
                 done(min(_AT_ONCE, len(files) - start))
+
+
+def read_landmarks(file: Path) -> NDArray[np.float32]:
+    """Reads the landmarks of a parquet file or a video, or records some, [frames, 543, 3].
+
+    Raises:
+        ClipProblem: A parquet file cannot be used.
+        DataError: A video cannot.
+        GislrError: MediaPipe is not set up.
+    """
+    from gislr.data.raw_clips import read_clip
+
+    if file == Path(WEBCAM):
+        return record()
+    return read_video(file) if file.suffix.lower() in VIDEO_SUFFIXES else read_clip(file)
 
 
 def as_line(predicted: FilePrediction) -> str:
@@ -140,7 +165,9 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", help="model=MODEL")
-    parser.add_argument("clips", nargs="+", metavar="CLIP", help="parquet files or folders")
+    parser.add_argument(
+        "clips", nargs="+", metavar="CLIP", help="parquet files, folders of them, videos, webcam"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--csv", metavar="FILE", help="write a CSV file")
     parser.add_argument("--uri", help="another tracking store than the project's own")

@@ -42,7 +42,8 @@ def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
 
     def start(description: str, total: int) -> Callable[[int], None]:
         if not console.is_terminal:
-            note(f"{description}: {total:,}")
+            # Not on standard output, which may be JSON.
+            print(f"{description}: {total:,}", file=sys.stderr, flush=True)
         task = bars.add_task(description, total=total)
         return lambda done: bars.update(task, advance=done)
 

@@ -7,20 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from gislr.data.asl_signs import LISTING, LISTING_COLUMNS
+from gislr.data.clip_file import write_clip
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.data.raw_clips import AXES
 from gislr.data.simulation.clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.settings import SimulationSettings
 from gislr.data.simulation.signers import Signer, draw_signers, draw_version
 from gislr.data.simulation.signs import SIGNS
-from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
 
 LANDMARK_FILES: Final = "train_landmark_files"
 HANDLESS_SHARE: Final = 0.003
@@ -93,7 +91,8 @@ def _write_all(
         (folder / LANDMARK_FILES / str(participant)).mkdir(parents=True)
 
     for written, clip in enumerate(plan, start=1):
-        write_clip(folder / clip.path, simulate_planned(clip, signers, settings.seed))
+        simulated = simulate_planned(clip, signers, settings.seed)
+        write_clip(folder / clip.path, simulated.landmarks, simulated.frames)
         progress(written, len(plan))
     with (folder / LISTING).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -135,36 +134,3 @@ def simulate_planned(clip: PlannedClip, signers: list[Signer], seed: int) -> Sim
     version = draw_version(signer, SIGNS[clip.sign], seed)
     rng = np.random.default_rng([seed, _CLIP_STREAM, clip.number])
     return simulate_clip(signer, version, rng, hands_found=clip.hands_found)
-
-
-def write_clip(path: Path, clip: SimulatedClip) -> None:
-    """Writes one raw file: frame, row_id, type, landmark_index, x, y, z; null where not found."""
-    import pyarrow as pa
-    from pyarrow import compute, parquet
-
-    names, numbers, suffixes = _row_labels()
-    frames = len(clip.frames)
-    frame = pa.array(np.repeat(clip.frames, LANDMARKS_PER_FRAME))
-    row_id = compute.binary_join_element_wise(
-        frame.cast(pa.string()), pa.concat_arrays([suffixes] * frames), "-"
-    )
-    flat = clip.landmarks.reshape(-1, len(AXES))
-    columns: dict[str, Any] = {
-        "frame": frame,
-        "row_id": row_id,
-        "type": pa.concat_arrays([names] * frames),
-        "landmark_index": np.tile(numbers, frames),
-        **{axis: pa.array(flat[:, k], from_pandas=True) for k, axis in enumerate(AXES)},
-    }
-    parquet.write_table(pa.table(columns), path)
-
-
-@cache
-def _row_labels() -> tuple[Any, Any, Any]:
-    """Returns type, landmark_index and the end of row_id of a frame's rows."""
-    import pyarrow as pa
-
-    names = [name for name, (_, size) in GROUPS.items() for _ in range(size)]
-    numbers = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROUPS.values()])
-    suffixes = [f"{name}-{number}" for name, number in zip(names, numbers, strict=True)]
-    return pa.array(names), numbers, pa.array(suffixes)
