@@ -1,0 +1,109 @@
+"""Serves a small local page to try a model with: sample clips, own clips, the webcam.
+
+    python -m gislr.demo                                 the registry's champion
+    python -m gislr.demo model=exports/NAME/model.tflite --clip CLIP.parquet
+    python -m gislr.demo --fetch-webcam                  once: MediaPipe's JavaScript, by npm
+
+The page is served on 127.0.0.1 only, and nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gislr.commands import failures_in_one_line
+from gislr.errors import DataError, SettingError
+from gislr.paths import resolve, resolve_here
+from gislr.terminal import note, progress_bars
+from gislr.tracking.store import TrackingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHAMPION = "models:/gislr@champion"
+_MODEL = "model="
+_SAMPLES = 4
+
+
+def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]]:
+    """Returns what reads each clip that the page offers, by name: own ones and simulated ones.
+
+    Args:
+        own: Parquet files.
+
+    Raises:
+        DataError: A file does not exist.
+    """
+    from omegaconf import OmegaConf
+
+    from gislr.data.sources import PreparationSettings, raw_clips_folder
+    from gislr.demonstration.clips import read_file
+    from gislr.paths import config_folder
+
+    for path in own:
+        if not path.is_file():
+            raise DataError(f"--clip must name a parquet file; there is no {path}.")
+    found: dict[str, Callable[[], NDArray[np.float32]]] = {
+        path.name: partial(read_file, path) for path in own
+    }
+    section = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
+    with progress_bars() as progress:
+        folder = raw_clips_folder(
+            dict(section),  # type: ignore[arg-type]
+            PreparationSettings(str(resolve(".cache")), None),
+            progress,
+        )
+    simulated = sorted(folder.rglob("*.parquet"))[:_SAMPLES] if folder else []
+    for number, path in enumerate(simulated, start=1):
+        found[f"simulated clip {number}"] = partial(read_file, path)
+    return found
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gislr.demo",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", nargs="?", default=_MODEL + CHAMPION, help="model=MODEL")
+    parser.add_argument("--clip", action="append", default=[], metavar="FILE", help="a clip to try")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--uri", help="another tracking store than the project's own")
+    parser.add_argument("--fetch-webcam", action="store_true", help="fetch MediaPipe's JavaScript")
+    arguments = parser.parse_args()
+    with failures_in_one_line():
+        if arguments.fetch_webcam:
+            from gislr.demonstration.webcam import fetch
+
+            note(f"MediaPipe's JavaScript is in {fetch()}")
+            return
+        if not arguments.model.startswith(_MODEL):
+            raise SettingError(f"The model comes first, as model=MODEL; got {arguments.model!r}.")
+        _serve(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from gislr.demonstration.server import DemoServer
+    from gislr.demonstration.webcam import folder
+    from gislr.recognition.opening import open_recogniser
+
+    model = arguments.model.removeprefix(_MODEL)
+    recogniser = open_recogniser(TrackingSettings(arguments.uri, "gislr", None), model)
+    samples = sample_clips([resolve_here(name) for name in arguments.clip])
+    # Of a file its folder tells, the whole path would be noise.
+    title = "/".join(Path(model).parts[-2:]) if model.endswith(".tflite") else model
+    server = DemoServer(arguments.port, recogniser, samples, webcam=folder(), title=title)
+    note(f"gislr's page: {server.address} (Ctrl-C ends it)")
+    with server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

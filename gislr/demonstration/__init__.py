@@ -1,0 +1,1 @@
+"""A small local page to try a model with."""

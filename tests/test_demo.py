@@ -1,0 +1,224 @@
+"""The page to try a model with: real HTTP, hostile files, a real browser."""
+
+import http.client
+import io
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gislr.data.label_map import LABEL_MAP, write_label_map
+from gislr.demonstration import clips
+from gislr.demonstration.server import DemoServer
+from gislr.errors import GislrError
+from tests.browser import browser, needs_browser
+from tests.conftest import clip_table, landmarks_of
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+class Changing:
+    """Surer of a sign the longer the clip is."""
+
+    def __init__(self):
+        self.signs = ["bee", HOSTILE, "cow", "dog", "elephant", "fish"]
+
+    def probabilities(self, given):
+        found = np.full((len(given), 6), 0.02, np.float32)
+        found[:, 1] = [min(0.9, 0.01 * len(clip)) for clip in given]
+        return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    webcam = tmp_path_factory.mktemp("webcam")
+    (webcam / "holistic.js").write_text("// a stand-in")
+    samples = {"long": lambda: landmarks_of(300), "no hand": lambda: landmarks_of(3, hand=None)}
+    with DemoServer(0, Changing(), samples, webcam=webcam, title="a model") as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield found
+        found.shutdown()
+
+
+def ask(server, method, path, body=None, **headers):
+    connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    is_json = answer.headers["Content-Type"] == "application/json"
+    return answer.status, json.loads(content) if is_json else content, answer.headers
+
+
+def parquet_bytes(table):
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    return content.getvalue()
+
+
+def test_the_page_and_its_files_are_served_with_a_strict_policy(server):
+    status, page, headers = ask(server, "GET", "/")
+    assert status == 200
+    assert b"<script src=" in page
+    assert b"<script>" not in page
+    assert "unsafe-inline" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("/demo.js", "/demo.css", "/webcam/holistic.js"):
+        assert ask(server, "GET", path)[0] == 200
+    about = ask(server, "GET", "/about")[1]
+    assert about["samples"] == ["long", "no hand"]
+    assert max(k for chains in about["chains"].values() for c in chains for k in c) < len(
+        about["rows"]
+    )
+
+
+def test_a_sample_shows_how_the_signs_change(server):
+    _, found, _ = ask(server, "GET", "/samples/long")
+    assert len(found["frames"]) == 300
+    assert len(found["moments"]) == clips.MOST_MOMENTS
+    assert (found["moments"][0]["frame"], found["moments"][-1]["frame"]) == (0, 299)
+    assert found["moments"][-1]["signs"][0] == HOSTILE
+    assert found["moments"][0]["probabilities"][0] < found["moments"][-1]["probabilities"][0]
+    assert not ask(server, "GET", "/samples/no%20hand")[1]["moments"][0]["has_hand"]
+
+
+def test_a_clip_and_live_landmarks_are_answered(server):
+    landmarks = landmarks_of(7)
+    status, found, _ = ask(server, "POST", "/clip", parquet_bytes(clip_table(landmarks)))
+    assert (status, len(found["frames"]), len(found["moments"])) == (200, 7, 7)
+    status, moment, _ = ask(server, "POST", "/landmarks", landmarks.astype("<f4").tobytes())
+    assert status == 200
+    assert moment["has_hand"]
+
+
+def claims(rows):
+    """A small file of many rows, all null."""
+    columns = {name: pa.nulls(rows, pa.float64()) for name in "xyz"}
+    return parquet_bytes(pa.table({**columns, "landmark_index": pa.nulls(rows, pa.int16())}))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "message"),
+    [
+        ("POST", "/clip", b"no parquet", 400, "must be a parquet file"),
+        ("POST", "/clip", b"", 400, "must be a parquet file"),
+        ("POST", "/clip", b"PAR1" * 100, 400, "must be a parquet file"),
+        ("POST", "/clip", parquet_bytes(pa.table({"a": [1]})), 400, "wrong columns"),
+        ("POST", "/clip", claims(543 * 11_000), 400, "more than 10,000 frames"),
+        ("POST", "/clip", parquet_bytes(clip_table(landmarks_of(2)).slice(5)), 400, "multiple"),
+        ("POST", "/landmarks", b"", 400, "must be float32"),
+        ("POST", "/landmarks", b"abcd", 400, "must be float32"),
+        ("POST", "/landmarks", np.full(1629, np.nan, "<f4").tobytes(), 400, "is missing"),
+        ("POST", "/landmarks", np.full(1629, np.inf, "<f4").tobytes(), 400, "infinity"),
+        ("POST", "/elsewhere", b"", 404, "no such page"),
+        ("GET", "/samples/none", None, 404, "no such sample"),
+        ("GET", "/../server.py", None, 404, "no such page"),
+        ("GET", "/%2e%2e/server.py", None, 404, "no such page"),
+        ("GET", "/webcam/../clips.py", None, 404, "no such page"),
+        ("GET", "/webcam/%2e%2e%2fclips.py", None, 404, "no such page"),
+        ("GET", "//etc/passwd", None, 404, "no such page"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(server, method, path, body, status, message):
+    import re
+
+    got, answer, _ = ask(server, method, path, body)
+    assert got == status
+    assert re.search(message, answer["error"])
+    assert len(answer["error"].splitlines()) == 1
+
+
+def test_only_the_page_itself_is_answered(server):
+    port = server.server_address[1]
+    assert ask(server, "GET", "/about", Host="evil.example")[0] == 403
+    assert ask(server, "GET", "/about", Host=f"evil.example:{port}")[0] == 403
+    assert ask(server, "POST", "/landmarks", b"abcd", Origin="http://evil.example")[0] == 403
+    assert ask(server, "POST", "/landmarks", b"abcd", Origin="null")[0] == 403
+    assert ask(server, "GET", "/about", Origin=f"http://127.0.0.1:{port}")[0] == 200
+
+
+def test_uploads_are_limited_before_they_are_read(server):
+    for headers, status in (
+        ({"Content-Length": str(10**12)}, 413),
+        ({"Content-Length": "-5"}, 411),
+        ({"Transfer-Encoding": "chunked"}, 411),
+    ):
+        connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+        connection.putrequest("POST", "/clip")
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+def test_a_taken_port_is_told(server):
+    with pytest.raises(GislrError, match="is taken; choose another with --port"):
+        DemoServer(server.server_address[1], Changing(), {}, webcam=None, title="")
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path):
+    clip, text = tmp_path / "clip.parquet", tmp_path / "text.parquet"
+    clip.write_bytes(parquet_bytes(clip_table(landmarks_of(40))))
+    text.write_text("no parquet")
+    with browser() as page:
+        page.size(1200, 800)
+        page.open(server.address)
+        page.wait("document.querySelectorAll('#bars li').length == 5")
+        first = page.run("return document.querySelector('#bars .value').textContent")
+        page.wait(f"document.querySelector('#bars .value').textContent != '{first}'")
+        assert page.run("return document.querySelector('#bars .name').textContent") == HOSTILE
+        assert page.run("return document.querySelectorAll('#bars img, #legend img').length") == 0
+        ink = "document.getElementById('drawing').getContext('2d').getImageData(0, 0, 640, 640)"
+        assert page.run(f"return {ink}.data.some((value) => value > 0)")
+        page.choose_file("#file", clip)
+        page.wait("document.getElementById('frame').textContent.endsWith('/ 40')")
+        page.choose_file("#file", text)
+        told = page.wait("document.getElementById('message').textContent")
+        assert told == "A clip must be a parquet file; this is none."
+        size = len(page.run("return document.documentElement.outerHTML"))
+        assert size > 1000
+        page.size(400, 800)
+        wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.run(wide) <= 0, "nothing sticks out on a phone"
+
+
+@pytest.mark.slow
+def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
+    from gislr.exporting.litert import litert
+    from tests.test_export import SIGNS, trained
+
+    (tmp_path / "model.tflite").write_bytes(litert([trained("transformer")]))
+    write_label_map(tmp_path / LABEL_MAP, SIGNS)
+    pq.write_table(clip_table(landmarks_of(4)), tmp_path / "mine.parquet")
+    command = [sys.executable, "-m", "gislr.demo", f"model={tmp_path / 'model.tflite'}"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--clip", str(tmp_path / "mine.parquet")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = []
+    while not (lines and "http://" in lines[-1]):
+        lines.append(process.stdout.readline())
+        assert lines[-1], process.stderr.read()
+    port = int(lines[-1].split("127.0.0.1:")[1].split()[0])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/samples/mine.parquet")
+    assert len(json.load(connection.getresponse())["moments"][0]["signs"]) == 3
+    connection.close()
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert process.stderr.read().strip() == "Interrupted."
+    done = subprocess.run(
+        [*command, "--clip", "none.parquet"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
