@@ -47,7 +47,7 @@ def scores(
         precision=precision,
         statistics=statistics.measure(store, split.train),
     )
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25))
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25))
     batches = TrainingBatches(
         store,
         split.train,

@@ -59,7 +59,7 @@ class Variant:
             statistics=statistics.measure(store, clips),
         )
         loop.compile_model(
-            self.model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25)
+            self.model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
         )
         self.batches = TrainingBatches(
             store, clips, layout, clips_per_sign=4, frame_masking=settings.frame_masking, seed=0

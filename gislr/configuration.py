@@ -21,6 +21,9 @@ from gislr.training.optimizers import OptimizerSettings
 from gislr.training.schedules import ScheduleSettings
 from gislr.training.settings import TrainingSettings
 
+ADDED_LATER: dict[str, Any] = {"augmentation": None, "optimizer.ema": None}
+"""Keys that runs of older versions lack, with the values that mean what was done then."""
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -32,7 +35,7 @@ class Configuration:
         preparation: Where and with how many processes data is prepared.
         split: Which signers are held out.
         batches: What a batch holds.
-        augmentation: How clips are changed in training; `None` where it is not said.
+        augmentation: How clips are changed in training, if they are.
         model: The model family's settings.
         loss: The loss.
         optimizer: The optimiser.
@@ -70,6 +73,9 @@ def read_configuration(config: DictConfig) -> Configuration:
         SettingError: A key is unknown or missing, or a value cannot be used.
     """
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    for path, value in ADDED_LATER.items():
+        section, _, key = path.rpartition(".")
+        (values[section] if section else values).setdefault(key, value)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
@@ -81,10 +87,9 @@ def read_configuration(config: DictConfig) -> Configuration:
         preparation=read_settings(PreparationSettings, values["preparation"], "preparation"),
         split=read_settings(SplitSettings, values["split"], "split"),
         batches=read_settings(BatchSettings, values["batches"], "batches"),
-        # Runs of older versions do not have it.
-        augmentation=read_settings(Augmentation, values["augmentation"], "augmentation")
-        if "augmentation" in values
-        else None,
+        augmentation=None
+        if values["augmentation"] is None
+        else read_settings(Augmentation, values["augmentation"], "augmentation"),
         model=model_settings(values["model"]),
         loss=read_settings(LossSettings, values["loss"], "loss"),
         optimizer=read_settings(OptimizerSettings, values["optimizer"], "optimizer"),

@@ -132,7 +132,7 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
     if "losses" not in arrays:
         return
     # tensorflow-addons' decay of 1e-5 at a rate of 1e-3 is Keras' 0.01.
-    compile_model(model, OptimizerSettings("adamw", 1e-3, 0.01, 1.0), LossSettings(0.25))
+    compile_model(model, OptimizerSettings("adamw", 1e-3, 0.01, 1.0, None), LossSettings(0.25))
     labels = arrays["labels"][:, None]
     for step, expected in enumerate(arrays["losses"]):
         loss = np.asarray(model.train_on_batch(inputs, labels)).ravel()[0]

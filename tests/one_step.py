@@ -39,7 +39,9 @@ def main() -> None:
     loop.prepare_backend(0, True)
     with devices.device_scope(count):
         model = build(without_dropout(), layout)
-        loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25))
+        loop.compile_model(
+            model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
+        )
     weights = folder / "start.npz"
     if weights.is_file():
         with np.load(weights) as arrays:

@@ -70,7 +70,9 @@ def measured(store):
 
 
 def compiled(model, smoothing=0.25):
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(smoothing))
+    loop.compile_model(
+        model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(smoothing)
+    )
     return model
 
 

@@ -18,7 +18,7 @@ from tests.conftest import PARITY
 
 
 def stepped(name, rate, decay, gradient, weight=1.0, steps=1):
-    optimizer = build_optimizer(OptimizerSettings(name, rate, decay, None))
+    optimizer = build_optimizer(OptimizerSettings(name, rate, decay, None, None))
     variable = keras.Variable(np.full(3, weight, np.float32))
     optimizer.build([variable])
     for _ in range(steps):
@@ -68,10 +68,17 @@ def test_the_losss_floor_is_the_published_one():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: OptimizerSettings("adam", 1e-3, 0, None), "adamw, adamw_unscaled_decay; got"),
-        (lambda: OptimizerSettings("adamw", 0.0, 0, None), "learning_rate must be above 0"),
-        (lambda: OptimizerSettings("adamw", 1e-3, -1, None), "weight_decay must be at least 0"),
-        (lambda: OptimizerSettings("adamw", 1e-3, 0, 0.0), "clipnorm must be above 0"),
+        (
+            lambda: OptimizerSettings("adam", 1e-3, 0, None, None),
+            "adamw, adamw_unscaled_decay; got",
+        ),
+        (lambda: OptimizerSettings("adamw", 0.0, 0, None, None), "learning_rate must be above 0"),
+        (
+            lambda: OptimizerSettings("adamw", 1e-3, -1, None, None),
+            "weight_decay must be at least 0",
+        ),
+        (lambda: OptimizerSettings("adamw", 1e-3, 0, 0.0, None), "clipnorm must be above 0"),
+        (lambda: OptimizerSettings("adamw", 1e-3, 0, None, 1.0), "ema must be above 0 and below"),
         (lambda: ScheduleSettings("cosin", 0), "Did you mean 'cosine'"),
         (lambda: ScheduleSettings("cosine", -1), "warmup_epochs must be at least 0"),
         (lambda: LossSettings(1.0), "label_smoothing must be at least 0 and below 1"),
@@ -134,7 +141,7 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     store = make_store(tmp_path / "store", rng.integers(1, 65, 60).tolist())
     layout = layout_for(64, packed=True)
     model = build(small(), layout)
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0), LossSettings(0.25))
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25))
     batches = TrainingBatches(
         store, np.arange(60), layout, clips_per_sign=4, frame_masking=0.25, seed=0
     )
@@ -152,3 +159,40 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
         }
     assert len(rows) > 1
     assert counts[0] == counts[-1]
+
+
+def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
+    """Losses are those of a training without it; what is kept is the average of its weights."""
+    from gislr.batches import TrainingBatches, layout_for
+    from gislr.training import loop
+    from tests.conftest import make_store
+    from tests.test_models import build, small
+
+    store = make_store(tmp_path / "store", [5, 9, 3, 7, 4, 8])
+    layout = layout_for(64, packed=True)
+    momentum, losses, weights = 0.7, {}, {}
+    for ema in (None, momentum):
+        model = build(small(mlp_dropout=0.0, classifier_dropout=0.0), layout)
+        settings = OptimizerSettings("adamw", 1e-2, 0.05, 1.0, ema)
+        loop.compile_model(model, settings, LossSettings(0.25))
+        batches = TrainingBatches(
+            store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
+        )
+        assert batches.steps_per_epoch == 1
+        losses[ema], weights[ema] = [], []
+        for epoch in loop.train_epochs(
+            model, batches, epochs=4, learning_rate=1e-2, schedule=ScheduleSettings("constant", 0)
+        ):
+            losses[ema].append(epoch.metrics["loss"])
+            weights[ema].append([np.array(variable) for variable in model.trainable_variables])
+    np.testing.assert_allclose(losses[momentum], losses[None], rtol=1e-6)
+    average = weights[None][0]
+    for later in weights[None][1:]:
+        average = [
+            momentum * old + (1 - momentum) * new for old, new in zip(average, later, strict=True)
+        ]
+    for found, kept, expected in zip(
+        model.trainable_variables, weights[momentum][-1], average, strict=True
+    ):
+        np.testing.assert_allclose(kept, expected, atol=1e-5)
+        np.testing.assert_array_equal(np.array(found), kept)

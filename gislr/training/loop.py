@@ -63,6 +63,20 @@ class _StepCallback(keras.callbacks.Callback):
         self._on_step(batch, logs or {})
 
 
+class _KeptWeights(keras.callbacks.Callback):
+    """Keeps an epoch's weights, since Keras puts their moving average in place after it."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.model.optimizer.use_ema:
+            self._weights = [np.array(variable) for variable in self.model.trainable_variables]
+
+    def restore(self) -> None:
+        """Lets training go on from the weights themselves."""
+        if self.model.optimizer.use_ema:
+            for variable, value in zip(self.model.trainable_variables, self._weights, strict=True):
+                variable.assign(value)
+
+
 def prepare_backend(seed: int, deterministic: bool) -> None:
     """Seeds Python, NumPy and the backend; asks TensorFlow for repeatable operations.
 
@@ -126,6 +140,7 @@ def train_epochs(
     Raises:
         TrainingDiverged: The loss is infinite or no number.
     """
+    kept = _KeptWeights()
     for epoch in range(epochs):
         rate = learning_rate * factor(schedule, epoch, epochs)
         model.optimizer.learning_rate = rate
@@ -135,7 +150,7 @@ def train_epochs(
             epochs=1,
             verbose=0,
             shuffle=False,
-            callbacks=[_StepCallback(on_step)],
+            callbacks=[_StepCallback(on_step), kept],
         ).history
         seconds = time.perf_counter() - began
         metrics = {name: float(values[-1]) for name, values in history.items()}
@@ -147,6 +162,8 @@ def train_epochs(
         metrics["learning_rate"] = rate
         metrics["clips_per_second"] = batches.steps_per_epoch * batches.clips_per_batch / seconds
         yield Epoch(epoch, metrics)
+        if epoch + 1 < epochs:
+            kept.restore()
 
 
 def trainable_parameters(model: Any) -> int:

@@ -19,12 +19,15 @@ class OptimizerSettings:
         weight_decay: With `adamw` each step takes learning rate x decay of a weight, with
             `adamw_unscaled_decay` the decay alone.
         clipnorm: Largest norm of each variable's gradient; `null` for no limit.
+        ema: Momentum of the weights' moving average, which is evaluated and kept instead of the
+            last weights; `null` for none.
     """
 
     name: str
     learning_rate: float
     weight_decay: float
     clipnorm: float | None
+    ema: float | None
 
     def __post_init__(self) -> None:
         if self.name not in OPTIMIZERS:
@@ -37,6 +40,10 @@ class OptimizerSettings:
             raise SettingError(
                 f"optimizer.weight_decay must be at least 0; got {self.weight_decay}."
             )
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise SettingError(
+                f"optimizer.ema must be above 0 and below 1, or null for none; got {self.ema}."
+            )
         if self.clipnorm is not None and self.clipnorm <= 0:
             raise SettingError(
                 f"optimizer.clipnorm must be above 0, or null for no limit; got {self.clipnorm}."
@@ -48,8 +55,9 @@ def build_optimizer(settings: OptimizerSettings) -> Any:
     return OPTIMIZERS[settings.name](settings)
 
 
-def _options(settings: OptimizerSettings) -> dict[str, float | None]:
-    return {
+def _options(settings: OptimizerSettings) -> dict[str, Any]:
+    averaged = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
+    return averaged | {
         "learning_rate": settings.learning_rate,
         "weight_decay": settings.weight_decay,
         "weight_norm": settings.clipnorm,
