@@ -13,6 +13,7 @@ from gislr.data.sources import PreparationSettings, PreprocessingSettings
 from gislr.data.splits import SplitSettings
 from gislr.errors import SettingError
 from gislr.models import model_settings
+from gislr.paths import config_folder
 from gislr.settings import read_settings
 from gislr.sweeping.objective import SweepSettings
 from gislr.tracking.store import TrackingSettings
@@ -101,3 +102,17 @@ def read_configuration(config: DictConfig) -> Configuration:
         seed=seed,
         values=values,
     )
+
+
+def default_configuration(*overrides: str) -> Configuration:
+    """Returns the configuration of `gislr.train` with some overrides.
+
+    Raises:
+        SettingError: An override cannot be used.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        return read_configuration(compose("train", list(overrides)))

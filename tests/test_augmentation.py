@@ -1,15 +1,17 @@
 """What augmentation changes, and what it must leave."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
-from gislr.errors import SettingError
+from gislr.errors import DataError, SettingError
 from gislr.landmarks import FINGERS, PARTS
 from gislr.paths import config_folder
-from tests.conftest import make_store
+from gislr.view import view_augmentation
+from tests.conftest import clip_table, landmarks_of, make_store
 
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
 PACKED = layout_for(64, packed=True, gap=16)
@@ -124,6 +126,27 @@ def test_the_standard_augmentation_keeps_every_clip(store, seed):
     for row, members in enumerate(first.clips):
         assert set(first.slot[row]) - {0} == set(np.flatnonzero(members >= 0) + 1)
     assert np.isfinite(first.frames).all()
+
+
+def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
+    [clip, *_] = sorted(asl_signs.rglob("*.parquet"))
+    picture = view_augmentation(clip, tmp_path, "standard")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == [f"{clip.stem}_standard.png"]
+    pq.write_table(clip_table(landmarks_of(3, hand=None)), tmp_path / "none.parquet")
+    with pytest.raises(DataError, match="must show a hand"):
+        view_augmentation(tmp_path / "none.parquet", tmp_path, "standard")
+
+
+def test_one_clip_is_changed_as_in_a_batch():
+    frames = np.random.default_rng(0).random((30, 66, 2)).astype(np.float32)
+    np.testing.assert_array_equal(
+        of_file("none").clip(frames, 64, np.random.default_rng(0)) != 0, frames != 0
+    )
+    lengths = {
+        len(of_file("standard").clip(frames, 64, np.random.default_rng(seed))) for seed in range(20)
+    }
+    assert min(lengths) < 30 < max(lengths) <= 64
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,18 @@ class Augmentation:
         inside = within - np.repeat(first, lengths)
         return (inside < 0) | (inside >= np.repeat(left_out, lengths))
 
+    def clip(self, frames: Float32, most_frames: int, generator: np.random.Generator) -> Float32:
+        """Changes one clip as clips of a batch are changed.
+
+        Args:
+            frames: float32 [frames, 66, 2], at least one.
+            most_frames: It does not become longer.
+            generator: Where the draws come from.
+        """
+        lengths, within = self.resampled(np.array([len(frames)]), most_frames, generator)
+        kept = within[self.spans(lengths, generator)]
+        return self.place(frames[kept], np.zeros(len(kept), np.int64), 1, generator)
+
     def place(
         self, frames: Float32, owner: Int64, clips: int, generator: np.random.Generator
     ) -> Float32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,19 +57,49 @@ def _inner_lip() -> list[NDArray[np.int64]]:
 
 
 def kept_landmarks(store: Store, clip: int) -> Float32:
-    """Returns the frames that are kept of a clip, float32 [frames, 543, 3]; NaN where not kept.
+    """Returns the frames that are kept of a clip, see `whole_frames`."""
+    frames = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
+    return whole_frames(frames, left_dominant=bool(store.clips.left_dominant[clip]))
+
+
+def whole_frames(frames: Float32, *, left_dominant: bool) -> Float32:
+    """Returns prepared frames as float32 [frames, 543, 3]; NaN where nothing was kept.
 
     Hand and arm of right-handed clips, which are kept mirrored, lie where they were.
+
+    Args:
+        frames: float32 [frames, 66, axes], 0 where nothing was found.
+        left_dominant: Whether the left hand is the one that was read.
     """
-    frames = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
-    rows = LEFT_DOMINANT if store.clips.left_dominant[clip] else RIGHT_DOMINANT
+    axes = frames.shape[-1]
     landmarks = np.full((len(frames), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
     found = np.where(frames == 0, np.nan, frames)
-    if not store.clips.left_dominant[clip]:
+    if not left_dominant:
         for part in ("hand", "pose"):
             found[:, PARTS[part], 0] = 1 - found[:, PARTS[part], 0]
-    landmarks[:, rows] = found
+    landmarks[:, LEFT_DOMINANT if left_dominant else RIGHT_DOMINANT, :axes] = found
     return landmarks
+
+
+def strips(clips: Mapping[str, Float32], title: str, frames: int = 8) -> Figure:
+    """Draws some frames of several versions of a clip below each other, to one scale.
+
+    Args:
+        clips: By name, float32 [frames, 543, 3] with NaN; the first one is the clip itself.
+        title: What the clip is.
+        frames: How many frames are drawn of each.
+    """
+    everything = np.concatenate(list(clips.values()))
+    with canvas(1.6 * frames, 1.75 * len(clips) + 0.5) as figure:
+        rows = figure.subplots(len(clips), frames, squeeze=False)
+        for row, (name, landmarks) in zip(rows, clips.items(), strict=True):
+            shown = np.linspace(0, len(landmarks) - 1, frames).round().astype(int)
+            for axes, frame in zip(row, shown, strict=True):
+                _prepare(axes, everything)
+                _draw(axes, landmarks[frame])
+            row[0].set_ylabel(f"{name}\n{len(landmarks)} frames", fontsize=8)
+        figure.suptitle(short_name(title, 90))
+    return figure
 
 
 def strip(landmarks: Float32, title: str, frames: int = 8) -> Figure:
