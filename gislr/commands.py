@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import functools
 import os
@@ -88,6 +89,20 @@ def quoted(argument: str) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{key}="{escaped}"'
     return argument
+
+
+def argument_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """Returns the parser of a command that composes no configuration.
+
+    Args:
+        name: The command, a module of `gislr`.
+        description: Its docstring, shown as it is.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m gislr.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 @contextmanager

@@ -9,11 +9,10 @@ is printed as Markdown and kept in MLflow, with pictures, as a run of the first 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gislr.commands import failures_in_one_line
+from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import SettingError
 from gislr.terminal import note
 from gislr.tracking.store import TrackingSettings, pages
@@ -86,11 +85,7 @@ def _contestant(run: LoggedRun) -> Contestant:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("compare", __doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of runs, or experiment=NAME")
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gislr.commands import failures_in_one_line
+from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import DataError, SettingError
 from gislr.paths import resolve, resolve_here
 from gislr.terminal import note, progress_bars
@@ -67,11 +67,7 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("demo", __doc__)
     parser.add_argument("model", nargs="?", default=_MODEL + CHAMPION, help="model=MODEL")
     parser.add_argument("--clip", action="append", default=[], metavar="FILE", help="a clip to try")
     parser.add_argument("--port", type=int, default=8000)

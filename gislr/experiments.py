@@ -8,11 +8,10 @@ training. What is published and each command stay as they are.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gislr.commands import failures_in_one_line
+from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import GislrError
 from gislr.paths import project_root
 from gislr.terminal import note
@@ -115,11 +114,7 @@ def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.experiments",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("experiments", __doc__)
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()
     file: Path = project_root() / "experiments" / "README.md"

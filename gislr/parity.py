@@ -10,7 +10,6 @@ difference; the exit code is 1 when one is above its tolerance.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from gislr.backend import quiet_backend
 from gislr.batches.assembly import frame_positions
 from gislr.batches.packing import layout_for
+from gislr.commands import argument_parser
 from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
 from gislr.data.statistics import Statistics
 from gislr.errors import DataError
@@ -231,11 +231,7 @@ def _difference(got: NDArray[Any], expected: NDArray[Any]) -> float:
 
 def main() -> None:
     """Checks the files named on the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.parity",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("parity", __doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
     passed = True
     for path in parser.parse_args().files:

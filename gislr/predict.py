@@ -13,7 +13,6 @@ Videos and the webcam need `python -m gislr.video --setup` once.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.commands import failures_in_one_line
+from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import DataError, SettingError
 from gislr.paths import resolve_here, written_whole
 from gislr.recognition import Prediction, check_landmarks, likeliest
@@ -89,7 +88,6 @@ def predict_files(
     Raises:
         GislrError: The model cannot be opened.
     """
-    from gislr.data.raw_clips import ClipProblem
     from gislr.recognition.opening import open_recogniser
 
     recogniser = open_recogniser(settings, model)
@@ -100,10 +98,8 @@ def predict_files(
             for file in files[start : start + _AT_ONCE]:
                 try:
                     clips.append((file, check_landmarks(read_landmarks(file))))
-                except ClipProblem as problem:
-                    problems.append(f"{file}: {problem.kind.lower()}. {problem.remedy}")
                 except DataError as error:
-                    problems.append(f"{file}: {error}")
+                    problems.append(f"{error}" if str(file) in str(error) else f"{file}: {error}")
             found = likeliest(recogniser, [landmarks for _, landmarks in clips])
             for (file, _), prediction in zip(clips, found, strict=True):
                 yield FilePrediction(str(file), prediction)
@@ -115,15 +111,14 @@ def read_landmarks(file: Path) -> NDArray[np.float32]:
     """Reads the landmarks of a parquet file or a video, or records some, [frames, 543, 3].
 
     Raises:
-        ClipProblem: A parquet file cannot be used.
-        DataError: A video cannot.
+        DataError: A file cannot be used.
         GislrError: MediaPipe is not set up.
     """
-    from gislr.data.raw_clips import read_clip
+    from gislr.data.raw_clips import require_clip
 
     if file == Path(WEBCAM):
         return record()
-    return read_video(file) if file.suffix.lower() in VIDEO_SUFFIXES else read_clip(file)
+    return read_video(file) if file.suffix.lower() in VIDEO_SUFFIXES else require_clip(file)
 
 
 def as_line(predicted: FilePrediction) -> str:
@@ -159,11 +154,7 @@ def write_csv(predictions: Iterable[FilePrediction], path: Path) -> None:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.predict",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("predict", __doc__)
     parser.add_argument("model", help="model=MODEL")
     parser.add_argument(
         "clips", nargs="+", metavar="CLIP", help="parquet files, folders of them, videos, webcam"

@@ -7,10 +7,10 @@ They are served on 127.0.0.1 only.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
+from gislr.commands import argument_parser
 from gislr.tracking.store import tracking_uri
 
 HOST = "127.0.0.1"
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 def main() -> None:
     """Replaces this process with MLflow's server."""
-    parser = argparse.ArgumentParser(prog="python -m gislr.ui", description=__doc__)
+    parser = argument_parser("ui", __doc__)
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()

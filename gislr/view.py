@@ -7,19 +7,17 @@ python -m gislr.view CLIP.parquet --augmentation standard
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gislr.commands import failures_in_one_line
+from gislr.commands import argument_parser, failures_in_one_line
 from gislr.configuration import default_configuration
 from gislr.errors import DataError
 from gislr.paths import resolve_here
 from gislr.terminal import note
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 _VERSIONS = 5
 
@@ -37,10 +35,11 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     Raises:
         DataError: The file is no clip.
     """
+    from gislr.data.raw_clips import require_clip
     from gislr.evaluation import clip_figures
     from gislr.pages import png
 
-    landmarks = _read(path)
+    landmarks = require_clip(path)
     gif, html = clip_figures.animation(landmarks, path.stem)
     written = [folder / f"{path.stem}{suffix}" for suffix in (".gif", ".html", ".png")]
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,12 +67,13 @@ def view_augmentation(path: Path, folder: Path, name: str) -> Path:
     import numpy as np
 
     from gislr.data.preprocessing import preprocess
+    from gislr.data.raw_clips import require_clip
     from gislr.evaluation import clip_figures
     from gislr.pages import png
 
     configuration = default_configuration(f"augmentation={name}")
     augmentation, most_frames = configuration.augmentation, configuration.preprocessing.frames
-    clip = preprocess(_read(path), most_frames)
+    clip = preprocess(require_clip(path), most_frames)
     if clip is None or augmentation is None:
         raise DataError(f"{path} must show a hand to be changed as in training; it shows none.")
     frames = clip.frames[..., :2]
@@ -91,15 +91,6 @@ def view_augmentation(path: Path, folder: Path, name: str) -> Path:
     return written
 
 
-def _read(path: Path) -> NDArray[np.float32]:
-    from gislr.data.raw_clips import ClipProblem, read_clip
-
-    try:
-        return read_clip(path)
-    except ClipProblem as problem:
-        raise DataError(f"{path}: {problem.kind.lower()}. {problem.remedy}") from None
-
-
 def _page(title: str, html: str) -> bytes:
     from markupsafe import escape
 
@@ -109,11 +100,7 @@ def _page(title: str, html: str) -> bytes:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.view",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("view", __doc__)
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="parquet files")
     parser.add_argument("--root", default=".", help="folder from which the clips' paths count")
     parser.add_argument("--augmentation", metavar="NAME", help="show what it changes, instead")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.raw_clips import ClipProblem, read_clip
+from gislr.data.raw_clips import require_clip
 from gislr.errors import DataError
 from gislr.evaluation.clip_figures import lines
 from gislr.recognition import Prediction, Recogniser, check_landmarks, likeliest
@@ -64,10 +64,7 @@ def read_file(path: Path) -> Float32:
     Raises:
         DataError: It is none.
     """
-    try:
-        return check_landmarks(read_clip(path))
-    except ClipProblem as problem:
-        raise DataError(f"{problem.kind}. {problem.remedy}") from None
+    return check_landmarks(require_clip(path, "The clip"))
 
 
 def _require_bounds(content: bytes) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
-from gislr.data.raw_clips import ClipProblem, read_clip
+from gislr.data.raw_clips import require_clip
 from gislr.errors import DataError
 from gislr.recognition import check_landmarks, likeliest
 from gislr.recognition.litert_recogniser import LITERT_FILE, LiteRTRecogniser
@@ -74,12 +74,7 @@ def _clips(given: Any) -> list[Any]:
 
 
 def _landmarks(clip: Any) -> Any:
-    if not isinstance(clip, str | Path):
-        return check_landmarks(clip)
-    try:
-        return check_landmarks(read_clip(Path(clip)))
-    except ClipProblem as problem:
-        raise DataError(f"{clip}: {problem.kind.lower()}. {problem.remedy}") from None
+    return check_landmarks(require_clip(Path(clip)) if isinstance(clip, str | Path) else clip)
 
 
 mlflow.models.set_model(RawLandmarksModel())

@@ -7,11 +7,10 @@ python -m gislr.video webcam --seconds 3 --output FOLDER
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from gislr.commands import failures_in_one_line
+from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import DataError
 from gislr.paths import resolve_here, written_whole
 from gislr.terminal import note
@@ -42,11 +41,7 @@ def write_landmarks(source: str, seconds: float, folder: Path) -> Path:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gislr.video",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("video", __doc__)
     parser.add_argument("sources", nargs="*", metavar="VIDEO", help="video files, or webcam")
     parser.add_argument("--output", default=".", help="folder for the parquet files")
     parser.add_argument("--seconds", type=float, default=RECORDED_SECONDS, help="of a recording")
