@@ -274,8 +274,8 @@ def test_a_failed_run_says_so(workplace, client):
 WRONG = {
     "model.unit=3": "error: model.unit is no setting. Did you mean 'model.units'?",
     "modle=transformer": "error: modle is no setting. Did you mean 'model'?",
-    "model=transfomer": "error: model has no 'transfomer'. model can be transformer. "
-    "Did you mean 'transformer'?",
+    "model=transfomer": "error: model has no 'transfomer'. model can be conv_transformer, "
+    "transformer. Did you mean 'transformer'?",
     "model.units=many": "error: model.units must be a whole number; got 'many'.",
     "model.attention_mask=keyz": "error: model.attention_mask must be one of keys, queries; "
     "got 'keyz'. Did you mean 'keys'?",

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.demonstration import clips
+from gislr.demonstration import clips, webcam
 from gislr.demonstration.server import DemoServer
 from gislr.errors import GislrError
 from tests.browser import browser, needs_browser
@@ -38,10 +38,10 @@ class Changing:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    webcam = tmp_path_factory.mktemp("webcam")
-    (webcam / "holistic.js").write_text("// a stand-in")
+    scripts = tmp_path_factory.mktemp("webcam")
+    (scripts / "holistic.js").write_text("// a stand-in")
     samples = {"long": lambda: landmarks_of(300), "no hand": lambda: landmarks_of(3, hand=None)}
-    with DemoServer(0, Changing(), samples, webcam=webcam, title="a model") as found:
+    with DemoServer(0, Changing(), samples, webcam=scripts, title="a model") as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield found
         found.shutdown()
@@ -190,6 +190,40 @@ def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path)
         page.size(400, 800)
         wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert page.run(wide) <= 0, "nothing sticks out on a phone"
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.skipif(webcam.folder() is None, reason="needs python -m gislr.demo --fetch-webcam")
+def test_the_webcam_is_read_in_the_page(tmp_path):
+    """A camera that shows nobody: MediaPipe runs in the page under its policy, and says so."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    with (tmp_path / "camera.mjpeg").open("wb") as video:
+        for _ in range(10):
+            noise = rng.integers(0, 255, (480, 640, 3), np.uint8)
+            Image.fromarray(noise).save(video, "JPEG")
+    camera = [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={tmp_path / 'camera.mjpeg'}",
+        "--use-gl=angle",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+    ]
+    samples = {"one": lambda: landmarks_of(9)}
+    with DemoServer(0, Changing(), samples, webcam=webcam.folder(), title="a model") as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        with browser(*camera) as page:
+            page.open(found.address)
+            page.wait("document.querySelectorAll('#bars li').length == 5")
+            page.run("document.getElementById('webcam').click()")
+            page.wait("document.getElementById('hint').textContent == 'Nobody is seen.'", 150)
+            assert page.run("return document.getElementById('message').textContent") == ""
+            page.run("document.getElementById('webcam').click()")
+            page.wait("document.getElementById('webcam').textContent == 'Webcam'")
+        found.shutdown()
 
 
 @pytest.mark.slow
