@@ -41,6 +41,7 @@ bench: setup
 	$(RUN) -m benchmarks.overheads
 	$(RUN) -m benchmarks.sweeping
 	$(RUN) -m benchmarks.exporting
+	$(RUN) -m benchmarks.augmentation
 
 ui: setup
 	$(RUN) -m gislr.ui

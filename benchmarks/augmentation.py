@@ -1,0 +1,85 @@
+"""What augmentation adds to building a batch, beside a step of each model family.
+
+python -m benchmarks.augmentation [--rounds 15]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics as middle
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.made_up import made_up_store
+from gislr.backend import quiet_backend
+from gislr.batches import TrainingBatches
+from gislr.configuration import default_configuration
+
+CLIPS = 6_000
+FAMILIES = ("transformer", "conv_transformer")
+
+
+def main() -> None:
+    """Prints a line a family: milliseconds a batch without and with it, and a step's seconds."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.augmentation", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    with quiet_backend():
+        from gislr.models import build_model, layout_of
+        from gislr.training import loop
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = made_up_store(Path(folder) / "store", CLIPS)
+        for family in FAMILIES:
+            configurations = {
+                name: default_configuration(f"model={family}", f"augmentation={name}")
+                for name in ("none", "standard")
+            }
+            chosen = configurations["none"]
+            layout = layout_of(chosen.model, store.most_frames)
+            batches = {
+                name: TrainingBatches(
+                    store,
+                    np.arange(CLIPS),
+                    layout,
+                    clips_per_sign=4,
+                    frame_masking=chosen.model.frame_masking,
+                    seed=0,
+                    augmentation=configuration.augmentation,
+                )
+                for name, configuration in configurations.items()
+            }
+            times: dict[str, list[float]] = {name: [] for name in batches}
+            for step in range(rounds):
+                for name, built in batches.items():
+                    began = time.perf_counter()
+                    built.batch(0, step)
+                    times[name].append(1000 * (time.perf_counter() - began))
+            model = build_model(
+                chosen.model,
+                signs=len(store.signs),
+                layout=layout,
+                most_frames=store.most_frames,
+                precision="mixed_bfloat16",
+            )
+            loop.compile_model(model, chosen.optimizer, chosen.loss)
+            steps = []
+            for step in range(7):
+                batch = batches["standard"].batch(1, step)
+                began = time.perf_counter()
+                model.train_on_batch(batch.inputs(), batch.labels, sample_weight=batch.weights())
+                steps.append(time.perf_counter() - began)
+            plain, changed = (middle.median(times[name]) for name in ("none", "standard"))
+            seconds = middle.median(steps[2:])
+            print(
+                f"{family}: a batch {plain:.1f} ms, augmented {changed:.1f} ms, "
+                f"a step {seconds:.2f} s: {(changed - plain) / 1000 / seconds:.1%} of it more",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
