@@ -158,14 +158,15 @@ def write_files(
         found = checks.compare(runs_it, clips, labels, expected, file=file, size=len(content))
         agreements.append(found)
 
-    for precision in precisions:
+    for precision in sorted(precisions, key=PRECISIONS.index):
         content = litert(recogniser.models, precision)
         stem, suffix = LITERT_FILE.split(".")
         file = LITERT_FILE if precision == "float32" else f"{stem}_{precision}.{suffix}"
         compare(file, content, LiteRTRecogniser(content, recogniser.signs))
         if precision == "float32":
             checks.require_agreement(agreements[-1])
-            contents[SUBMISSION] = submission(content)
+    if zipped := submission(list(contents.values())):
+        contents[SUBMISSION] = zipped
     if with_onnx:
         from gislr.exporting.onnx import ONNX_FILE, ONNXRecogniser, onnx
 

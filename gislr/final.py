@@ -27,6 +27,7 @@ from gislr.settings import read_settings
 from gislr.terminal import note
 from gislr.tracking import registry
 from gislr.tracking.evidence import Evidence
+from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import TrackedRun, tracked_run
 from gislr.tracking.store import TrackingSettings
 from gislr.train import train
@@ -65,6 +66,11 @@ def final(config: DictConfig) -> str:
         _promote_only(named, values)
         return named.run_id
     evidence = Evidence.of_run(named)
+    if values["register"]:
+        with quiet_backend():
+            from gislr.exporting.litert import tensorflow
+        # Before hours of training: what is registered is exported.
+        tensorflow()
     note(f"rests on run {named.run_id} ({named.name}): {evidence}")
     if values["epochs"] is not None:
         note(f"      but is trained for {values['epochs']} epochs, whatever was validated")
@@ -112,11 +118,12 @@ def _put_together(tracking: TrackingSettings, trained: list[str], evidence: Evid
     from gislr.tracking.logged import MEMBERS, find_run
 
     first = find_run(tracking, trained[0])
+    own = {IDENTITY, *(name for name in first.tags if name.startswith("mlflow."))}
     tags = {
         FINAL: "true",
         "evidence.run_id": evidence.run_id,
         MEMBERS: ",".join(trained),
-        **{name: value for name, value in first.tags.items() if not name.startswith("mlflow.")},
+        **{name: value for name, value in first.tags.items() if name not in own},
     }
     with tracked_run(tracking, tags) as run:
         run.parameters(dict(first.parameters) | {"seeds": len(trained)})

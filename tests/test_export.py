@@ -1,5 +1,8 @@
 """Exported files against the Keras model that they come from."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
 from gislr.exporting import PRECISIONS
 from gislr.exporting.graph import read_raw
 from gislr.exporting.litert import litert
+from gislr.exporting.submission import submission
 from gislr.models import FAMILIES
 from gislr.models.layers import ClipRows
 from gislr.models.serving import TrainedModel
@@ -79,6 +83,15 @@ def test_every_precision_agrees_with_keras(name):
         allowed = {"float32": 1e-4, "float16": 5e-3, "int8": 5e-2}[precision]
         np.testing.assert_allclose(found, expected, atol=allowed, err_msg=precision)
     assert max(sizes["int8"], sizes["float16"]) < sizes["float32"]
+
+
+def test_the_most_exact_model_that_the_competition_allows_is_submitted():
+    large, fitting, small_one = bytes(41_000_000), b"fits", b"smaller"
+    content = submission([large, fitting, small_one])
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["model.tflite"]
+        assert archive.read("model.tflite") == fitting
+    assert submission([large]) is None
 
 
 def test_frames_that_see_padding_see_it_in_the_file_too():

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 
-from gislr.errors import GislrError
 from gislr.recognition.litert_recogniser import LITERT_FILE
 
 SUBMISSION = "submission.zip"
 MOST_MEGABYTES = 40
 
 
-def submission(model: bytes) -> bytes:
-    """Returns the content of `submission.zip`.
+def submission(models: Sequence[bytes]) -> bytes | None:
+    """Returns the content of `submission.zip`, or `None` where no model is small enough.
 
     Args:
-        model: The content of a `.tflite` file.
-
-    Raises:
-        GislrError: The model is larger than the competition allows.
+        models: Contents of `.tflite` files, the most exact first; the first that the competition's
+            40 MB allow is taken.
     """
-    if len(model) > MOST_MEGABYTES * 1e6:
-        raise GislrError(
-            f"The competition takes models of up to {MOST_MEGABYTES} MB; this one has "
-            f"{len(model) / 1e6:.0f}. Take fewer units or seeds."
-        )
+    fitting = [model for model in models if len(model) <= MOST_MEGABYTES * 1e6]
+    if not fitting:
+        return None
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(LITERT_FILE, model)
+        archive.writestr(LITERT_FILE, fitting[0])
     return content.getvalue()
