@@ -49,8 +49,10 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
     for path in own:
         if not path.is_file():
             raise DataError(f"--clip must name a parquet file; there is no {path}.")
+    names = [path.name for path in own]
     found: dict[str, Callable[[], NDArray[np.float32]]] = {
-        path.name: partial(read_file, path) for path in own
+        path.name if names.count(path.name) == 1 else str(path): partial(read_file, path)
+        for path in own
     }
     section = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
     with progress_bars() as progress:

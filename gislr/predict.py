@@ -4,7 +4,7 @@
     python -m gislr.predict model=MODEL FOLDER --json > signs.json
     python -m gislr.predict model=MODEL FOLDER --csv signs.csv
     python -m gislr.predict model=MODEL CLIP.mp4
-    python -m gislr.predict model=MODEL webcam
+    python -m gislr.predict model=MODEL webcam --seconds 3
 
 `MODEL` is the id of a run, a registered model such as `models:/gislr@champion`, or an exported
 `.tflite` file with its label map beside it. A clip that cannot be read is told and left out.
@@ -30,8 +30,8 @@ from gislr.recognition import Prediction, check_landmarks, likeliest
 from gislr.recognition.recogniser import TOP
 from gislr.terminal import note, progress_bars
 from gislr.tracking.store import TrackingSettings
-from gislr.video import VIDEO_SUFFIXES, read_video
-from gislr.video.reading import WEBCAM, record
+from gislr.video import VIDEO_SUFFIXES, read_video, read_webcam
+from gislr.video.reading import RECORDED_SECONDS, WEBCAM
 
 _MODEL = "model="
 _AT_ONCE = 64
@@ -75,7 +75,11 @@ def clip_files(given: Iterable[str]) -> list[Path]:
 
 
 def predict_files(
-    settings: TrackingSettings, model: str, files: Sequence[Path], problems: list[str]
+    settings: TrackingSettings,
+    model: str,
+    files: Sequence[Path],
+    problems: list[str],
+    seconds: float = RECORDED_SECONDS,
 ) -> Iterator[FilePrediction]:
     """Yields the predictions of clips, in their order.
 
@@ -84,6 +88,7 @@ def predict_files(
         model: See `open_recogniser`.
         files: Parquet files or videos, or `webcam`.
         problems: Takes a line for each file that is left out.
+        seconds: How long the webcam records.
 
     Raises:
         GislrError: The model cannot be opened.
@@ -97,7 +102,7 @@ def predict_files(
             clips = []
             for file in files[start : start + _AT_ONCE]:
                 try:
-                    clips.append((file, check_landmarks(read_landmarks(file))))
+                    clips.append((file, check_landmarks(read_landmarks(file, seconds))))
                 except DataError as error:
                     problems.append(f"{error}" if str(file) in str(error) else f"{file}: {error}")
             found = likeliest(recogniser, [landmarks for _, landmarks in clips])
@@ -107,7 +112,7 @@ def predict_files(
                 done(min(_AT_ONCE, len(files) - start))
 
 
-def read_landmarks(file: Path) -> NDArray[np.float32]:
+def read_landmarks(file: Path, seconds: float = RECORDED_SECONDS) -> NDArray[np.float32]:
     """Reads the landmarks of a parquet file or a video, or records some, [frames, 543, 3].
 
     Raises:
@@ -117,7 +122,7 @@ def read_landmarks(file: Path) -> NDArray[np.float32]:
     from gislr.data.raw_clips import require_clip
 
     if file == Path(WEBCAM):
-        return record()
+        return read_webcam(seconds)
     return read_video(file) if file.suffix.lower() in VIDEO_SUFFIXES else require_clip(file)
 
 
@@ -161,6 +166,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--csv", metavar="FILE", help="write a CSV file")
+    parser.add_argument("--seconds", type=float, default=RECORDED_SECONDS, help="of a recording")
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()
     problems: list[str] = []
@@ -169,7 +175,8 @@ def main() -> None:
             raise SettingError(f"The model comes first, as model=MODEL; got {arguments.model!r}.")
         settings = TrackingSettings(arguments.uri, "gislr", None)
         model = arguments.model.removeprefix(_MODEL)
-        found = predict_files(settings, model, clip_files(arguments.clips), problems)
+        files = clip_files(arguments.clips)
+        found = predict_files(settings, model, files, problems, arguments.seconds)
         if arguments.csv:
             write_csv(found, resolve_here(arguments.csv))
         elif arguments.json:

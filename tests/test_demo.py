@@ -178,13 +178,13 @@ def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path)
         page.wait(f"document.querySelector('#bars .value').textContent != '{first}'")
         assert page.run("return document.querySelector('#bars .name').textContent") == HOSTILE
         assert page.run("return document.querySelectorAll('#bars img, #legend img').length") == 0
-        ink = "document.getElementById('drawing').getContext('2d').getImageData(0, 0, 640, 640)"
+        ink = "document.getElementById('drawing').getContext('2d').getImageData(0, 0, 500, 500)"
         assert page.run(f"return {ink}.data.some((value) => value > 0)")
         page.choose_file("#file", clip)
         page.wait("document.getElementById('frame').textContent.endsWith('/ 40')")
         page.choose_file("#file", text)
         told = page.wait("document.getElementById('message').textContent")
-        assert told == "A clip must be a parquet file; this is none."
+        assert told == "text.parquet: A clip must be a parquet file; this is none."
         size = len(page.run("return document.documentElement.outerHTML"))
         assert size > 1000
         page.size(400, 800)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import numpy as np
 
 from gislr.demonstration import clips
+from gislr.demonstration.reading import read_upload
 from gislr.errors import DataError, GislrError
 from gislr.landmarks import LANDMARKS_PER_FRAME
 from gislr.recognition import Recogniser, check_landmarks, likeliest
@@ -44,7 +46,7 @@ class DemoServer(ThreadingHTTPServer):
         title: What the model is called.
 
     Raises:
-        GislrError: The port is taken.
+        GislrError: The port is taken, or none that may be used.
     """
 
     daemon_threads = True
@@ -64,6 +66,10 @@ class DemoServer(ThreadingHTTPServer):
         self.lock = threading.Lock()
         try:
             super().__init__((HOST, port), _Handler)
+        except (PermissionError, OverflowError):
+            raise GislrError(
+                f"Port {port} cannot be used; choose --port from 1024 to 65535."
+            ) from None
         except OSError:
             raise GislrError(f"Port {port} is taken; choose another with --port.") from None
 
@@ -96,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, answer: Callable[[str], None]) -> None:
         try:
             self._require_own_page()
-            answer(unquote(urlsplit(self.path).path))
+            answer(unquote(self.path.partition("?")[0]))
         except _Refusal as refusal:
             self._send_json({"error": str(refusal)}, refusal.status)
         except DataError as error:
@@ -121,6 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "signs": len(self.server.recogniser.signs),
                 "samples": list(self.server.samples),
                 "webcam": self.server.webcam is not None,
+                "most_bytes": clips.MOST_BYTES,
                 **clips.drawing(),
             }
             self._send_json(about)
@@ -136,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _post(self, path: str) -> None:
         if path == "/clip":
-            self._describe(clips.read_upload(self._body(clips.MOST_BYTES)))
+            self._describe(read_upload(self._body(clips.MOST_BYTES)))
         elif path == "/landmarks":
             size = LANDMARKS_PER_FRAME * 3 * 4
             body = self._body(MOST_LIVE_FRAMES * size)
@@ -158,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         # What was sent and not read cannot be told from the next request.
         self.close_connection = True
-        if not length.isdigit():
+        if not re.fullmatch("[0-9]{1,15}", length):
             raise _Refusal(HTTPStatus.LENGTH_REQUIRED, "A file must come with its length.")
         if int(length) > most:
             raise _Refusal(

@@ -19,7 +19,7 @@ from gislr.paths import resolve
 REQUIREMENTS = (
     "mediapipe==0.10.21",
     "numpy==1.26.4",
-    "opencv-contrib-python==4.11.0.86",
+    "opencv-contrib-python-headless==4.11.0.86",
     "protobuf==4.25.9",
     "absl-py==2.3.1",
     "attrs==25.4.0",
@@ -52,13 +52,21 @@ def mediapipe_python() -> Path:
     Raises:
         GislrError: It was not set up.
     """
-    python = folder() / "bin" / "python"
-    if not (folder() / _READY).is_file() or not python.exists():
+    if not _is_ready():
         raise GislrError(
             "MediaPipe is needed to find landmarks in videos, in an environment of its own since "
             f"TensorFlow's excludes it; set it up with: {SETUP}"
         )
-    return python
+    return _own_python()
+
+
+def _own_python() -> Path:
+    return folder() / "bin" / "python"
+
+
+def _is_ready() -> bool:
+    # The interpreter is a link, whose target may have been removed since.
+    return (folder() / _READY).is_file() and _own_python().exists()
 
 
 def set_up(python: str = sys.executable) -> Path:
@@ -76,14 +84,16 @@ def set_up(python: str = sys.executable) -> Path:
     target = folder()
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
-        if (target / _READY).is_file():
+        if _is_ready():
             return target
         shutil.rmtree(target, ignore_errors=True)
         _require_version(python)
         # Made in place, since an environment cannot be moved; the mark comes last.
         _run([python, "-m", "venv", str(target)])
-        pip = [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        _run([*pip, "--disable-pip-version-check", "--no-deps", *REQUIREMENTS])
+        own = str(_own_python())
+        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "--no-deps", *REQUIREMENTS])
+        _run([own, "-c", "import cv2, mediapipe"])
         (target / _READY).touch()
     return target
 

@@ -2,16 +2,20 @@
 
 const $ = (id) => document.getElementById(id);
 const FRAMES_A_SECOND = 30;
-const LINES = ["#2463c4", "#c4472f", "#2f8f4e", "#8a56c2", "#b07d10", "#0f8a99", "#c2447f"];
-const PARTS = { "lips": "#b5657a", "left hand": "#2463c4", "right hand": "#d06a1f", "left arm": "#6b7686", "right arm": "#6b7686" };
+const MOST_LINES = 7;
+const PARTS = { "lips": "--lips", "left hand": "--left", "right hand": "--right", "left arm": "--arm", "right arm": "--arm" };
 const LIVE_FRAMES = 60;
 
 let about = null;
 let clip = null;
+let opened = null;
+let shown = "";
+let asking = 0;
 let frame = 0;
 let playing = true;
 let last = 0;
 let live = null;
+let holistic = null;
 
 function tell(text) {
   $("message").hidden = !text;
@@ -19,71 +23,96 @@ function tell(text) {
 }
 
 async function ask(path, options) {
-  const answer = await fetch(path, options);
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("The page's server does not answer; is it still running?");
+  }
   const values = await answer.json().catch(() => ({ error: "The page's server did not answer as expected." }));
   if (!answer.ok) throw new Error(values.error || "The page's server refused.");
   return values;
 }
 
-async function show(asked) {
+/* Of several choices in a row only the last is shown, whichever answer comes first. */
+async function show(key, asked, name = "") {
+  const mine = ++asking;
   tell("");
-  stopLive();
-  try {
-    clip = await asked;
-  } catch (error) {
-    tell(error instanceof TypeError ? "The page's server does not answer; is it still running?" : error.message);
+  $("hint").textContent = "Recognising …";
+  let found = null;
+  let problem = "";
+  try { found = await asked; } catch (error) { problem = error.message; }
+  if (mine !== asking) return;
+  hint();
+  if (problem) {
+    tell(name ? `${name}: ${problem}` : problem);
+    $("samples").value = shown;
     return;
   }
+  stopLive();
+  if (name) {
+    opened = found;
+    $("samples").querySelector("[value=opened]")?.remove();
+    $("samples").add(new Option(name, key));
+  }
+  clip = found;
+  shown = key;
+  $("samples").value = key;
   frame = 0;
-  playing = true;
+  playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
   $("seek").max = clip.frames.length - 1;
-  bounds(clip.frames);
-  legend();
+  clipView();
   draw();
 }
 
-let view = { x: 0.5, y: 0.5, half: 0.5 };
+let view = { x: 0.5, y: 0.5, width: 1, height: 1 };
 
-function bounds(frames) {
-  const found = frames.flat().filter(Boolean);
-  if (!found.length) { view = { x: 0.5, y: 0.5, half: 0.5 }; return; }
+function clipView() {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [x, y] of found) {
-    left = Math.min(left, x); right = Math.max(right, x);
-    top = Math.min(top, y); bottom = Math.max(bottom, y);
+  for (const points of clip.frames) for (const point of points) {
+    if (!point) continue;
+    left = Math.min(left, point[0]); right = Math.max(right, point[0]);
+    top = Math.min(top, point[1]); bottom = Math.max(bottom, point[1]);
   }
-  view = { x: (left + right) / 2, y: (top + bottom) / 2, half: Math.max(right - left, bottom - top, 0.01) / 2 * 1.08 };
+  if (left === Infinity) [left, top, right, bottom] = [0, 0, 1, 1];
+  const size = Math.max(right - left, bottom - top, 0.01) * 1.08;
+  view = { x: (left + right) / 2, y: (top + bottom) / 2, width: size, height: size };
 }
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function drawLandmarks(points) {
-  const canvas = $("drawing");
+/* As many pixels as the screen shows, and a pen that counts in the page's. */
+function penOf(canvas) {
+  const [width, height, scale] = [canvas.clientWidth, canvas.clientHeight, devicePixelRatio || 1];
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
   const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  const place = ([x, y]) => [
-    (x - view.x + view.half) / (2 * view.half) * canvas.width,
-    (y - view.y + view.half) / (2 * view.half) * canvas.height,
-  ];
-  pen.lineWidth = 3;
-  pen.lineCap = "round";
-  pen.lineJoin = "round";
+  pen.scale(scale, scale);
+  pen.lineCap = pen.lineJoin = "round";
+  return { pen, width, height };
+}
+
+function drawLandmarks(points) {
+  const { pen, width, height } = penOf($("drawing"));
+  const place = ([x, y]) => [((x - view.x) / view.width + 0.5) * width, ((y - view.y) / view.height + 0.5) * height];
+  pen.lineWidth = 2.5;
   for (const [part, chains] of Object.entries(about.chains)) {
-    pen.strokeStyle = pen.fillStyle = PARTS[part];
-    for (const chain of chains) {
-      pen.beginPath();
-      let down = false;
-      for (const k of chain) {
-        if (!points[k]) { down = false; continue; }
-        const [x, y] = place(points[k]);
-        if (down) pen.lineTo(x, y); else pen.moveTo(x, y);
-        down = true;
-      }
-      pen.stroke();
-    }
+    pen.strokeStyle = colour(PARTS[part]);
+    for (const chain of chains) drawLine(pen, chain.map((k) => points[k] && place(points[k])));
   }
+}
+
+/* Interrupted where a place is missing. */
+function drawLine(pen, places) {
+  pen.beginPath();
+  let down = false;
+  for (const place of places) {
+    if (place) { if (down) pen.lineTo(...place); else pen.moveTo(...place); }
+    down = Boolean(place);
+  }
+  pen.stroke();
 }
 
 function momentAt(at) {
@@ -116,69 +145,65 @@ function drawBars(moment) {
   $("nohand").hidden = moment.has_hand;
 }
 
-function lines() {
+/* The webcam's moments tell only of the five likeliest signs; elsewhere a line has a gap. */
+function linesOf(moments) {
   const highest = new Map();
-  for (const moment of clip.moments) {
+  for (const moment of moments) {
     moment.signs.forEach((sign, k) => highest.set(sign, Math.max(highest.get(sign) || 0, moment.probabilities[k])));
   }
-  return [...highest].sort((a, b) => b[1] - a[1]).slice(0, LINES.length).map(([sign]) => sign);
+  return [...highest].sort((a, b) => b[1] - a[1]).map(([sign]) => ({
+    sign,
+    probabilities: moments.map((moment) => moment.probabilities[moment.signs.indexOf(sign)] ?? null),
+  }));
 }
 
-function legend() {
-  $("legend").replaceChildren(...lines().map((sign, k) => {
+function drawLegend(lines) {
+  $("legend").replaceChildren(...lines.map(({ sign }, k) => {
     const item = document.createElement("li");
     const mark = document.createElement("i");
-    mark.style.background = LINES[k];
+    mark.style.background = `var(--line-${k + 1})`;
     item.append(mark, sign);
+    item.title = sign;
     return item;
   }));
 }
 
-function drawChart() {
-  const canvas = $("chart");
-  const pen = canvas.getContext("2d");
-  const [left, bottom, top] = [44, canvas.height - 26, 8];
-  const width = canvas.width - left - 8;
-  const end = Math.max(1, clip.moments[clip.moments.length - 1].frame);
-  const start = clip.moments[0].frame;
-  const x = (at) => left + (at - start) / Math.max(1, end - start) * width;
+function drawChart(moments, allLines, at) {
+  const lines = allLines.slice(0, MOST_LINES);
+  const { pen, width, height } = penOf($("chart"));
+  const [left, right, top, bottom] = [44, width - 6, 8, height - 24];
+  const [start, end] = [moments[0].frame, moments[moments.length - 1].frame];
+  const x = (number) => left + (number - start) / Math.max(1, end - start) * (right - left);
   const y = (share) => bottom - share * (bottom - top);
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  pen.font = "15px system-ui, sans-serif";
+  pen.font = "13px system-ui, sans-serif";
   pen.fillStyle = colour("--faint");
   pen.strokeStyle = colour("--line");
-  pen.lineWidth = 1;
   for (const share of [0, 0.5, 1]) {
-    pen.beginPath(); pen.moveTo(left, y(share)); pen.lineTo(left + width, y(share)); pen.stroke();
-    pen.fillText(`${100 * share}%`, 0, y(share) + 5);
+    drawLine(pen, [[left, y(share)], [right, y(share)]]);
+    pen.fillText(`${100 * share}%`, 0, y(share) + 4);
   }
-  pen.fillText(live ? "the last seconds" : "frames", left, canvas.height - 4);
+  pen.fillText(at === null ? "the last seconds" : "frame 1", left, height - 5);
   pen.textAlign = "right";
-  if (!live) pen.fillText(String(end + 1), left + width, canvas.height - 4);
-  pen.textAlign = "left";
-  pen.lineWidth = 3;
-  lines().forEach((sign, k) => {
-    pen.strokeStyle = LINES[k];
-    pen.beginPath();
-    clip.moments.forEach((moment, number) => {
-      const place = moment.signs.indexOf(sign);
-      const at = [x(moment.frame), y(place < 0 ? 0 : moment.probabilities[place])];
-      if (number) pen.lineTo(...at); else pen.moveTo(...at);
-    });
-    pen.stroke();
-  });
-  if (!live) {
+  if (at !== null) pen.fillText(String(end + 1), right, height - 5);
+  pen.lineWidth = 2.5;
+  // The likeliest last, on top of the others.
+  for (let k = lines.length - 1; k >= 0; k -= 1) {
+    pen.strokeStyle = colour(`--line-${k + 1}`);
+    drawLine(pen, lines[k].probabilities.map((value, number) => (value === null ? null : [x(moments[number].frame), y(value)])));
+  }
+  if (at !== null) {
     pen.strokeStyle = colour("--text");
     pen.lineWidth = 1.5;
-    pen.beginPath(); pen.moveTo(x(frame), top); pen.lineTo(x(frame), bottom); pen.stroke();
+    drawLine(pen, [[x(at), top], [x(at), bottom]]);
   }
+  drawLegend(lines);
 }
 
 function draw() {
   if (!clip || live) return;
   drawLandmarks(clip.frames[frame]);
   drawBars(momentAt(frame));
-  drawChart();
+  drawChart(clip.moments, clip.lines, frame);
   $("seek").value = frame;
   $("frame").textContent = `${frame + 1} / ${clip.frames.length}`;
   $("until").textContent = `after ${frame + 1} frame${frame ? "s" : ""}`;
@@ -218,29 +243,38 @@ function landmarksOf(results) {
 
 async function startLive() {
   tell("");
+  asking += 1;
+  const mine = live = { frames: [], moments: [], asked: 0, waiting: false, number: 0 };
+  const stopped = () => live !== mine;
+  $("webcam").textContent = "Stop the webcam";
   $("hint").textContent = "Starting the webcam …";
+  document.querySelector(".player").hidden = true;
   try {
     if (!window.Holistic) await load("/webcam/holistic.js");
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    if (stopped()) { stream.getTracks().forEach((track) => track.stop()); return; }
     const video = $("video");
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    video.srcObject = stream;
+    for (const track of stream.getTracks()) track.onended = () => { if (!stopped()) { stopLive(); tell("The webcam was taken away."); } };
     await video.play();
-    const holistic = new Holistic({ locateFile: (name) => `/webcam/${name}` });
-    holistic.setOptions({ modelComplexity: 1, smoothLandmarks: true, refineFaceLandmarks: false });
-    live = { frames: [], asked: 0, waiting: false, number: 0 };
-    clip = { frames: [], moments: [] };
-    view = { x: 0.5, y: 0.5, half: 0.55 };
-    holistic.onResults(onResults);
-    $("webcam").textContent = "Stop the webcam";
-    document.querySelector(".player").hidden = true;
-    const step = async () => {
-      if (!live) return;
-      await holistic.send({ image: video });
-      requestAnimationFrame(step);
-    };
-    await holistic.initialize();
+    // The picture's width and height both count 1; drawn as wide as it was seen.
+    const most = Math.max(video.videoWidth, video.videoHeight);
+    view = { x: 0.5, y: 0.5, width: 1.08 * most / video.videoWidth, height: 1.08 * most / video.videoHeight };
+    if (!holistic) {
+      const made = new Holistic({ locateFile: (name) => `/webcam/${name}` });
+      made.setOptions({ modelComplexity: 1, smoothLandmarks: true, refineFaceLandmarks: false });
+      made.onResults(onResults);
+      await made.initialize();
+      holistic = made;
+    } else holistic.reset();
+    if (stopped()) return;
     $("hint").textContent = "Landmarks are found in this page; pictures stay in it.";
-    step().catch((error) => { stopLive(); tell(`MediaPipe stopped: ${error.message}`); });
+    while (!stopped()) {
+      await holistic.send({ image: video });
+      await new Promise(requestAnimationFrame);
+    }
   } catch (error) {
+    if (stopped()) return;
     stopLive();
     tell(error.name === "NotAllowedError" ? "The webcam was not allowed." : error.name === "NotFoundError" ? "No webcam was found." : `The webcam cannot be used: ${error.message}`);
   }
@@ -248,30 +282,32 @@ async function startLive() {
 
 function onResults(results) {
   if (!live) return;
+  const mine = live;
   const values = landmarksOf(results);
-  live.frames.push(values);
-  if (live.frames.length > LIVE_FRAMES) live.frames.shift();
-  live.number += 1;
+  mine.frames.push(values);
+  if (mine.frames.length > LIVE_FRAMES) mine.frames.shift();
+  mine.number += 1;
   drawLandmarks(about.rows.map((row) => (Number.isNaN(values[3 * row]) ? null : [values[3 * row], values[3 * row + 1]])));
   const now = performance.now();
-  if (live.waiting || now - live.asked < 250) return;
-  live.asked = now;
-  const seen = live.frames.some((one) => one.some((value) => !Number.isNaN(value)));
-  if (!seen) { $("hint").textContent = "Nobody is seen."; return; }
-  live.waiting = true;
-  const body = new Blob(live.frames);
-  ask("/landmarks", { method: "POST", body }).then((moment) => {
-    if (!live) return;
-    clip.moments.push({ ...moment, frame: live.number });
-    if (clip.moments.length > 60) clip.moments.shift();
+  if (mine.waiting || now - mine.asked < 250) return;
+  mine.asked = now;
+  const seen = mine.frames.some((one) => one.some((value) => !Number.isNaN(value)));
+  $("hint").textContent = seen ? "Landmarks are found in this page; pictures stay in it." : "Nobody is seen.";
+  if (!seen) return;
+  mine.waiting = true;
+  const number = mine.number;
+  ask("/landmarks", { method: "POST", body: new Blob(mine.frames) }).then((moment) => {
+    if (live !== mine) return;
+    mine.moments.push({ ...moment, frame: number });
+    if (mine.moments.length > 60) mine.moments.shift();
     drawBars(moment);
-    legend();
-    drawChart();
-    $("until").textContent = "of the last two seconds";
-  }).catch((error) => tell(error.message)).finally(() => { if (live) live.waiting = false; });
+    drawChart(mine.moments, linesOf(mine.moments), null);
+    $("until").textContent = `of the last ${LIVE_FRAMES} frames`;
+  }).catch((error) => { if (live === mine) tell(error.message); }).finally(() => { mine.waiting = false; });
 }
 
 function stopLive() {
+  if (!live) return;
   const stream = $("video").srcObject;
   if (stream) stream.getTracks().forEach((track) => track.stop());
   $("video").srcObject = null;
@@ -279,26 +315,39 @@ function stopLive() {
   $("webcam").textContent = "Webcam";
   document.querySelector(".player").hidden = false;
   hint();
+  if (clip) { clipView(); draw(); }
 }
 
 function hint() {
+  if (live) return;
   $("hint").textContent = about && !about.webcam ? "For the webcam: python -m gislr.demo --fetch-webcam" : "";
 }
 
 /* Choices */
 
-const sample = (name) => show(ask(`/samples/${encodeURIComponent(name)}`));
-const upload = (file) => show(ask("/clip", { method: "POST", body: file }));
+function choose(key) {
+  if (key === "opened") show(key, opened);
+  else show(key, ask(`/samples/${encodeURIComponent(about.samples[key])}`));
+}
 
-$("samples").addEventListener("change", (event) => sample(event.target.value));
+function upload(file) {
+  const most = about.most_bytes;
+  if (file.size > most) tell(`${file.name}: A file may have ${Math.round(most / 2 ** 20)} MB; this one has ${Math.round(file.size / 2 ** 20)}.`);
+  else show("opened", ask("/clip", { method: "POST", body: file }), file.name);
+}
+
+$("samples").addEventListener("change", (event) => choose(event.target.value));
 $("file").addEventListener("change", (event) => { if (event.target.files[0]) upload(event.target.files[0]); event.target.value = ""; });
 $("play").addEventListener("click", () => {
-  if (clip && frame === clip.frames.length - 1 && !playing) frame = 0;
+  if (!clip) return;
+  if (frame === clip.frames.length - 1 && !playing) frame = 0;
   playing = !playing;
   draw();
 });
 $("seek").addEventListener("input", (event) => { playing = false; frame = Number(event.target.value); draw(); });
-$("webcam").addEventListener("click", () => { if (live) { stopLive(); sample($("samples").value); } else startLive(); });
+$("webcam").addEventListener("click", () => { if (live) stopLive(); else startLive(); });
+addEventListener("resize", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
 document.addEventListener("dragleave", () => document.body.classList.remove("dropping"));
 document.addEventListener("drop", (event) => {
@@ -312,7 +361,7 @@ ask("/about").then((found) => {
   $("about").textContent = `${about.title} · ${about.signs} signs`;
   $("webcam").hidden = !about.webcam;
   hint();
-  $("samples").replaceChildren(...about.samples.map((name) => new Option(name, name)));
-  sample(about.samples[0]);
+  $("samples").replaceChildren(...about.samples.map((name, k) => new Option(name, k)));
+  choose("0");
   requestAnimationFrame(tick);
 }).catch((error) => tell(error.message));
