@@ -1,6 +1,6 @@
 """Turns videos into clips of landmarks, in the layout of the Kaggle set.
 
-python -m gislr.video --setup                     once: MediaPipe's own environment, 450 MB
+python -m gislr.video --setup                     once: MediaPipe's own environment, 410 MB
 python -m gislr.video CLIP.mp4... --output FOLDER
 python -m gislr.video webcam --seconds 3 --output CLIP.parquet
 """

@@ -70,7 +70,7 @@ def _is_ready() -> bool:
 
 
 def set_up(python: str = sys.executable) -> Path:
-    """Makes the environment, about 450 MB, unless it is there.
+    """Makes the environment, about 410 MB, unless it is there.
 
     Args:
         python: The interpreter it is made with, Python 3.10 to 3.12.
