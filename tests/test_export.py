@@ -94,12 +94,14 @@ def test_the_most_exact_model_that_the_competition_allows_is_submitted():
     assert submission([large]) is None
 
 
+@pytest.mark.slow
 def test_frames_that_see_padding_see_it_in_the_file_too():
     model = trained("transformer", attention_mask="queries")
     found = LiteRTRecogniser(litert([model]), SIGNS).probabilities(CLIPS)
     np.testing.assert_allclose(found, KerasRecogniser([model]).probabilities(CLIPS), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_several_models_are_averaged():
     models = [trained("transformer", seed=seed) for seed in range(2)]
     found = LiteRTRecogniser(litert(models), SIGNS).probabilities(CLIPS)

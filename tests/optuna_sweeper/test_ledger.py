@@ -90,6 +90,7 @@ def test_a_sweep_that_goes_on_draws_what_it_would_have_drawn(name, tmp_path):
     assert other != whole
 
 
+@pytest.mark.slow
 def test_tpe_learns(tmp_path):
     def later(name):
         sweep = make_sweep(tmp_path / name, 30, name)
