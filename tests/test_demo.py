@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -15,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.demonstration import clips, webcam
+from gislr.demonstration import clips, reading, webcam
 from gislr.demonstration.server import DemoServer
-from gislr.errors import GislrError
+from gislr.errors import DataError, GislrError
 from tests.browser import browser, needs_browser
 from tests.conftest import clip_table, landmarks_of
 
@@ -86,6 +87,10 @@ def test_a_sample_shows_how_the_signs_change(server):
     assert (found["moments"][0]["frame"], found["moments"][-1]["frame"]) == (0, 299)
     assert found["moments"][-1]["signs"][0] == HOSTILE
     assert found["moments"][0]["probabilities"][0] < found["moments"][-1]["probabilities"][0]
+    lines = {line["sign"]: line["probabilities"] for line in found["lines"]}
+    assert next(iter(lines)) == HOSTILE
+    assert len(lines["bee"]) == clips.MOST_MOMENTS
+    assert set(lines["bee"]) == {0.02}
     assert not ask(server, "GET", "/samples/no%20hand")[1]["moments"][0]["has_hand"]
 
 
@@ -104,6 +109,89 @@ def claims(rows):
     return parquet_bytes(pa.table({**columns, "landmark_index": pa.nulls(rows, pa.int16())}))
 
 
+def with_column(name, values):
+    table = clip_table(landmarks_of(1))
+    return parquet_bytes(table.set_column(table.column_names.index(name), name, values))
+
+
+def lists():
+    """One frame whose numbers are long lists."""
+    ends = np.arange(544, dtype=np.int32) * 2000
+    return with_column("x", pa.ListArray.from_arrays(pa.array(ends), pa.array(np.zeros(ends[-1]))))
+
+
+def texts():
+    """One text of a megabyte, named in every row."""
+    rows = pa.array(np.zeros(543, np.int32))
+    return with_column("x", pa.DictionaryArray.from_arrays(rows, pa.array(["a" * 10**6])))
+
+
+def twice():
+    table = clip_table(landmarks_of(1))
+    return parquet_bytes(table.append_column("x", table["x"]))
+
+
+class Long(int):
+    """Written as 64 bits."""
+
+
+class Structure(bytes):
+    """An encoded structure."""
+
+
+def varint(number):
+    found = bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def thrift_value(value):
+    """Returns kind and bytes in Thrift's compact protocol, in which parquet's footer is written."""
+    if isinstance(value, int):
+        return (6 if isinstance(value, Long) else 5), varint(value << 1)
+    if isinstance(value, Structure):
+        return 12, bytes(value)
+    if isinstance(value, bytes):
+        return 8, varint(len(value)) + value
+    encoded = [thrift_value(item) for item in value]
+    return 9, bytes([len(value) << 4 | encoded[0][0]]) + b"".join(item for _, item in encoded)
+
+
+def thrift(*fields):
+    """Encodes a structure of numbered fields."""
+    found, last = b"", 0
+    for number, value in fields:
+        kind, encoded = thrift_value(value)
+        found += bytes([number - last << 4 | kind]) + encoded
+        last = number
+    return Structure(found + b"\0")
+
+
+def forged(unpacked):
+    """A clip of one frame whose first page unpacks to as many bytes, whatever its footer says.
+
+    pyarrow writes no such file, so pages and footer are put together here.
+    """
+    order = np.concatenate([np.arange(size, dtype="<i4") for size in (468, 21, 33, 21)])
+    pages = {name: (5, bytes(543 * 8)) for name in (b"x", b"y", b"z")}
+    pages |= {b"x": (5, bytes(unpacked)), b"landmark_index": (1, order.tobytes())}
+    file, columns = b"PAR1", []
+    for name, (kind, page) in pages.items():
+        packed, start = pa.compress(page, codec="zstd", asbytes=True), len(file)
+        values = thrift((1, 543), (2, 0), (3, 3), (4, 3))
+        file += thrift((1, 0), (2, len(page)), (3, len(packed)), (5, values)) + packed
+        sizes = [(5, Long(543)), (6, Long(4344)), (7, Long(len(file) - start)), (9, Long(start))]
+        about = thrift((1, kind), (2, [0, 3]), (3, [name]), (4, 6), *sizes)
+        columns.append(thrift((2, Long(start)), (3, about)))
+    schema = [thrift((4, b"schema"), (5, 4))]
+    schema += [thrift((1, kind), (3, 0), (4, name)) for name, (kind, _) in pages.items()]
+    group = thrift((1, columns), (2, Long(20_000)), (3, Long(543)))
+    footer = thrift((1, 1), (2, schema), (3, Long(543)), (4, [group]))
+    return file + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "message"),
     [
@@ -113,6 +201,9 @@ def claims(rows):
         ("POST", "/clip", parquet_bytes(pa.table({"a": [1]})), 400, "wrong columns"),
         ("POST", "/clip", claims(543 * 11_000), 400, "more than 10,000 frames"),
         ("POST", "/clip", parquet_bytes(clip_table(landmarks_of(2)).slice(5)), 400, "multiple"),
+        ("POST", "/clip", lists(), 400, "one column x of numbers"),
+        ("POST", "/clip", texts(), 400, "one column x of numbers"),
+        ("POST", "/clip", twice(), 400, "one column x of numbers"),
         ("POST", "/landmarks", b"", 400, "must be float32"),
         ("POST", "/landmarks", b"abcd", 400, "must be float32"),
         ("POST", "/landmarks", np.full(1629, np.nan, "<f4").tobytes(), 400, "is missing"),
@@ -135,6 +226,39 @@ def test_what_is_wrong_is_told_in_a_sentence(server, method, path, body, status,
     assert len(answer["error"].splitlines()) == 1
 
 
+def test_a_broken_address_is_answered(server):
+    connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+    connection.putrequest("GET", "http://[", skip_host=True)
+    connection.putheader("Host", f"127.0.0.1:{server.server_address[1]}")
+    connection.endheaders()
+    assert connection.getresponse().status == 404
+    connection.close()
+
+
+def test_a_file_that_lies_about_its_size_is_read_in_bounded_memory(server):
+    status, found, _ = ask(server, "POST", "/clip", forged(543 * 8))
+    assert (status, len(found["frames"])) == (200, 1), "what is put together here can be read"
+    hostile = forged(2**31 - 2**20)
+    assert len(hostile) < 2**18
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status, answer, _ = ask(server, "POST", "/clip", hostile)
+    assert (status, "unreadable" in answer["error"]) == (400, True)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss == before
+
+
+def test_a_file_that_takes_too_long_is_refused(server, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_SECONDS", 0.01)
+    status, answer, _ = ask(server, "POST", "/clip", parquet_bytes(clip_table(landmarks_of(1))))
+    assert (status, "could not be read in" in answer["error"]) == (400, True)
+
+
+def test_a_file_that_claims_to_be_large_is_refused(tmp_path, monkeypatch):
+    pq.write_table(clip_table(landmarks_of(1)), tmp_path / "clip.parquet")
+    monkeypatch.setattr(reading, "MOST_UNPACKED_BYTES", 1000)
+    with pytest.raises(DataError, match="may unpack to"):
+        reading.require_bounds(tmp_path / "clip.parquet")
+
+
 def test_only_the_page_itself_is_answered(server):
     port = server.server_address[1]
     assert ask(server, "GET", "/about", Host="evil.example")[0] == 403
@@ -148,6 +272,8 @@ def test_uploads_are_limited_before_they_are_read(server):
     for headers, status in (
         ({"Content-Length": str(10**12)}, 413),
         ({"Content-Length": "-5"}, 411),
+        ({"Content-Length": "\xb2"}, 411),
+        ({"Content-Length": "9" * 5000}, 411),
         ({"Transfer-Encoding": "chunked"}, 411),
     ):
         connection = http.client.HTTPConnection(*server.server_address, timeout=20)
@@ -162,6 +288,8 @@ def test_uploads_are_limited_before_they_are_read(server):
 def test_a_taken_port_is_told(server):
     with pytest.raises(GislrError, match="is taken; choose another with --port"):
         DemoServer(server.server_address[1], Changing(), {}, webcam=None, title="")
+    with pytest.raises(GislrError, match="choose --port from 1024 to 65535"):
+        DemoServer(70_000, Changing(), {}, webcam=None, title="")
 
 
 @pytest.mark.slow
@@ -182,9 +310,18 @@ def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path)
         assert page.run(f"return {ink}.data.some((value) => value > 0)")
         page.choose_file("#file", clip)
         page.wait("document.getElementById('frame').textContent.endsWith('/ 40')")
+        chosen = "return document.getElementById('samples').selectedOptions[0].text"
+        assert page.run(chosen) == "clip.parquet", "an own clip is not called a sample"
         page.choose_file("#file", text)
         told = page.wait("document.getElementById('message').textContent")
         assert told == "text.parquet: A clip must be a parquet file; this is none."
+        assert page.run(chosen) == "clip.parquet", "what was shown stays"
+        page.run(
+            "const list = document.getElementById('samples'); list.value = '0';"
+            "list.dispatchEvent(new Event('change'))"
+        )
+        page.wait("document.getElementById('frame').textContent.endsWith('/ 300')")
+        assert page.run("return document.getElementById('message').hidden")
         size = len(page.run("return document.documentElement.outerHTML"))
         assert size > 1000
         page.size(400, 800)
@@ -221,8 +358,14 @@ def test_the_webcam_is_read_in_the_page(tmp_path):
             page.run("document.getElementById('webcam').click()")
             page.wait("document.getElementById('hint').textContent == 'Nobody is seen.'", 150)
             assert page.run("return document.getElementById('message').textContent") == ""
+            text = tmp_path / "text.parquet"
+            text.write_text("no parquet")
+            page.choose_file("#file", text)
+            page.wait("document.getElementById('message').textContent")
             page.run("document.getElementById('webcam').click()")
             page.wait("document.getElementById('webcam').textContent == 'Webcam'")
+            page.run("choose('0')")
+            page.wait("document.getElementById('frame').textContent == '9 / 9'")
         found.shutdown()
 
 

@@ -38,7 +38,7 @@ async function ask(path, options) {
 async function show(key, asked, name = "") {
   const mine = ++asking;
   tell("");
-  $("hint").textContent = "Recognising …";
+  if (!live) $("hint").textContent = "Recognising …";
   let found = null;
   let problem = "";
   try { found = await asked; } catch (error) { problem = error.message; }
