@@ -22,6 +22,15 @@ TINY = [
     "preparation.workers=1",
 ]
 
+TINY_CONVOLUTIONS = [
+    "model.units=16",
+    "model.num_heads=2",
+    "model.num_stages=1",
+    "model.num_convolutions=1",
+    "training.epochs=2",
+    "preparation.workers=1",
+]
+
 
 def gislr(*arguments, cwd=None, module="train"):
     return subprocess.run(
@@ -186,8 +195,9 @@ TRAININGS = [name for name in EXPERIMENTS if not name.startswith("sweep_")]
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_experiment_runs_when_shrunk(name, workplace, client):
+    tiny = TINY_CONVOLUTIONS if name == "conv_transformer" else TINY
     done = gislr(
-        f"+experiments={name}", *workplace, *TINY, f"tracking.experiment=experiment_{name}"
+        f"+experiments={name}", *workplace, *tiny, f"tracking.experiment=experiment_{name}"
     )
     assert done.returncode == 0, done.stderr
     run = only_run(client, f"experiment_{name}")
