@@ -138,14 +138,20 @@ def fail(message: str) -> NoReturn:
     sys.exit(USAGE_ERROR)
 
 
+def _unknown_setting(name: str, known: list[str]) -> str:
+    if name in known:
+        section = name.partition(".")[0]
+        return f"{name} is no setting of the {section} that was chosen; --cfg job shows its keys."
+    near = [k for k in known if k.count(".") == name.count(".")] or known
+    return f"{name} is no setting.{did_you_mean(name, near) or _siblings(name, known)}"
+
+
 def explain(error: Exception, config_name: str) -> str:
     """Returns what Hydra found wrong in one line, with the name that was probably meant."""
     message = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error))
     if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):
         name = key.group(1).split("@")[0]
-        known = known_keys(config_name)
-        near = [k for k in known if k.count(".") == name.count(".")] or known
-        return f"{name} is no setting.{did_you_mean(name, near) or _siblings(name, known)}"
+        return _unknown_setting(name, known_keys(config_name))
     if group := re.search(r"Could not find '([^']+)'", message):
         options = re.findall(r"^\t(\S+)$", message, flags=re.MULTILINE)
         folder, _, name = group.group(1).rpartition("/")

@@ -275,7 +275,7 @@ def test_a_failed_run_says_so(workplace, client):
         "optimizer.learning_rate=1e30",
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: The loss must stay a number")
+    assert done.stderr.splitlines()[-1].startswith("error: The loss must stay a number")
     run = only_run(client, "failed")
     assert run.info.status == "FAILED"
     assert run.data.tags["gislr.reason"].startswith("TrainingDiverged: The loss must stay")
@@ -286,6 +286,8 @@ WRONG = {
     "modle=transformer": "error: modle is no setting. Did you mean 'model'?",
     "model=transfomer": "error: model has no 'transfomer'. model can be conv_transformer, "
     "transformer. Did you mean 'transformer'?",
+    "model=conv_transformer model.landmark_units=8": "error: model.landmark_units is no setting of "
+    "the model that was chosen; --cfg job shows its keys.",
     "model.units=many": "error: model.units must be a whole number; got 'many'.",
     "model.attention_mask=keyz": "error: model.attention_mask must be one of keys, queries; "
     "got 'keyz'. Did you mean 'keys'?",
@@ -300,7 +302,7 @@ WRONG = {
 
 @pytest.mark.parametrize("override", WRONG)
 def test_what_was_meant_is_said_in_one_line(override):
-    done = gislr(override)
+    done = gislr(*override.split())
     assert done.returncode == 2
     assert done.stderr.strip() == WRONG[override]
     assert done.stdout == ""

@@ -156,7 +156,7 @@ def test_clips_are_predicted_as_they_were_validated(
         f"model={children[0].info.run_id}", clips, broken, "--json", "--uri", uri, module="predict"
     )
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {broken}: unreadable files.")
+    assert f"error: {broken}: unreadable files." in done.stderr
     found = {entry["file"]: entry for entry in json.loads(done.stdout)}
     assert len(found) == 33
     assert sum(not entry["has_hand"] for entry in found.values()) == 1
