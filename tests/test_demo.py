@@ -394,7 +394,7 @@ def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
-    assert process.stderr.read().strip() == "Interrupted."
+    assert process.stderr.read().splitlines()[-1] == "Interrupted."
     done = subprocess.run(
         [*command, "--clip", "none.parquet"], capture_output=True, text=True, check=False
     )
