@@ -19,6 +19,7 @@ from gislr.backend import quiet_backend
 from gislr.batches import Layout, TrainingBatches
 from gislr.data import statistics
 from gislr.data.preparation import prepare_asl_signs
+from gislr.data.preprocessing import reference
 from gislr.data.splits import Split, SplitSettings, split_clips
 from gislr.data.store import Store
 from gislr.models import build_model
@@ -43,7 +44,7 @@ def scores(
         settings,
         signs=len(store.signs),
         layout=layout,
-        most_frames=store.most_frames,
+        preprocessing=store.preprocessing,
         precision=precision,
         statistics=statistics.measure(store, split.train),
     )
@@ -76,7 +77,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fold", type=int, default=0)
     arguments = parser.parse_args()
-    store = prepare_asl_signs(arguments.root, frames=64, cache=resolve(".cache") / "stores")
+    store = prepare_asl_signs(
+        arguments.root, settings=reference(64), cache=resolve(".cache") / "stores"
+    )
     split = split_clips(
         SplitSettings("group_kfold", None, 5, arguments.fold, 42),
         store.clips.signers,

@@ -62,7 +62,7 @@ def main() -> None:
                 chosen.model,
                 signs=len(store.signs),
                 layout=layout,
-                most_frames=store.most_frames,
+                preprocessing=store.preprocessing,
                 precision="mixed_bfloat16",
             )
             loop.compile_model(model, chosen.optimizer, chosen.loss)

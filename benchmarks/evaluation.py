@@ -41,7 +41,7 @@ def main() -> None:
                 default_model(),
                 signs=len(store.signs),
                 layout=layout,
-                most_frames=store.most_frames,
+                preprocessing=store.preprocessing,
                 precision=precision,
                 statistics=statistics.measure(store, clips),
             )

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     with quiet_backend():
+        from gislr.data.preprocessing import reference
         from gislr.exporting import PRECISIONS
         from gislr.exporting.checks import milliseconds
         from gislr.exporting.litert import litert
@@ -32,8 +33,10 @@ def main() -> None:
 
     settings, signs = default_model(), [f"sign {k}" for k in range(SIGNS)]
     layout = Layout(64, slots=1, packed=False)
-    model = build_model(settings, signs=SIGNS, layout=layout, most_frames=64, precision="float32")
-    models = [TrainedModel(model, settings, signs, 64)]
+    model = build_model(
+        settings, signs=SIGNS, layout=layout, preprocessing=reference(64), precision="float32"
+    )
+    models = [TrainedModel(model, settings, signs, reference(64))]
     contents = {name: litert(models, name) for name in PRECISIONS}
     recognisers: dict[str, object] = {
         name: LiteRTRecogniser(content, signs) for name, content in contents.items()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.preprocessing import reference
 from gislr.data.store import FrameBlock, Store, open_store, write_store
 
 REAL_CLIPS = 94_477
@@ -50,6 +51,6 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
         sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign {sign}" for sign in range(signs)],
-        most_frames=MOST_FRAMES,
+        preprocessing=reference(MOST_FRAMES),
     )
     return open_store(folder)

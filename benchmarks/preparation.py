@@ -25,6 +25,7 @@ from typing import Any
 
 from gislr.data.asl_signs import read_listing
 from gislr.data.preparation import CLIPS_PER_SHARD, cpu_count, prepare_asl_signs
+from gislr.data.preprocessing import reference
 from gislr.data.raw_clips import AXES, ORDER_COLUMN
 from gislr.data.sample import sample_folder
 from gislr.data.simulation import SimulationSettings
@@ -72,7 +73,7 @@ def prepare(root: Path, workers: int) -> float:
     """Returns the seconds of preparing every clip into an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         began = time.perf_counter()
-        prepare_asl_signs(root, frames=64, cache=Path(cache), workers=workers)
+        prepare_asl_signs(root, settings=reference(64), cache=Path(cache), workers=workers)
         return time.perf_counter() - began
 
 
@@ -85,8 +86,9 @@ def digest(cache: Path) -> str:
 
 _PREPARE = (
     "import sys; from pathlib import Path; from gislr.data.preparation import prepare_asl_signs\n"
+    "from gislr.data.preprocessing import reference\n"
     "if __name__ == '__main__':\n"
-    "    prepare_asl_signs(Path(sys.argv[1]), frames=64, cache=Path(sys.argv[2]))\n"
+    "    prepare_asl_signs(Path(sys.argv[1]), settings=reference(64), cache=Path(sys.argv[2]))\n"
 )
 
 

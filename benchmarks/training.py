@@ -54,7 +54,7 @@ class Variant:
             settings,
             signs=len(store.signs),
             layout=layout,
-            most_frames=store.most_frames,
+            preprocessing=store.preprocessing,
             precision=precision,
             statistics=statistics.measure(store, clips),
         )

@@ -9,7 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.batches import Augmentation, BatchSettings
-from gislr.data.sources import PreparationSettings, PreprocessingSettings
+from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.sources import PreparationSettings
 from gislr.data.splits import SplitSettings
 from gislr.errors import SettingError
 from gislr.models import model_settings
@@ -22,7 +23,12 @@ from gislr.training.optimizers import OptimizerSettings
 from gislr.training.schedules import ScheduleSettings
 from gislr.training.settings import TrainingSettings
 
-ADDED_LATER: dict[str, Any] = {"augmentation": None, "optimizer.ema": None}
+ADDED_LATER: dict[str, Any] = {
+    "augmentation": None,
+    "optimizer.ema": None,
+    "preprocessing.landmarks": "dominant_hand",
+    "preprocessing.axes": "xy",
+}
 """Keys that runs of older versions lack, with the values that mean what was done then."""
 
 

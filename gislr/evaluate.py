@@ -133,7 +133,7 @@ def predict_again(run: LoggedRun, store: Store, which: str) -> ClipPredictions:
         configuration.model,
         signs=len(signs),
         layout=layout,
-        most_frames=store.most_frames,
+        preprocessing=store.preprocessing,
         precision=configuration.training.precision,
     )
     run.load_weights(model)

@@ -2,12 +2,19 @@
 
 A frame holds the face (468), the left hand (21), the pose (33) and the right hand (21), in this
 order. The reference (Wijkhuizen's notebook) reads 66 of them: 40 of the lips, the 21 of the
-dominant hand and the 5 of its arm.
+dominant hand and the 5 of its arm. Models read any of `LANDMARK_SETS`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
+from numpy.typing import NDArray
+
+Landmarks = NDArray[np.int64]
 
 LANDMARKS_PER_FRAME = 543
 GROUPS = {"face": (0, 468), "left_hand": (468, 21), "pose": (489, 33), "right_hand": (522, 21)}
@@ -23,19 +30,165 @@ LEFT_HAND = np.arange(468, 489)
 RIGHT_HAND = np.arange(522, 543)
 LEFT_ARM = np.array([502, 504, 506, 508, 510])
 RIGHT_ARM = np.array([503, 505, 507, 509, 511])
+NOSE = np.array([1, 2, 98, 327])
+SHOULDERS = np.array([500, 501])
+# fmt: off
+LEFT_EYE = np.array([
+    263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398,
+])
+RIGHT_EYE = np.array([
+    33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173,
+])
+_LEFT_LIPS = np.array([291, 409, 270, 269, 267, 375, 321, 405, 314, 308, 415, 310, 311, 312, 324,
+                       318, 402, 317])
+_RIGHT_LIPS = np.array([61, 185, 40, 39, 37, 146, 91, 181, 84, 78, 191, 80, 81, 82, 95, 88, 178,
+                        87])
+# fmt: on
+_OTHER_SIDE = {
+    landmark: other
+    for left, right in (
+        (LEFT_HAND, RIGHT_HAND),
+        (LEFT_ARM, RIGHT_ARM),
+        (LEFT_EYE, RIGHT_EYE),
+        (_LEFT_LIPS, _RIGHT_LIPS),
+        (SHOULDERS[:1], SHOULDERS[1:]),
+        (NOSE[2:3], NOSE[3:]),
+    )
+    for here, there in zip(left.tolist(), right.tolist(), strict=True)
+    for landmark, other in ((here, there), (there, here))
+}
 
-LEFT_DOMINANT = np.concatenate([LIPS, LEFT_HAND, LEFT_ARM])
-"""The 66 rows kept of a clip whose dominant hand is the left one."""
-RIGHT_DOMINANT = np.concatenate([LIPS, RIGHT_HAND, RIGHT_ARM])
-"""The 66 rows kept of a clip whose dominant hand is the right one."""
-READ = np.concatenate([LEFT_DOMINANT, RIGHT_HAND, RIGHT_ARM])
-"""The 92 rows that are read of any clip."""
 
-PARTS = {"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)}
-"""Where each part stands among the landmarks kept."""
-LANDMARKS_KEPT = 66
+def other_side(landmarks: Landmarks) -> Landmarks:
+    """Returns each landmark's counterpart on the other side of the body; itself in the middle."""
+    return np.array([_OTHER_SIDE.get(landmark, landmark) for landmark in landmarks.tolist()])
 
-FINGERS = tuple(
-    slice(PARTS["hand"].start + k, PARTS["hand"].start + k + 4) for k in range(1, 21, 4)
+
+@dataclass(frozen=True)
+class LandmarkSet:
+    """Which landmarks of a frame are kept, in which order.
+
+    A clip whose dominant hand is the right one is mirrored, so that `hand` is always a left hand's.
+
+    Attributes:
+        left: int64, the rows kept of a clip whose dominant hand is the left one.
+        right: int64, the rows kept of one whose dominant hand is the right one.
+        parts: Where each part stands among those kept.
+        mirrored: The parts of which x is mirrored in clips whose dominant hand is the right one.
+    """
+
+    left: Landmarks
+    right: Landmarks
+    parts: Mapping[str, slice]
+    mirrored: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    @cached_property
+    def read(self) -> Landmarks:
+        """The rows that are read of any clip; both hands, to find the dominant one."""
+        return np.array(
+            list(dict.fromkeys([*self.left, *self.right, *LEFT_HAND, *RIGHT_HAND])), np.int64
+        )
+
+    def places(self, landmarks: Landmarks) -> Landmarks:
+        """Returns where landmarks stand among those read."""
+        place = {landmark: k for k, landmark in enumerate(self.read.tolist())}
+        return np.array([place[landmark] for landmark in landmarks.tolist()])
+
+    @cached_property
+    def hand_places(self) -> dict[str, Landmarks]:
+        """Where both hands stand among the rows read."""
+        return {"left": self.places(LEFT_HAND), "right": self.places(RIGHT_HAND)}
+
+    @cached_property
+    def dominant_places(self) -> dict[str, Landmarks]:
+        """Where the rows kept stand among those read, by the dominant hand."""
+        return {"left": self.places(self.left), "right": self.places(self.right)}
+
+    @cached_property
+    def is_mirrored(self) -> NDArray[np.bool_]:
+        """Bool [landmarks]: whether x is mirrored where the right hand is the dominant one."""
+        mirrored = np.zeros(len(self), bool)
+        for part in self.mirrored:
+            mirrored[self.parts[part]] = True
+        return mirrored
+
+    @cached_property
+    def reflection(self) -> Landmarks:
+        """The place from which each landmark comes when a clip is seen in a mirror."""
+        place = {landmark: k for k, landmark in enumerate(self.left.tolist())}
+        return np.array(
+            [
+                place.get(other, place[landmark])
+                for landmark, other in zip(
+                    self.left.tolist(), other_side(self.left).tolist(), strict=True
+                )
+            ]
+        )
+
+    @cached_property
+    def hands(self) -> list[slice]:
+        """The places of each hand that is kept, the dominant one first."""
+        return [self.parts[part] for part in ("hand", "other_hand") if part in self.parts]
+
+    @cached_property
+    def fingers(self) -> list[slice]:
+        """The places of each finger of each hand, thumb first; the wrist belongs to none."""
+        return [
+            slice(first, first + 4)
+            for hand in self.hands
+            for first in range(hand.start + 1, hand.stop, 4)
+        ]
+
+    def place_of(self, landmark: int) -> int | None:
+        """Returns where a landmark stands among those kept, `None` for one that is not."""
+        found = np.flatnonzero(self.left == landmark)
+        return int(found[0]) if len(found) else None
+
+
+def _landmark_set(parts: Mapping[str, Landmarks]) -> LandmarkSet:
+    stops = np.cumsum([len(rows) for rows in parts.values()]).tolist()
+    places = {
+        name: slice(stop - len(rows), stop)
+        for (name, rows), stop in zip(parts.items(), stops, strict=True)
+    }
+    left = np.concatenate(list(parts.values()))
+    return LandmarkSet(left, other_side(left), places, tuple(parts))
+
+
+DOMINANT_HAND = LandmarkSet(
+    left=np.concatenate([LIPS, LEFT_HAND, LEFT_ARM]),
+    right=np.concatenate([LIPS, RIGHT_HAND, RIGHT_ARM]),
+    parts={"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)},
+    mirrored=("hand", "pose"),
 )
-"""Where the landmarks of each finger stand among those kept, thumb first; 0 is the wrist."""
+"""The reference's 66; its lips are not mirrored."""
+
+LANDMARK_SETS = {
+    "dominant_hand": DOMINANT_HAND,
+    "both_hands": _landmark_set(
+        {
+            "lips": LIPS,
+            "hand": LEFT_HAND,
+            "pose": LEFT_ARM,
+            "other_hand": RIGHT_HAND,
+            "other_pose": RIGHT_ARM,
+            "nose": NOSE,
+            "shoulders": SHOULDERS,
+        }
+    ),
+    "competition": _landmark_set(
+        {
+            "lips": LIPS,
+            "hand": LEFT_HAND,
+            "other_hand": RIGHT_HAND,
+            "nose": NOSE,
+            "eye": LEFT_EYE,
+            "other_eye": RIGHT_EYE,
+        }
+    ),
+}
+"""By name: the reference's 66; 98 with both hands, arms, nose and shoulders; the 118 of the
+competition's winner."""

@@ -24,7 +24,7 @@ from gislr.backend import quiet_backend
 from gislr.batches.assembly import frame_positions
 from gislr.batches.packing import layout_for
 from gislr.commands import argument_parser
-from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
+from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
 from gislr.data.statistics import Statistics
 from gislr.errors import DataError
 from gislr.landmarks import LANDMARKS_PER_FRAME
@@ -96,8 +96,9 @@ def check_preprocessing(arrays: Arrays) -> Iterator[Case]:
         landmarks = np.full((len(read), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
         landmarks[:, arrays["landmark_columns"]] = read
         expected = arrays[f"{name}.frames"]
-        clip = preprocess(landmarks, len(expected))
-        frames, index = pad(clip or EMPTY_CLIP, len(expected))
+        settings = reference(len(expected))
+        clip = preprocess(landmarks, settings)
+        frames, index = pad(clip or empty_clip(settings), settings.frames)
         difference = max(
             _difference(frames, expected), _difference(index, arrays[f"{name}.frame_index"])
         )
@@ -178,7 +179,7 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
         settings,
         signs=weights["classifier.kernel"].shape[1],
         layout=layout_for(most_frames, packed=False),
-        most_frames=most_frames,
+        preprocessing=reference(most_frames),
         precision="float32",
         statistics=Statistics(
             np.concatenate([arrays[f"{part}_mean"] for part in parts]),

@@ -110,7 +110,7 @@ def _train(
             configuration.model,
             signs=len(store.signs),
             layout=layout,
-            most_frames=store.most_frames,
+            preprocessing=store.preprocessing,
             precision=configuration.training.precision,
             statistics=measured,
         )
@@ -165,7 +165,7 @@ def _train(
     record.record_evaluation(
         run, store, judged, probabilities, history, held_out=bool(split.held_out)
     )
-    record.record_model(run, model, configuration, store.signs, store.most_frames)
+    record.record_model(run, model, configuration, store)
     note(
         summary.text(
             scores,

@@ -72,17 +72,19 @@ def view_augmentation(path: Path, folder: Path, name: str) -> Path:
     from gislr.pages import png
 
     configuration = default_configuration(f"augmentation={name}")
-    augmentation, most_frames = configuration.augmentation, configuration.preprocessing.frames
-    clip = preprocess(require_clip(path), most_frames)
+    augmentation, settings = configuration.augmentation, configuration.preprocessing
+    clip = preprocess(require_clip(path), settings)
     if clip is None or augmentation is None:
         raise DataError(f"{path} must show a hand to be changed as in training; it shows none.")
-    frames = clip.frames[..., :2]
+    frames = clip.frames[..., : len(settings.axes)]
     versions = {"as prepared": frames} | {
-        f"changed, {seed}": augmentation.clip(frames, most_frames, np.random.default_rng(seed))
+        f"changed, {seed}": augmentation.clip(frames, settings, np.random.default_rng(seed))
         for seed in range(1, _VERSIONS + 1)
     }
     drawn = {
-        label: clip_figures.whole_frames(version, left_dominant=clip.left_dominant)
+        label: clip_figures.whole_frames(
+            version, settings.landmark_set, left_dominant=clip.left_dominant
+        )
         for label, version in versions.items()
     }
     written = folder / f"{path.stem}_{name}.png"

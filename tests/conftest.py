@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gislr.data.preprocessing import reference
 from gislr.data.store import FrameBlock, Store, open_store, write_store
 from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
 
@@ -108,7 +109,7 @@ def make_store(folder: Path, lengths: list[int], seed: int = 0, signs: int = 3) 
         sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign{k}" for k in range(signs)],
-        most_frames=64,
+        preprocessing=reference(64),
     )
     return open_store(folder)
 

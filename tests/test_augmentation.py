@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
+from gislr.data.preprocessing import reference
 from gislr.errors import DataError, SettingError
-from gislr.landmarks import FINGERS, PARTS
+from gislr.landmarks import DOMINANT_HAND
 from gislr.paths import config_folder
 from gislr.view import view_augmentation
 from tests.conftest import clip_table, landmarks_of, make_store
@@ -65,7 +66,7 @@ def test_landmarks_move_together_and_what_is_missing_stays_so():
     frames[:10, 3] = 0
     owner = np.repeat([0, 1], 10)
     augmentation = of_file(affine=1.0, rotation=90.0, scale=1.0, shift=0.2, shear=0.5)
-    moved = augmentation.place(frames, owner, 2, np.random.default_rng(1))
+    moved = augmentation.place(frames, owner, 2, DOMINANT_HAND, np.random.default_rng(1))
     assert (moved[:10, 3] == 0).all()
     for clip in range(2):
         mine = (owner == clip)[:, None] & (frames != 0).all(axis=-1)
@@ -79,7 +80,7 @@ def test_landmarks_move_together_and_what_is_missing_stays_so():
 def test_a_turn_keeps_distances():
     frames = np.random.default_rng(0).random((5, 66, 2)).astype(np.float32) + 0.1
     augmentation = of_file(affine=1.0, rotation=40.0, scale=0.0, shift=0.3, shear=0.0)
-    moved = augmentation.place(frames, np.zeros(5, int), 1, np.random.default_rng(3))
+    moved = augmentation.place(frames, np.zeros(5, int), 1, DOMINANT_HAND, np.random.default_rng(3))
     before = np.linalg.norm(np.diff(frames, axis=1), axis=-1)
     np.testing.assert_allclose(np.linalg.norm(np.diff(moved, axis=1), axis=-1), before, atol=1e-5)
 
@@ -87,14 +88,22 @@ def test_a_turn_keeps_distances():
 def test_parts_and_fingers_are_lost_but_never_the_whole_hand():
     frames = np.ones((3, 66, 2), np.float32)
     owner = np.arange(3)
-    lost = of_file(part_dropout=1.0).place(frames, owner, 3, np.random.default_rng(0)) == 0
-    assert lost[:, PARTS["lips"]].all()
-    assert lost[:, PARTS["pose"]].all()
-    assert not lost[:, PARTS["hand"]].any()
-    lost = of_file(finger_dropout=1.0).place(frames, owner, 3, np.random.default_rng(0)) == 0
+    lost = (
+        of_file(part_dropout=1.0).place(frames, owner, 3, DOMINANT_HAND, np.random.default_rng(0))
+        == 0
+    )
+    assert lost[:, DOMINANT_HAND.parts["lips"]].all()
+    assert lost[:, DOMINANT_HAND.parts["pose"]].all()
+    assert not lost[:, DOMINANT_HAND.parts["hand"]].any()
+    lost = (
+        of_file(finger_dropout=1.0).place(frames, owner, 3, DOMINANT_HAND, np.random.default_rng(0))
+        == 0
+    )
     assert lost.all(axis=(0, 2)).sum() == 20
-    assert not lost[:, PARTS["hand"].start].any(), "the wrist stays"
-    assert sorted(k for finger in FINGERS for k in range(66)[finger]) == list(range(41, 61))
+    assert not lost[:, DOMINANT_HAND.parts["hand"].start].any(), "the wrist stays"
+    assert sorted(k for finger in DOMINANT_HAND.fingers for k in range(66)[finger]) == list(
+        range(41, 61)
+    )
 
 
 def test_without_augmentation_batches_are_what_they_were(store):
@@ -141,10 +150,11 @@ def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
 def test_one_clip_is_changed_as_in_a_batch():
     frames = np.random.default_rng(0).random((30, 66, 2)).astype(np.float32)
     np.testing.assert_array_equal(
-        of_file("none").clip(frames, 64, np.random.default_rng(0)) != 0, frames != 0
+        of_file("none").clip(frames, reference(64), np.random.default_rng(0)) != 0, frames != 0
     )
     lengths = {
-        len(of_file("standard").clip(frames, 64, np.random.default_rng(seed))) for seed in range(20)
+        len(of_file("standard").clip(frames, reference(64), np.random.default_rng(seed)))
+        for seed in range(20)
     }
     assert min(lengths) < 30 < max(lengths) <= 64
 

@@ -14,15 +14,16 @@ from gislr.data import preparation, statistics
 from gislr.data.arrays import prepare_arrays
 from gislr.data.asl_signs import read_listing
 from gislr.data.preparation import prepare_asl_signs
-from gislr.data.preprocessing import pad, preprocess
+from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.store import FrameBlock, open_store, write_store
 from gislr.errors import DataError
+from gislr.landmarks import DOMINANT_HAND
 from tests.conftest import clip_table, landmarks_of, make_store, separable_clips, write_folder
 
 
 def prepare(root, cache, **options):
-    return prepare_asl_signs(root, frames=64, cache=cache, **{"workers": 1, **options})
+    return prepare_asl_signs(root, settings=reference(64), cache=cache, **{"workers": 1, **options})
 
 
 def test_a_clip_is_read_as_it_was_written(tmp_path):
@@ -38,7 +39,7 @@ def test_the_store_holds_what_preprocessing_gives(asl_signs, tmp_path):
     assert (len(store.clips), store.left_out, len(store.listed)) == (32, 1, 33)
     assert store.signs == ["sign0", "sign1", "sign2", "sign3"]
     for clip, (signer, sign, landmarks) in enumerate(separable_clips()):
-        expected = preprocess(landmarks, 64)
+        expected = preprocess(landmarks, reference(64))
         rows = slice(store.offsets[clip], store.offsets[clip + 1])
         assert np.array_equal(store.frames[rows], expected.frames)
         assert np.array_equal(store.frame_index[rows], expected.frame_index)
@@ -56,7 +57,10 @@ def test_the_cache_is_used_again_and_notices_other_data(asl_signs, tmp_path):
     again = prepare(root, tmp_path / "cache", advance=lambda n: counted.append)
     assert again.folder == first.folder
     assert not counted
-    assert prepare_asl_signs(root, frames=32, cache=tmp_path / "cache").folder != first.folder
+    assert (
+        prepare_asl_signs(root, settings=reference(32), cache=tmp_path / "cache").folder
+        != first.folder
+    )
     pq.write_table(clip_table(landmarks_of(6, 99)), root / "train_landmark_files/100/1000.parquet")
     other = prepare(root, tmp_path / "cache")
     assert other.folder != first.folder
@@ -124,7 +128,7 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
         sequences=names,
         labels=np.arange(len(clips), dtype=np.int32),
         signs=names,
-        most_frames=64,
+        preprocessing=reference(64),
     )
     store = open_store(target)
     kept = [k for k, n in enumerate(lengths) if n]
@@ -274,7 +278,7 @@ def test_clips_that_cannot_be_used_are_gathered_by_kind(small, tmp_path, name):
 
 @pytest.fixture
 def arrays(tmp_path):
-    clips = [preprocess(landmarks, 64) for _, _, landmarks in separable_clips()]
+    clips = [preprocess(landmarks, reference(64)) for _, _, landmarks in separable_clips()]
     padded = [pad(clip, 64) for clip in clips]
     root = tmp_path / "arrays"
     root.mkdir()
@@ -287,7 +291,7 @@ def arrays(tmp_path):
 
 def test_the_reports_arrays_give_the_store_of_the_raw_clips(arrays, asl_signs, tmp_path):
     raw = prepare(asl_signs, tmp_path / "cache")
-    store = prepare_arrays(arrays, "who.npy", cache=tmp_path / "cache")
+    store = prepare_arrays(arrays, "who.npy", axes="xy", cache=tmp_path / "cache")
     assert np.array_equal(store.frames, raw.frames)
     assert np.array_equal(store.frame_index, raw.frame_index)
     assert store.clips.signers.tolist() == raw.clips.signers.tolist()
@@ -298,13 +302,13 @@ def test_a_clip_of_padding_is_kept_out_of_the_arrays(arrays, tmp_path):
     index = np.load(arrays / "NON_EMPTY_FRAME_IDXS.npy")
     index[3] = -1
     np.save(arrays / "NON_EMPTY_FRAME_IDXS.npy", index)
-    assert prepare_arrays(arrays, "who.npy", cache=tmp_path / "cache").left_out == 1
+    assert prepare_arrays(arrays, "who.npy", axes="xy", cache=tmp_path / "cache").left_out == 1
 
 
 def test_participants_come_from_a_listing(arrays, asl_signs, tmp_path):
     lines = (asl_signs / "train.csv").read_text().splitlines()[:33]
     (arrays / "train.csv").write_text("\n".join(lines))
-    store = prepare_arrays(arrays, "train.csv", cache=tmp_path / "cache")
+    store = prepare_arrays(arrays, "train.csv", axes="xy", cache=tmp_path / "cache")
     assert set(store.clips.signers) == {"100", "101", "102", "103"}
 
 
@@ -334,7 +338,7 @@ def test_arrays_that_cannot_be_used_are_told(arrays, tmp_path, name):
     breaks, message = ARRAY_PROBLEMS[name]
     breaks(arrays)
     with pytest.raises(DataError, match=message):
-        prepare_arrays(arrays, "who.npy", cache=tmp_path / "cache")
+        prepare_arrays(arrays, "who.npy", axes="xy", cache=tmp_path / "cache")
 
 
 def test_statistics_are_of_the_nonzero_values_of_the_clips_trained_on(tmp_path):
@@ -358,7 +362,7 @@ def test_statistics_are_of_the_nonzero_values_of_the_clips_trained_on(tmp_path):
 def test_statistics_are_written_as_the_reports_six_files(tmp_path):
     store = make_store(tmp_path / "store", [5, 9])
     measured = statistics.measure(store, np.arange(2))
-    statistics.write(measured, tmp_path)
+    statistics.write(measured, DOMINANT_HAND, tmp_path)
     shapes = {path.name: np.load(path).shape for path in tmp_path.glob("*.npy")}
     assert shapes == {
         **dict.fromkeys(["LIPS_MEAN.npy", "LIPS_STD.npy"], (40, 2)),

@@ -8,6 +8,7 @@ import pytest
 from gislr.compare import compare_runs
 from gislr.cross_validate import with_folds
 from gislr.data.preparation import prepare_asl_signs
+from gislr.data.preprocessing import reference
 from gislr.errors import SettingError
 from gislr.evaluation import clip_figures
 from gislr.evaluation.clip_predictions import ClipPredictions
@@ -204,7 +205,7 @@ def test_a_clip_without_anything_is_drawn_too():
 def test_what_is_kept_of_a_clip_is_drawn_where_it_was(hand, tmp_path):
     raw = landmarks_of(4, hand=hand)
     root = write_folder(tmp_path / "raw", [("1", "a", raw)])
-    store = prepare_asl_signs(root, frames=64, cache=tmp_path / "cache", workers=1)
+    store = prepare_asl_signs(root, settings=reference(64), cache=tmp_path / "cache", workers=1)
     kept = clip_figures.kept_landmarks(store, 0)
     rows = np.flatnonzero(np.isfinite(kept[0, :, 0]))
     assert len(rows) == 66

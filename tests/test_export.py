@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches.packing import Layout
-from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
+from gislr.data.preprocessing import (
+    PreprocessingSettings,
+    empty_clip,
+    pad,
+    preprocess,
+    reference,
+)
 from gislr.exporting import PRECISIONS
 from gislr.exporting.graph import read_raw
 from gislr.exporting.litert import litert
@@ -24,6 +30,8 @@ from tests.conftest import landmarks_of
 from tests.test_models import build, small
 
 SIGNS = ["bee", "cow", "dog"]
+WHOLE = PreprocessingSettings("whole", 64, "both_hands", "xy")
+READINGS = [reference(64), WHOLE, PreprocessingSettings("whole", 64, "competition", "xyz")]
 PADDED = Layout(64, slots=1, packed=False)
 
 
@@ -31,6 +39,9 @@ def clip(frames, seed=0, hand="left", missing=0.3):
     """A clip in which the hand, the arm and the lips are missing here and there."""
     rng = np.random.default_rng(seed)
     landmarks = landmarks_of(frames, seed, hand=hand)
+    if seed % 2:
+        other = slice(522, 543) if hand == "left" else slice(468, 489)
+        landmarks[: frames // 3, other] = rng.random((frames // 3, 21, 3))
     landmarks[rng.random(frames) < missing, 468:] = np.nan
     landmarks[rng.random(frames) < 0.2, :468] = np.nan
     return landmarks
@@ -46,33 +57,37 @@ CLIPS = [
 ]
 
 
-def trained(name, seed=0, **changes):
+def trained(name, seed=0, preprocessing=READINGS[0], **changes):
     model_settings = small(name, **changes)
-    return TrainedModel(build(model_settings, PADDED, seed=seed), model_settings, SIGNS, 64)
+    model = build(model_settings, PADDED, seed=seed, preprocessing=preprocessing)
+    return TrainedModel(model, model_settings, SIGNS, preprocessing)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.landmarks)
+@settings(max_examples=40, deadline=None)
 @given(
     frames=st.integers(1, 700),
     seed=st.integers(0, 1000),
     hand=st.sampled_from(["left", "right"]),
     missing=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
 )
-def test_the_graph_reads_what_preprocessing_prepares(frames, seed, hand, missing):
+def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand, missing):
     landmarks = clip(frames, seed, hand, missing)
-    array, index = pad(preprocess(landmarks, 64) or EMPTY_CLIP, 64)
-    expected = ClipRows()(array[None], index[None])
-    found = read_raw(keras.ops.convert_to_tensor(landmarks), 64, padded=True)
+    array, index = pad(preprocess(landmarks, reading) or empty_clip(reading), 64)
+    expected = ClipRows(len(reading.axes))(array[None], index[None])
+    found = read_raw(keras.ops.convert_to_tensor(landmarks), reading, padded=True)
     for name, values in found.items():
         np.testing.assert_allclose(values, expected[name], atol=2e-6, err_msg=name)
-    short = read_raw(keras.ops.convert_to_tensor(landmarks), 64, padded=False)
+    short = read_raw(keras.ops.convert_to_tensor(landmarks), reading, padded=False)
     for name, values in short.items():
         np.testing.assert_array_equal(values, found[name][:, : min(frames, 64)], err_msg=name)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_every_precision_agrees_with_keras(name):
-    model = trained(name)
+@pytest.mark.parametrize(
+    ("name", "reading"), [*((name, READINGS[0]) for name in FAMILIES), ("conv_transformer", WHOLE)]
+)
+def test_every_precision_agrees_with_keras(name, reading):
+    model = trained(name, preprocessing=reading)
     expected = KerasRecogniser([model]).probabilities(CLIPS)
     sizes = {}
     for precision in PRECISIONS:

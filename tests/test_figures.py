@@ -25,7 +25,7 @@ from gislr.evaluation import (
 from gislr.evaluation.confusion_figure import order_by_confusion
 from gislr.evaluation.drawing import short_name
 from gislr.evaluation.landmark_figures import sampled_frames
-from gislr.landmarks import PARTS
+from gislr.landmarks import DOMINANT_HAND
 
 
 def png(figure) -> bytes:
@@ -183,14 +183,14 @@ def test_history_without_curves_is_refused():
 def test_box_plots_leave_missing_values_out():
     rng = np.random.default_rng(5)
     frames = rng.uniform(0.2, 0.4, (300, 66, 3)).astype(np.float32)
-    frames[::2, PARTS["hand"]] = 0
-    frames[1, PARTS["hand"]] = np.nan
+    frames[::2, DOMINANT_HAND.parts["hand"]] = 0
+    frames[1, DOMINANT_HAND.parts["hand"]] = np.nan
     before = frames.copy()
     figures = landmark_statistics(frames)
     np.testing.assert_array_equal(frames, before)
-    assert list(figures) == list(PARTS)
+    assert list(figures) == list(DOMINANT_HAND.parts)
     for part, figure in figures.items():
-        places = PARTS[part]
+        places = DOMINANT_HAND.parts[part]
         assert len(panels(figure)) == 2
         for axis, axes in enumerate(panels(figure)):
             assert len(axes.patches) == places.stop - places.start
@@ -204,7 +204,7 @@ def test_box_plots_leave_missing_values_out():
 
 def test_box_plots_of_a_part_that_is_never_there():
     frames = np.full((4, 66, 2), 0.5, np.float32)
-    frames[:, PARTS["lips"]] = 0
+    frames[:, DOMINANT_HAND.parts["lips"]] = 0
     figure = landmark_statistics(frames)["lips"]
     assert words(panels(figure)[0]) == ["missing in every frame"]
 

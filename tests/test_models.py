@@ -9,6 +9,7 @@ import pytest
 from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import statistics
+from gislr.data.preprocessing import reference
 from gislr.models import FAMILIES, build_model, layout_of, model_settings
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.paths import config_folder
@@ -19,6 +20,7 @@ from gislr.training.prediction import predict
 from tests.conftest import make_store
 
 PADDED = Layout(64, slots=1, packed=False)
+REFERENCE = reference(64)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
 SMALL = {
     "transformer": {"units": 32, "landmark_units": 24, "num_heads": 4},
@@ -41,13 +43,21 @@ def without_dropout(**changes):
     return small(**rates, **changes)
 
 
-def build(settings, layout, signs=3, precision="float32", measured=None, seed=0):
+def build(
+    settings,
+    layout,
+    signs=3,
+    precision="float32",
+    measured=None,
+    seed=0,
+    preprocessing=REFERENCE,
+):
     keras.utils.set_random_seed(seed)
     model = build_model(
         settings,
         signs=signs,
         layout=layout,
-        most_frames=64,
+        preprocessing=preprocessing,
         precision=precision,
         statistics=measured,
     )
@@ -78,7 +88,9 @@ def compiled(model, smoothing=0.25):
 
 def test_the_default_transformer_has_the_reports_parameters():
     settings = model_settings(defaults("transformer"))
-    model = build_model(settings, signs=250, layout=PADDED, most_frames=64, precision="float32")
+    model = build_model(
+        settings, signs=250, layout=PADDED, preprocessing=REFERENCE, precision="float32"
+    )
     assert loop.trainable_parameters(model) == 5_315_965
     size = {layer.name: sum(w.size for w in layer.get_weights()) for layer in model.layers}
     assert size["lips_embedding"] == 178_560
@@ -92,7 +104,9 @@ def test_the_default_transformer_has_the_reports_parameters():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_two_weights_start_with_the_same_numbers(name):
-    model = build_model(small(name), signs=3, layout=PADDED, most_frames=64, precision="float32")
+    model = build_model(
+        small(name), signs=3, layout=PADDED, preprocessing=REFERENCE, precision="float32"
+    )
     drawn = [
         np.sort(np.ravel(variable)).tobytes()
         for variable in model.trainable_variables
@@ -234,7 +248,7 @@ def test_the_kept_model_gives_the_same_probabilities_after_saving(name, store, m
     settings = small(name)
     layout = layout_of(settings, 64)
     model = build(settings, layout, measured=measured)
-    kept = serving_model([TrainedModel(model, settings, ["a", "b", "c"], 64)])
+    kept = serving_model([TrainedModel(model, settings, ["a", "b", "c"], REFERENCE)])
     kept.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     clips = np.arange(len(LENGTHS))

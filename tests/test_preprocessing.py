@@ -5,22 +5,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.preprocessing import pad, preprocess, resize_windows
+from gislr.data.preprocessing import (
+    PreprocessingSettings,
+    pad,
+    preprocess,
+    reference,
+    resize_windows,
+)
 from gislr.errors import DataError
 from gislr.landmarks import (
+    DOMINANT_HAND,
+    LANDMARK_SETS,
     LEFT_ARM,
-    LEFT_DOMINANT,
     LEFT_HAND,
     LIPS,
     RIGHT_ARM,
-    RIGHT_DOMINANT,
     RIGHT_HAND,
+    other_side,
 )
 from tests.conftest import landmarks_of
 
 
 def test_a_frame_keeps_40_lips_21_hand_and_5_arm_landmarks():
-    assert len(set(LEFT_DOMINANT)) == len(set(RIGHT_DOMINANT)) == 66
+    assert len(set(DOMINANT_HAND.left)) == len(set(DOMINANT_HAND.right)) == 66
     assert list(LIPS[:3]) == [61, 185, 40]
     assert list(LIPS[-2:]) == [324, 308]
     assert (LEFT_HAND[0], LEFT_HAND[-1], RIGHT_HAND[0], RIGHT_HAND[-1]) == (468, 488, 522, 542)
@@ -31,25 +38,25 @@ def test_a_frame_keeps_40_lips_21_hand_and_5_arm_landmarks():
 def test_a_tie_is_left_and_more_right_values_are_right():
     landmarks = landmarks_of(4)
     landmarks[:, RIGHT_HAND] = 0.5
-    assert preprocess(landmarks, 64).left_dominant
+    assert preprocess(landmarks, reference(64)).left_dominant
     landmarks[0, LEFT_HAND[0], 0] = np.nan
-    assert not preprocess(landmarks, 64).left_dominant
+    assert not preprocess(landmarks, reference(64)).left_dominant
 
 
 def test_only_frames_with_the_dominant_hand_are_kept_and_numbered_from_the_first():
     landmarks = landmarks_of(7)
     landmarks[[0, 1, 4], 468:489] = np.nan
     landmarks[5, 469:489] = np.nan
-    clip = preprocess(landmarks, 64)
+    clip = preprocess(landmarks, reference(64))
     assert clip.frame_index.tolist() == [0, 1, 3, 4]
-    assert np.array_equal(clip.frames[0], landmarks[2][LEFT_DOMINANT])
+    assert np.array_equal(clip.frames[0], landmarks[2][DOMINANT_HAND.left])
     assert (clip.frames[2, 41:61] == 0).all(), "NaN becomes 0"
 
 
 def test_right_handed_clips_are_mirrored_in_hand_and_arm_only():
     landmarks = landmarks_of(3, hand="right")
-    clip = preprocess(landmarks, 64)
-    read = landmarks[:, RIGHT_DOMINANT]
+    clip = preprocess(landmarks, reference(64))
+    read = landmarks[:, DOMINANT_HAND.right]
     assert not clip.left_dominant
     assert np.array_equal(clip.frames[:, :40], read[:, :40])
     assert np.array_equal(clip.frames[:, 40:, 0], 1 - read[:, 40:, 0])
@@ -59,16 +66,16 @@ def test_right_handed_clips_are_mirrored_in_hand_and_arm_only():
 def test_the_input_is_left_as_it_was():
     landmarks = landmarks_of(3, hand="right")
     before = landmarks.copy()
-    preprocess(landmarks, 64)
+    preprocess(landmarks, reference(64))
     assert np.array_equal(landmarks, before, equal_nan=True)
 
 
 def test_a_clip_without_a_hand_is_told_apart():
-    assert preprocess(landmarks_of(5, hand=None), 64) is None
+    assert preprocess(landmarks_of(5, hand=None), reference(64)) is None
 
 
 def test_short_clips_are_padded_with_zeros_and_minus_one():
-    clip = preprocess(landmarks_of(5), 64)
+    clip = preprocess(landmarks_of(5), reference(64))
     frames, index = pad(clip, 64)
     assert frames.shape == (64, 66, 3)
     assert (frames[5:] == 0).all()
@@ -106,16 +113,16 @@ def test_long_clips_are_averaged_as_the_reference_says(kept, missing, seed):
 
 def test_a_clip_of_64_frames_is_blurred_as_in_the_reference():
     landmarks = landmarks_of(64)
-    clip = preprocess(landmarks, 64)
+    clip = preprocess(landmarks, reference(64))
     assert clip.frames.shape == (64, 66, 3)
-    assert np.abs(clip.frames - landmarks[:, LEFT_DOMINANT]).max() > 0.1
+    assert np.abs(clip.frames - landmarks[:, DOMINANT_HAND.left]).max() > 0.1
 
 
 @pytest.mark.parametrize("frames", [4096, 4097, 5000])
 def test_very_long_clips_do_not_crash(frames):
     landmarks = np.full((frames, 543, 3), np.nan, np.float32)
     landmarks[::50, LEFT_HAND] = 0.25
-    clip = preprocess(landmarks, 64)
+    clip = preprocess(landmarks, reference(64))
     assert clip.frames.shape == (64, 66, 3)
     np.testing.assert_allclose(clip.frames[:, 40:61], 0.25)
 
@@ -123,3 +130,40 @@ def test_very_long_clips_do_not_crash(frames):
 def test_other_shapes_are_refused():
     with pytest.raises(DataError, match=r"\[frames, 543, 3\]; got \[4, 66, 3\]"):
         preprocess(np.zeros((4, 66, 3), np.float32), 64)
+
+
+@pytest.mark.parametrize("landmarks", ["both_hands", "competition"])
+def test_a_clip_and_its_mirror_image_are_prepared_alike(landmarks):
+    settings = PreprocessingSettings("whole", 64, landmarks, "xyz")
+    read = settings.landmark_set.read
+    clip = landmarks_of(9, hand="left")
+    clip[:3, RIGHT_HAND] = 0.25
+    mirrored = np.full_like(clip, np.nan)
+    mirrored[:, read] = clip[:, other_side(read)]
+    mirrored[..., 0] = 1 - mirrored[..., 0]
+    seen, reflected = preprocess(clip, settings), preprocess(mirrored, settings)
+    assert (seen.left_dominant, reflected.left_dominant) == (True, False)
+    np.testing.assert_allclose(reflected.frames, seen.frames, atol=1e-6)
+
+
+def test_whole_clips_keep_the_frames_without_a_hand():
+    clip = landmarks_of(9)
+    clip[[0, 4], 468:489] = np.nan
+    settings = PreprocessingSettings("whole", 64, "both_hands", "xy")
+    assert len(preprocess(clip, reference(64)).frames) == 7
+    whole = preprocess(clip, settings)
+    assert whole.frame_index.tolist() == list(range(9))
+    assert not whole.frames[4, settings.landmark_set.parts["hand"]].any()
+    assert preprocess(landmarks_of(5, hand=None), settings) is None
+
+
+@pytest.mark.parametrize("name", LANDMARK_SETS)
+def test_a_reflection_seen_in_a_mirror_is_the_clip(name):
+    kept = LANDMARK_SETS[name]
+    assert len(set(kept.left.tolist())) == len(set(kept.right.tolist())) == len(kept)
+    assert kept.reflection[kept.reflection].tolist() == list(range(len(kept)))
+    assert sorted(k for part in kept.parts.values() for k in range(len(kept))[part]) == list(
+        range(len(kept))
+    )
+    assert {len(kept.left[finger]) for finger in kept.fingers} == {4}
+    assert len(LANDMARK_SETS["competition"]) == 118

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gislr.data.asl_signs import read_listing
-from gislr.data.preprocessing import preprocess
+from gislr.data.preprocessing import preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.simulation import SimulationSettings, folder, write_folder
 from gislr.data.simulation.signers import draw_signers
@@ -104,7 +104,7 @@ def test_lengths_and_detection_follow_the_real_distribution():
     assert 100 <= np.percentile(raw, 95) <= 190
     assert raw.min() >= 1
     assert raw.max() <= 600
-    prepared = [preprocess(clip.landmarks.astype(np.float32), 64) for clip in clips]
+    prepared = [preprocess(clip.landmarks.astype(np.float32), reference(64)) for clip in clips]
     kept = np.array([0 if clip is None else len(clip.frames) for clip in prepared])
     assert 15 <= kept.mean() <= 26
     faces = np.concatenate([np.isnan(clip.landmarks[:, LIPS, 0]).all(axis=1) for clip in clips])

@@ -20,7 +20,7 @@ class Batch:
     """Rows of frames, with arrays of their own that nothing writes to again.
 
     Attributes:
-        frames: float32 [rows, row frames, 66, 2], x and y; 0 where nothing was found.
+        frames: float32 [rows, row frames, landmarks, axes]; 0 where nothing was found.
         position: int32 [rows, row frames], the row of the position table; the last one is padding.
         slot: int32 [rows, row frames], from 1; 0 for an empty or masked position.
         labels: int32 [rows, slots]; 0 in an empty slot.
@@ -144,11 +144,13 @@ def assemble(
     shape = (rows, layout.row_frames)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
-    frames = np.zeros((rows * layout.row_frames, *store.frames.shape[1:2], 2), np.float32)
+    frames = np.zeros((rows * layout.row_frames, *store.preprocessing.shape), np.float32)
     frames[flat] = (
-        augmentation.place(store.xy(source), owner, len(clips), changes)
+        augmentation.place(
+            store.coordinates(source), owner, len(clips), store.preprocessing.landmark_set, changes
+        )
         if augmentation and changes
-        else store.xy(source)
+        else store.coordinates(source)
     )
     positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
     positions[flat] = position

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError
-from gislr.landmarks import FINGERS, PARTS
+from gislr.landmarks import LandmarkSet
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
@@ -35,8 +36,9 @@ class Augmentation:
         shear: At most; x changes by this times y.
         span_masking: Probability that some frames in a row are left out.
         span: Share of the clip at most.
-        part_dropout: Probability that the lips of a clip are taken for not found; the same for the
-            arm. The hand stays.
+        mirroring: Probability that a clip is seen in a mirror, left and right landmarks swapped.
+        part_dropout: Probability that a part of a clip is taken for not found, for each part but
+            the dominant hand.
         finger_dropout: The same for each finger.
     """
 
@@ -49,6 +51,7 @@ class Augmentation:
     shear: float
     span_masking: float
     span: float
+    mirroring: float
     part_dropout: float
     finger_dropout: float
 
@@ -106,27 +109,36 @@ class Augmentation:
         inside = within - np.repeat(first, lengths)
         return (inside < 0) | (inside >= np.repeat(left_out, lengths))
 
-    def clip(self, frames: Float32, most_frames: int, generator: np.random.Generator) -> Float32:
+    def clip(
+        self, frames: Float32, settings: PreprocessingSettings, generator: np.random.Generator
+    ) -> Float32:
         """Changes one clip as clips of a batch are changed.
 
         Args:
-            frames: float32 [frames, 66, 2], at least one.
-            most_frames: It does not become longer.
+            frames: float32 [frames, landmarks, axes], at least one.
+            settings: How it was prepared.
             generator: Where the draws come from.
         """
-        lengths, within = self.resampled(np.array([len(frames)]), most_frames, generator)
+        lengths, within = self.resampled(np.array([len(frames)]), settings.frames, generator)
         kept = within[self.spans(lengths, generator)]
-        return self.place(frames[kept], np.zeros(len(kept), np.int64), 1, generator)
+        owner = np.zeros(len(kept), np.int64)
+        return self.place(frames[kept], owner, 1, settings.landmark_set, generator)
 
     def place(
-        self, frames: Float32, owner: Int64, clips: int, generator: np.random.Generator
+        self,
+        frames: Float32,
+        owner: Int64,
+        clips: int,
+        landmarks: LandmarkSet,
+        generator: np.random.Generator,
     ) -> Float32:
-        """Turns, sizes, moves and slants clips, and takes parts for not found.
+        """Mirrors, turns, sizes, moves and slants clips, and takes parts for not found.
 
         Args:
-            frames: float32 [frames, 66, 2], image coordinates; 0 where nothing was found.
+            frames: float32 [frames, landmarks, axes], image coordinates; 0 where nothing was found.
             owner: int64 [frames], the clip of each frame.
             clips: Number of clips.
+            landmarks: What the landmarks are.
             generator: Where the draws come from.
         """
         changed = generator.random(clips) < self.affine
@@ -140,13 +152,30 @@ class Augmentation:
         cosine, sine = np.cos(angle) * size, np.sin(angle) * size
         matrix = np.stack([cosine, sine, shear * cosine - sine, shear * sine + cosine], axis=-1)
         matrix = matrix.reshape(clips, 2, 2).astype(np.float32)
-        found = frames != 0
-        moved = (frames - _CENTRE) @ matrix[owner]
-        moved += _CENTRE + shift[owner, None].astype(np.float32)
         lost = np.zeros((clips, frames.shape[1]), bool)
-        for part, probability in (
-            *((PARTS[name], self.part_dropout) for name in ("lips", "pose")),
-            *((finger, self.finger_dropout) for finger in FINGERS),
+        for places, probability in (
+            *(
+                (places, self.part_dropout)
+                for name, places in landmarks.parts.items()
+                if name != "hand"
+            ),
+            *((finger, self.finger_dropout) for finger in landmarks.fingers),
         ):
-            lost[:, part] |= (generator.random(clips) < probability)[:, None]
+            lost[:, places] |= (generator.random(clips) < probability)[:, None]
+        reflected = (generator.random(clips) < self.mirroring)[owner]
+        if reflected.any():
+            frames = np.where(
+                reflected[:, None, None], mirrored(frames[:, landmarks.reflection]), frames
+            )
+        found = frames != 0
+        moved = frames.copy()
+        moved[..., :2] = (frames[..., :2] - _CENTRE) @ matrix[owner]
+        moved[..., :2] += _CENTRE + shift[owner, None].astype(np.float32)
         return np.where(found & ~lost[owner, :, None], moved, np.float32(0))
+
+
+def mirrored(frames: Float32) -> Float32:
+    """Returns frames with x counted from the image's other side; 0 (not found) stays 0."""
+    flipped = frames.copy()
+    flipped[..., 0] = np.where(frames[..., 0] != 0, 1 - frames[..., 0], 0)
+    return flipped

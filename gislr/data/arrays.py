@@ -17,9 +17,10 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from gislr.data.label_map import LABEL_MAP, read_label_map
+from gislr.data.preprocessing import reference
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
-from gislr.landmarks import LANDMARKS_KEPT
+from gislr.landmarks import DOMINANT_HAND
 
 FRAMES = "X.npy"
 LABELS = "y.npy"
@@ -28,13 +29,14 @@ FRAME_INDEX = "NON_EMPTY_FRAME_IDXS.npy"
 _CLIPS_AT_ONCE = 2048
 
 
-def prepare_arrays(root: Path, participants: str, *, cache: Path) -> Store:
+def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> Store:
     """Opens the store of a folder of prepared arrays, writing it when it is new.
 
     Args:
         root: Folder of the three files, and of the label map where there is one.
         participants: File beside them that names each clip's signer: a .npy of numbers or text, or
             a .csv with a participant_id column such as train.csv.
+        axes: What models read, `xy` or `xyz`.
         cache: Where stores are kept.
 
     Raises:
@@ -65,9 +67,9 @@ def prepare_arrays(root: Path, participants: str, *, cache: Path) -> Store:
                 sequences=numbers,
                 labels=np.asarray(labels, np.int32),
                 signs=signs,
-                most_frames=most_frames,
+                preprocessing=reference(most_frames),
             )
-    return open_store(target)
+    return open_store(target, axes)
 
 
 def _load(path: Path) -> NDArray[Any]:
@@ -86,11 +88,11 @@ def _check(
 ) -> tuple[int, int]:
     if (
         frames.ndim != 4
-        or frames.shape[2:] != (LANDMARKS_KEPT, 3)
+        or frames.shape[2:] != (len(DOMINANT_HAND), 3)
         or not np.issubdtype(frames.dtype, np.floating)
     ):
         raise DataError(
-            f"{FRAMES} must be float32 [clips, frames, {LANDMARKS_KEPT}, 3]; "
+            f"{FRAMES} must be float32 [clips, frames, {len(DOMINANT_HAND)}, 3]; "
             f"got {frames.dtype} {list(frames.shape)} in {root}."
         )
     clips, most_frames = frames.shape[:2]

@@ -22,11 +22,15 @@ from filelock import FileLock
 
 from gislr.data.asl_signs import LISTING, Listing, file_stats, read_listing, summarise
 from gislr.data.label_map import LABEL_MAP
-from gislr.data.preprocessing import EMPTY_CLIP, PreparedClip, preprocess_read
+from gislr.data.preprocessing import (
+    PreparedClip,
+    PreprocessingSettings,
+    empty_clip,
+    preprocess_read,
+)
 from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
-from gislr.landmarks import READ
 
 CLIPS_PER_SHARD = 128
 
@@ -42,9 +46,11 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def source_key(listing: Listing, frames: int) -> str:
+def source_key(listing: Listing, settings: PreprocessingSettings) -> str:
     """Returns the cache key of a folder: its listing, its files' sizes and times, the settings."""
-    digest = hashlib.sha256(json.dumps([STORE_VERSION, "reference", frames]).encode())
+    digest = hashlib.sha256(
+        json.dumps([STORE_VERSION, settings.name, settings.frames, settings.landmarks]).encode()
+    )
     for name in (LISTING, LABEL_MAP):
         digest.update((listing.root / name).read_bytes())
     folders = sorted({str(PurePosixPath(path).parent) for path in listing.paths})
@@ -57,7 +63,7 @@ def source_key(listing: Listing, frames: int) -> str:
 def prepare_asl_signs(
     root: Path,
     *,
-    frames: int,
+    settings: PreprocessingSettings,
     cache: Path,
     workers: int | None = None,
     advance: Callable[[int], Advance] | None = None,
@@ -66,7 +72,7 @@ def prepare_asl_signs(
 
     Args:
         root: The folder.
-        frames: The most frames a clip keeps.
+        settings: How raw clips become frames.
         cache: Where stores are kept.
         workers: Number of processes; all cores when `None`.
         advance: Called with the number of clips to prepare; returns what counts the done ones.
@@ -75,17 +81,17 @@ def prepare_asl_signs(
         DataError: The folder or its files cannot be used; one sentence for each kind of problem.
     """
     listing = read_listing(root)
-    target = cache / source_key(listing, frames)
+    target = cache / source_key(listing, settings)
     if target.is_dir():
-        return open_store(target)
+        return open_store(target, settings.axes)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
         if not target.is_dir():
             done = advance(len(listing.paths)) if advance else lambda clips: None
-            shards = _prepare_shards(listing, frames, target, workers or cpu_count(), done)
-            _assemble(listing, frames, shards, target)
+            shards = _prepare_shards(listing, settings, target, workers or cpu_count(), done)
+            _assemble(listing, settings, shards, target)
             shutil.rmtree(_shard_folder(target), ignore_errors=True)
-    return open_store(target)
+    return open_store(target, settings.axes)
 
 
 def _shard_folder(target: Path) -> Path:
@@ -93,7 +99,7 @@ def _shard_folder(target: Path) -> Path:
 
 
 def _prepare_shards(
-    listing: Listing, frames: int, target: Path, workers: int, done: Advance
+    listing: Listing, settings: PreprocessingSettings, target: Path, workers: int, done: Advance
 ) -> list[Path]:
     folder = _shard_folder(target)
     folder.mkdir(exist_ok=True)
@@ -107,7 +113,7 @@ def _prepare_shards(
         else:
             todo[shard] = paths
     problems: Problems = defaultdict(list)
-    for shard, found in _run(listing.root, frames, todo, workers):
+    for shard, found in _run(listing.root, settings, todo, workers):
         done(len(todo[shard]))
         for kind, paths in found.items():
             problems[kind] += paths
@@ -124,18 +130,18 @@ def _prepare_shards(
 
 
 def _run(
-    root: Path, frames: int, todo: dict[Path, list[str]], workers: int
+    root: Path, settings: PreprocessingSettings, todo: dict[Path, list[str]], workers: int
 ) -> Iterator[tuple[Path, Problems]]:
     workers = min(workers, len(todo))
     if workers <= 1:
         for shard, paths in todo.items():
-            yield shard, prepare_shard(root, paths, frames, shard)
+            yield shard, prepare_shard(root, paths, settings, shard)
         return
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_end_with_parent
     ) as pool:
         futures = {
-            pool.submit(prepare_shard, root, paths, frames, shard): shard
+            pool.submit(prepare_shard, root, paths, settings, shard): shard
             for shard, paths in todo.items()
         }
         try:
@@ -158,7 +164,9 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def prepare_shard(root: Path, paths: list[str], frames: int, shard: Path) -> Problems:
+def prepare_shard(
+    root: Path, paths: list[str], settings: PreprocessingSettings, shard: Path
+) -> Problems:
     """Preprocesses some clips and writes them as one file; nothing is written if one is unusable.
 
     Returns:
@@ -169,15 +177,15 @@ def prepare_shard(root: Path, paths: list[str], frames: int, shard: Path) -> Pro
     raw_lengths = []
     for path in paths:
         try:
-            read = read_clip(root / path, READ)
+            read = read_clip(root / path, settings.landmark_set.read)
         except ClipProblem as problem:
             problems.setdefault((problem.kind, problem.remedy), []).append(path)
             continue
-        clips.append(preprocess_read(read, frames))
+        clips.append(preprocess_read(read, settings))
         raw_lengths.append(len(read))
     if problems:
         return problems
-    kept = [EMPTY_CLIP, *(clip for clip in clips if clip is not None)]
+    kept = [empty_clip(settings), *(clip for clip in clips if clip is not None)]
     block = FrameBlock(
         frames=np.concatenate([clip.frames for clip in kept]),
         frame_index=np.concatenate([clip.frame_index for clip in kept]),
@@ -197,7 +205,9 @@ def _load_shard(shard: Path) -> FrameBlock:
         return FrameBlock(**arrays)
 
 
-def _assemble(listing: Listing, frames: int, shards: list[Path], target: Path) -> None:
+def _assemble(
+    listing: Listing, settings: PreprocessingSettings, shards: list[Path], target: Path
+) -> None:
     total = 0
     for shard in shards:
         with np.load(shard, allow_pickle=False) as arrays:
@@ -211,5 +221,5 @@ def _assemble(listing: Listing, frames: int, shards: list[Path], target: Path) -
         sequences=listing.sequences,
         labels=listing.labels,
         signs=listing.signs,
-        most_frames=frames,
+        preprocessing=settings,
     )

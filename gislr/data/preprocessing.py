@@ -9,34 +9,69 @@ instead of becoming all padding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import DataError
-from gislr.landmarks import (
-    LANDMARKS_KEPT,
-    LANDMARKS_PER_FRAME,
-    LEFT_DOMINANT,
-    LEFT_HAND,
-    PARTS,
-    READ,
-    RIGHT_DOMINANT,
-    RIGHT_HAND,
-)
+from gislr.errors import DataError, SettingError, unknown_name
+from gislr.landmarks import LANDMARK_SETS, LANDMARKS_PER_FRAME, LandmarkSet
 
 Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
 
-_PLACE = {landmark: place for place, landmark in enumerate(READ.tolist())}
+FRAMES_KEPT: dict[str, Callable[[Bool], Bool]] = {
+    "reference": lambda hand_found: hand_found,
+    "whole": np.ones_like,
+}
+"""Which frames are kept, bool [frames], by name: those with the dominant hand, or all."""
+
+AXES = ("xy", "xyz")
 
 
-def _places(landmarks: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.array([_PLACE[landmark] for landmark in landmarks.tolist()])
+@dataclass(frozen=True)
+class PreprocessingSettings:
+    """How raw clips become frames; the values stand in `conf/preprocessing/`.
+
+    Attributes:
+        name: `reference` keeps the frames with the dominant hand, `whole` all of a clip in which
+            it is found.
+        frames: The most frames a clip keeps; longer ones are averaged down to it.
+        landmarks: A name of `gislr.landmarks.LANDMARK_SETS`.
+        axes: `xy`, or `xyz` for MediaPipe's depth too.
+    """
+
+    name: str
+    frames: int
+    landmarks: str
+    axes: str
+
+    def __post_init__(self) -> None:
+        if self.name not in FRAMES_KEPT:
+            raise unknown_name("preprocessing.name", self.name, FRAMES_KEPT)
+        if not 2 <= self.frames <= 4096:
+            raise SettingError(f"preprocessing.frames must be 2 to 4096; got {self.frames}.")
+        if self.landmarks not in LANDMARK_SETS:
+            raise unknown_name("preprocessing.landmarks", self.landmarks, LANDMARK_SETS)
+        if self.axes not in AXES:
+            raise unknown_name("preprocessing.axes", self.axes, AXES)
+
+    @property
+    def landmark_set(self) -> LandmarkSet:
+        """The landmarks that are kept."""
+        return LANDMARK_SETS[self.landmarks]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Landmarks and axes of a frame that a model reads."""
+        return len(self.landmark_set), len(self.axes)
 
 
-HAND_PLACES = {"left": _places(LEFT_HAND), "right": _places(RIGHT_HAND)}
-DOMINANT_PLACES = {"left": _places(LEFT_DOMINANT), "right": _places(RIGHT_DOMINANT)}
+def reference(frames: int) -> PreprocessingSettings:
+    """Returns the reference's settings for clips of some frames."""
+    return PreprocessingSettings("reference", frames, "dominant_hand", "xy")
+
 
 PADDING_INDEX = -1.0
 """The frame index of a padded position."""
@@ -47,7 +82,7 @@ class PreparedClip:
     """The real frames of one clip.
 
     Attributes:
-        frames: float32 [frames, 66, 3], image coordinates; 0 where nothing was found.
+        frames: float32 [frames, landmarks, 3], image coordinates; 0 where nothing was found.
         frame_index: float32 [frames], position in the raw clip, counted from the first kept frame.
         left_dominant: Whether the left hand is the one that was read.
     """
@@ -57,18 +92,18 @@ class PreparedClip:
     left_dominant: bool
 
 
-EMPTY_CLIP = PreparedClip(
-    np.zeros((0, LANDMARKS_KEPT, 3), np.float32), np.zeros(0, np.float32), left_dominant=True
-)
-"""A clip without frames."""
+def empty_clip(settings: PreprocessingSettings) -> PreparedClip:
+    """Returns a clip without frames."""
+    frames = np.zeros((0, len(settings.landmark_set), 3), np.float32)
+    return PreparedClip(frames, np.zeros(0, np.float32), left_dominant=True)
 
 
-def preprocess(landmarks: Float32, frames: int) -> PreparedClip | None:
-    """Keeps the frames with the dominant hand, mirrors right-handed clips, shortens long ones.
+def preprocess(landmarks: Float32, settings: PreprocessingSettings) -> PreparedClip | None:
+    """Keeps frames and landmarks, mirrors right-handed clips, shortens long ones.
 
     Args:
         landmarks: float32 [raw frames, 543, 3] with NaN where nothing was found.
-        frames: The most frames to keep; clips with at least as many are averaged down to it.
+        settings: Which frames and landmarks.
 
     Returns:
         The prepared clip, or `None` when no frame shows a hand.
@@ -81,27 +116,28 @@ def preprocess(landmarks: Float32, frames: int) -> PreparedClip | None:
             f"Landmarks must have the shape [frames, {LANDMARKS_PER_FRAME}, 3]; got "
             f"{list(landmarks.shape)}. Pass every landmark of MediaPipe Holistic, in its order."
         )
-    return preprocess_read(landmarks[:, READ], frames)
+    return preprocess_read(landmarks[:, settings.landmark_set.read], settings)
 
 
-def preprocess_read(read: Float32, frames: int) -> PreparedClip | None:
+def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedClip | None:
     """Does what `preprocess` does, given only the rows that it reads.
 
     Args:
-        read: float32 [raw frames, 92, 3], the rows `gislr.landmarks.READ`.
-        frames: The most frames to keep.
+        read: float32 [raw frames, rows, 3], the rows `LandmarkSet.read`.
+        settings: Which frames and landmarks.
     """
-    found = {side: ~np.isnan(read[:, hand]) for side, hand in HAND_PLACES.items()}
+    kinds, frames = settings.landmark_set, settings.frames
+    found = {side: ~np.isnan(read[:, hand]) for side, hand in kinds.hand_places.items()}
     # A tie is left.
     left_dominant = bool(np.count_nonzero(found["left"]) >= np.count_nonzero(found["right"]))
     side = "left" if left_dominant else "right"
-    kept = np.flatnonzero(found[side].any(axis=(1, 2)))
-    if len(kept) == 0:
+    hand_found: Bool = np.any(found[side], axis=(1, 2))
+    if not hand_found.any():
         return None
-    chosen = read[kept[:, None], DOMINANT_PLACES[side]]
+    kept = np.flatnonzero(FRAMES_KEPT[settings.name](hand_found))
+    chosen = read[kept[:, None], kinds.dominant_places[side]]
     if not left_dominant:
-        for part in ("hand", "pose"):
-            chosen[:, PARTS[part], 0] = 1 - chosen[:, PARTS[part], 0]
+        chosen[:, kinds.is_mirrored, 0] = 1 - chosen[:, kinds.is_mirrored, 0]
     index = (kept - kept[0]).astype(np.float32)
     if len(kept) >= frames:
         windows = resize_windows(len(kept), len(read), frames)
@@ -153,9 +189,9 @@ def pad(clip: PreparedClip, frames: int) -> tuple[Float32, Float32]:
     """Pads a clip at its end, as the reference stores it.
 
     Returns:
-        float32 [frames, 66, 3] padded with 0 and float32 [frames] padded with -1.
+        float32 [frames, landmarks, 3] padded with 0 and float32 [frames] padded with -1.
     """
-    padded = np.zeros((frames, LANDMARKS_KEPT, 3), np.float32)
+    padded = np.zeros((frames, *clip.frames.shape[1:]), np.float32)
     index = np.full(frames, PADDING_INDEX, np.float32)
     padded[: len(clip.frames)] = clip.frames
     index[: len(clip.frames)] = clip.frame_index

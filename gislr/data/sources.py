@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gislr.data.arrays import prepare_arrays
 from gislr.data.preparation import prepare_asl_signs
+from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import Store
 from gislr.errors import SettingError, unknown_name
 from gislr.paths import resolve, resolve_here
@@ -41,25 +42,6 @@ class ArraysSettings:
 
     root: str
     participants: str
-
-
-@dataclass(frozen=True)
-class PreprocessingSettings:
-    """How raw clips become frames.
-
-    Attributes:
-        name: `reference`.
-        frames: The most frames a clip keeps.
-    """
-
-    name: str
-    frames: int
-
-    def __post_init__(self) -> None:
-        if self.name != "reference":
-            raise unknown_name("preprocessing.name", self.name, ["reference"])
-        if not 2 <= self.frames <= 4096:
-            raise SettingError(f"preprocessing.frames must be 2 to 4096; got {self.frames}.")
 
 
 @dataclass(frozen=True)
@@ -161,7 +143,7 @@ def _prepare(
 ) -> Store:
     return prepare_asl_signs(
         folder(values, preparation, progress),
-        frames=preprocessing.frames,
+        settings=preprocessing,
         cache=resolve(preparation.cache) / "stores",
         workers=preparation.workers,
         advance=lambda clips: progress("Preparing clips", clips),
@@ -175,9 +157,16 @@ def _arrays(
     progress: Progress,
 ) -> Store:
     settings = read_settings(ArraysSettings, values, "data")
+    if replace(preprocessing, axes="xy") != reference(preprocessing.frames):
+        raise SettingError(
+            "data=arrays holds what preprocessing=reference makes of raw clips; "
+            f"got preprocessing.name={preprocessing.name} and "
+            f"preprocessing.landmarks={preprocessing.landmarks}. Use data=asl_signs for others."
+        )
     return prepare_arrays(
         resolve_here(settings.root),
         settings.participants,
+        axes=preprocessing.axes,
         cache=resolve(preparation.cache) / "stores",
     )
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.store import Store
-from gislr.landmarks import LANDMARKS_KEPT, PARTS
+from gislr.landmarks import LandmarkSet
 
 Float32 = NDArray[np.float32]
 
-FILE_NAMES = {"lips": "LIPS", "hand": "LEFT_HANDS", "pose": "POSE"}
-"""How the report's .npy files name each part."""
+_REPORTS_NAMES = {"hand": "LEFT_HANDS"}
+"""Parts of which the report's .npy files have another name."""
 
 _FRAMES_AT_ONCE = 16_384
 
@@ -25,8 +25,8 @@ class Statistics:
     """What landmarks are standardised with.
 
     Attributes:
-        mean: float32 [66, 2], over the values that are not 0.
-        std: float32 [66, 2]; 1 where it would be 0.
+        mean: float32 [landmarks, axes], over the values that are not 0.
+        std: float32 [landmarks, axes]; 1 where it would be 0.
     """
 
     mean: Float32
@@ -34,13 +34,13 @@ class Statistics:
 
 
 def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
-    """Measures mean and standard deviation of the nonzero x and y of some clips.
+    """Measures mean and standard deviation of the nonzero coordinates of some clips.
 
     Args:
         store: The prepared data.
         clips: int64, the clips measured: those trained on, never the held-out ones.
     """
-    count = np.zeros((LANDMARKS_KEPT, 2))
+    count = np.zeros(store.preprocessing.shape)
     total = np.zeros_like(count)
     for values in _blocks(store, clips):
         count += np.count_nonzero(values, axis=0)
@@ -55,18 +55,18 @@ def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
 
 
 def sample_frames(store: Store, clips: NDArray[np.int64], most: int = 20_000) -> Float32:
-    """Returns frames of some clips, float32 [at most `most`, 66, 2], the same ones every time."""
+    """Returns float32 [at most `most`, landmarks, axes]: frames of some clips, always the same."""
     rows = _rows(store, clips)
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    return store.xy(rows)
+    return store.coordinates(rows)
 
 
 def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
-    """Yields x and y of the clips' frames, float64 [some frames, 66, 2], a block at a time."""
+    """Yields what models read of clips, float64 [some frames, landmarks, axes], block by block."""
     rows = _rows(store, clips)
     for start in range(0, len(rows), _FRAMES_AT_ONCE):
-        yield store.xy(rows[start : start + _FRAMES_AT_ONCE]).astype(np.float64)
+        yield store.coordinates(rows[start : start + _FRAMES_AT_ONCE]).astype(np.float64)
 
 
 def _rows(store: Store, clips: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -75,8 +75,9 @@ def _rows(store: Store, clips: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.repeat(chosen, store.clips.lengths))
 
 
-def write(statistics: Statistics, folder: Path) -> None:
-    """Writes the report's six files, LIPS_MEAN.npy to POSE_STD.npy."""
-    for part, landmarks in PARTS.items():
-        np.save(folder / f"{FILE_NAMES[part]}_MEAN.npy", statistics.mean[landmarks])
-        np.save(folder / f"{FILE_NAMES[part]}_STD.npy", statistics.std[landmarks])
+def write(statistics: Statistics, landmarks: LandmarkSet, folder: Path) -> None:
+    """Writes two files a part, as the report did: LIPS_MEAN.npy to POSE_STD.npy."""
+    for part, places in landmarks.parts.items():
+        name = _REPORTS_NAMES.get(part, part.upper())
+        np.save(folder / f"{name}_MEAN.npy", statistics.mean[places])
+        np.save(folder / f"{name}_STD.npy", statistics.std[places])

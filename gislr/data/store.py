@@ -1,6 +1,6 @@
 """The prepared store: only real frames, one clip after another, memory-mapped.
 
-A store is a folder of `frames.npy` (float32 [frames, 66, 3]), `frame_index.npy` (float32
+A store is a folder of `frames.npy` (float32 [frames, landmarks, 3]), `frame_index.npy` (float32
 [frames]), `clips.npz` (a row for every listed clip, those without a hand included) and
 `store.json`. It is written beside its place and renamed, so a folder that exists is complete.
 """
@@ -22,10 +22,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import DataError
-from gislr.landmarks import LANDMARKS_KEPT
+from gislr.data.preprocessing import PreprocessingSettings
+from gislr.errors import DataError, SettingError
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
 Float32 = NDArray[np.float32]
@@ -69,14 +69,14 @@ class Store:
 
     Attributes:
         folder: Where it lies.
-        frames: float32 [frames, 66, 3].
+        frames: float32 [frames, landmarks, 3].
         frame_index: float32 [frames].
         offsets: int64 [clips + 1]; clip `c` holds the frames `offsets[c]:offsets[c + 1]`.
         clips: The clips that hold frames.
         listed: Every listed clip, those kept out included.
         signs: The glosses; a label is an index into them.
         fingerprint: Digest of the content (landmarks, labels, signers, signs).
-        most_frames: The most frames a clip may have.
+        preprocessing: How its clips were made from raw ones.
     """
 
     folder: Path
@@ -87,23 +87,28 @@ class Store:
     listed: ClipTable
     signs: list[str]
     fingerprint: str
-    most_frames: int
+    preprocessing: PreprocessingSettings
+
+    @property
+    def most_frames(self) -> int:
+        """The most frames a clip may have."""
+        return self.preprocessing.frames
 
     @property
     def left_out(self) -> int:
         """Number of clips kept out because no frame shows a hand."""
         return len(self.listed) - len(self.clips)
 
-    def xy(self, rows: NDArray[np.int64]) -> Float32:
-        """Returns x and y of some frames, float32 [rows, 66, 2].
+    def coordinates(self, rows: NDArray[np.int64]) -> Float32:
+        """Returns what models read of some frames, float32 [rows, landmarks, axes].
 
         Mapped pages are given back on the way: the system may map a megabyte around each clip, and
         a batch or a pass over a large store would fill the memory.
         """
-        found = np.empty((len(rows), LANDMARKS_KEPT, 2), np.float32)
+        found = np.empty((len(rows), *self.preprocessing.shape), np.float32)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
-            found[part] = self.frames[rows[part], :, :2]
+            found[part] = self.frames[rows[part], :, : found.shape[-1]]
             self._release()
         return found
 
@@ -127,7 +132,7 @@ class FrameBlock:
     """The frames of some consecutive clips, as a preparation hands them over.
 
     Attributes:
-        frames: float32 [frames, 66, 3].
+        frames: float32 [frames, landmarks, 3].
         frame_index: float32 [frames].
         lengths: int64 [clips]; 0 for a clip without a hand.
         raw_lengths: int64 [clips].
@@ -166,7 +171,7 @@ def write_store(
     sequences: Sequence[str],
     labels: NDArray[np.int32],
     signs: Sequence[str],
-    most_frames: int,
+    preprocessing: PreprocessingSettings,
 ) -> None:
     """Writes a store from blocks of frames, which are held one at a time.
 
@@ -179,13 +184,15 @@ def write_store(
         sequences: See `ClipTable`.
         labels: int32 [clips].
         signs: The glosses.
-        most_frames: The most frames a clip may have.
+        preprocessing: How the clips were made from raw ones.
     """
     of_frames, of_index = hashlib.sha256(), hashlib.sha256()
     tables = []
     with written_beside(target) as folder:
         with (
-            _open_npy(folder / "frames.npy", (total_frames, LANDMARKS_KEPT, 3)) as frames,
+            _open_npy(
+                folder / "frames.npy", (total_frames, len(preprocessing.landmark_set), 3)
+            ) as frames,
             _open_npy(folder / "frame_index.npy", (total_frames,)) as frame_index,
         ):
             for block in blocks:
@@ -213,7 +220,7 @@ def write_store(
         description = {
             "version": STORE_VERSION,
             "fingerprint": of_frames.hexdigest(),
-            "most_frames": most_frames,
+            "preprocessing": vars(preprocessing),
             "signs": list(signs),
         }
         (folder / "store.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
@@ -228,8 +235,12 @@ def _open_npy(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
         yield file
 
 
-def open_store(folder: Path) -> Store:
+def open_store(folder: Path, axes: str = "xy") -> Store:
     """Opens a store.
+
+    Args:
+        folder: Where it lies.
+        axes: What models read of it; a store keeps all three.
 
     Raises:
         DataError: The folder holds no whole store of this version, or no clip with a hand.
@@ -239,13 +250,14 @@ def open_store(folder: Path) -> Store:
         with np.load(folder / "clips.npz", allow_pickle=False) as table:
             listed = ClipTable(**table)
         signs = list(description["signs"])
-        fingerprint, most_frames = description["fingerprint"], description["most_frames"]
+        fingerprint = description["fingerprint"]
+        preprocessing = PreprocessingSettings(**{**description["preprocessing"], "axes": axes})
         _require_hand(listed)
         frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
         frame_index = np.load(folder / "frame_index.npy", mmap_mode="r", allow_pickle=False)
     except DataError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, SettingError, zipfile.BadZipFile) as error:
         raise DataError(
             f"A prepared store was expected in {folder}; it is incomplete or broken ({error}). "
             "Remove the folder and prepare the data again."
@@ -266,7 +278,7 @@ def open_store(folder: Path) -> Store:
         listed=listed,
         signs=signs,
         fingerprint=fingerprint,
-        most_frames=most_frames,
+        preprocessing=preprocessing,
     )
 
 

@@ -15,13 +15,11 @@ from gislr.evaluation.drawing import canvas, colours, short_name
 from gislr.landmarks import (
     LANDMARKS_PER_FRAME,
     LEFT_ARM,
-    LEFT_DOMINANT,
     LEFT_HAND,
     LIPS,
-    PARTS,
     RIGHT_ARM,
-    RIGHT_DOMINANT,
     RIGHT_HAND,
+    LandmarkSet,
 )
 
 if TYPE_CHECKING:
@@ -59,25 +57,29 @@ def _inner_lip() -> list[NDArray[np.int64]]:
 def kept_landmarks(store: Store, clip: int) -> Float32:
     """Returns the frames that are kept of a clip, see `whole_frames`."""
     frames = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
-    return whole_frames(frames, left_dominant=bool(store.clips.left_dominant[clip]))
+    return whole_frames(
+        frames,
+        store.preprocessing.landmark_set,
+        left_dominant=bool(store.clips.left_dominant[clip]),
+    )
 
 
-def whole_frames(frames: Float32, *, left_dominant: bool) -> Float32:
+def whole_frames(frames: Float32, kept: LandmarkSet, *, left_dominant: bool) -> Float32:
     """Returns prepared frames as float32 [frames, 543, 3]; NaN where nothing was kept.
 
-    Hand and arm of right-handed clips, which are kept mirrored, lie where they were.
+    What is kept mirrored of right-handed clips lies where it was.
 
     Args:
-        frames: float32 [frames, 66, axes], 0 where nothing was found.
+        frames: float32 [frames, landmarks, axes], 0 where nothing was found.
+        kept: What the landmarks are.
         left_dominant: Whether the left hand is the one that was read.
     """
     axes = frames.shape[-1]
     landmarks = np.full((len(frames), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
     found = np.where(frames == 0, np.nan, frames)
     if not left_dominant:
-        for part in ("hand", "pose"):
-            found[:, PARTS[part], 0] = 1 - found[:, PARTS[part], 0]
-    landmarks[:, LEFT_DOMINANT if left_dominant else RIGHT_DOMINANT, :axes] = found
+        found[:, kept.is_mirrored, 0] = 1 - found[:, kept.is_mirrored, 0]
+    landmarks[:, kept.left if left_dominant else kept.right, :axes] = found
     return landmarks
 
 

@@ -10,7 +10,7 @@ from gislr.data import statistics
 from gislr.data.store import Store
 from gislr.evaluation.drawing import canvas, colours
 from gislr.evaluation.landmark_figures import landmark_statistics
-from gislr.landmarks import PARTS
+from gislr.landmarks import LandmarkSet
 from gislr.pages import Section, page
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def data_page(title: str, store: Store, suspects: pd.DataFrame) -> str:
     """
     every_clip = np.arange(len(store.clips))
     frames = statistics.sample_frames(store, every_clip)
+    landmarks = store.preprocessing.landmark_set
     left = float(store.clips.left_dominant.mean())
     sections = [
         Section(
@@ -50,12 +51,12 @@ def data_page(title: str, store: Store, suspects: pd.DataFrame) -> str:
         Section(
             "Missing landmarks",
             "Share of kept frames in which a part was not found.",
-            tables=[_missing(frames)],
+            tables=[_missing(frames, landmarks)],
         ),
         Section(
             "Where landmarks lie",
             "Boxes: quartiles; whiskers: 1st and 99th percentile.",
-            figures=list(landmark_statistics(frames).values()),
+            figures=list(landmark_statistics(frames, landmarks).values()),
         ),
     ]
     return page(title, store.summary(), sections)
@@ -83,17 +84,22 @@ def suspect_clips(store: Store) -> pd.DataFrame:
         chosen = np.random.default_rng(0).choice(len(clips), _CLIPS_LOOKED_AT, replace=False)
         looked_at = np.sort(chosen)
     for k in looked_at.tolist():
-        problem = _problem(store.frames[store.offsets[k] : store.offsets[k + 1]])
+        problem = _problem(
+            store.frames[
+                store.offsets[k] : store.offsets[k + 1],
+                store.preprocessing.landmark_set.parts["hand"],
+            ]
+        )
         if problem:
             sign = store.signs[clips.labels[k]]
             rows.append([clips.paths[k], clips.signers[k], sign, int(clips.lengths[k]), problem])
     return pd.DataFrame(rows, columns=["clip", "signer", "sign", "frames", "problem"])
 
 
-def _problem(frames: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
-    if len(frames) == 1:
+def _problem(hand: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
+    if len(hand) == 1:
         return "one frame"
-    hand = frames[:, PARTS["hand"], :2]
+    hand = hand[..., :2]
     if np.ptp(hand, axis=0).max() < _STILL:
         return "frozen"
     found = hand != 0
@@ -162,11 +168,13 @@ def _by(store: Store, what: str) -> pd.DataFrame:
     ).reset_index()
 
 
-def _missing(frames: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> pd.DataFrame:
+def _missing(
+    frames: np.ndarray[tuple[int, ...], np.dtype[np.float32]], landmarks: LandmarkSet
+) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
         [part, float((frames[:, places] == 0).all(axis=(1, 2)).mean())]
-        for part, places in PARTS.items()
+        for part, places in landmarks.parts.items()
     ]
     return pd.DataFrame(rows, columns=["part", "share_missing"])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gislr.errors import GislrError
 from gislr.evaluation.drawing import canvas, colours
-from gislr.landmarks import LANDMARKS_KEPT, LIPS, PARTS
+from gislr.landmarks import DOMINANT_HAND, LandmarkSet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,45 +19,62 @@ _MOST_FRAMES = 20_000
 _WHISKERS = (1, 99)
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
+_HAND = ["wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in range(1, 5))]
+_ARM = ["elbow", "wrist", "little finger", "index finger", "thumb"]
 _NAMES = {
-    "lips": [str(landmark) for landmark in LIPS],
-    "hand": ["wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in range(1, 5))],
-    "pose": ["elbow", "wrist", "little finger", "index finger", "thumb"],
+    "hand": _HAND,
+    "other_hand": _HAND,
+    "pose": _ARM,
+    "other_pose": _ARM,
+    "shoulders": ["of the dominant hand", "other"],
 }
+"""Of the landmarks of a part; others have their numbers."""
 _TITLES = {
     "lips": "Lips: position of each landmark (number in the face mesh)",
     "hand": "Dominant hand: position of each landmark (joints from the palm to the tip)",
     "pose": "Dominant arm: position of each landmark",
+    "other_hand": "Other hand: position of each landmark (joints from the palm to the tip)",
+    "other_pose": "Other arm: position of each landmark",
+    "nose": "Nose: position of each landmark (number in the face mesh)",
+    "shoulders": "Shoulders: position of each landmark",
+    "eye": "Eye of the dominant hand's side: position of each landmark (number in the face mesh)",
+    "other_eye": "Other eye: position of each landmark (number in the face mesh of the first)",
 }
 _LABELS = ("x (share of the image's width)", "y (share of the image's height, from the top)")
 
 
-def landmark_statistics(frames: NDArray[np.float32], seed: int = 0) -> dict[str, Figure]:
+def landmark_statistics(
+    frames: NDArray[np.float32], landmarks: LandmarkSet = DOMINANT_HAND, seed: int = 0
+) -> dict[str, Figure]:
     """Draws box plots of the x and y of each landmark: one figure for each part.
 
     Boxes reach from the first to the third quartile, whiskers from the 1st to the 99th percentile.
 
     Args:
-        frames: float32 [frames, 66, 2 or 3], unstandardised; 0 and NaN are missing values and are
-            left out. Of more than 20,000 frames as many are drawn at random.
+        frames: float32 [frames, landmarks, 2 or 3], unstandardised; 0 and NaN are missing, and
+            are left out. Of more than 20,000 frames as many are drawn at random.
+        landmarks: What the landmarks are.
         seed: Decides which frames are drawn.
 
     Returns:
-        The figures of `lips`, `hand` and `pose`.
+        A figure for each part.
 
     Raises:
         GislrError: There is no frame, or the shape is another.
     """
-    if frames.ndim != 3 or frames.shape[1] != LANDMARKS_KEPT or frames.shape[2] not in (2, 3):
+    if frames.ndim != 3 or frames.shape[1] != len(landmarks) or frames.shape[2] not in (2, 3):
         raise GislrError(
-            f"Frames must have the shape [frames, {LANDMARKS_KEPT}, 2 or 3]; "
+            f"Frames must have the shape [frames, {len(landmarks)}, 2 or 3]; "
             f"got {list(frames.shape)}."
         )
     if not len(frames):
         raise GislrError("Box plots of landmarks need at least one frame; got none.")
     sample = np.asarray(frames[sampled_frames(len(frames), seed), :, :2], np.float64)
     sample[sample == 0] = np.nan
-    return {part: _draw(part, sample[:, landmarks]) for part, landmarks in PARTS.items()}
+    return {
+        part: _draw(part, sample[:, places], landmarks.left[places])
+        for part, places in landmarks.parts.items()
+    }
 
 
 def sampled_frames(frames: int, seed: int) -> NDArray[np.int64]:
@@ -68,8 +85,8 @@ def sampled_frames(frames: int, seed: int) -> NDArray[np.int64]:
     return np.sort(chosen)
 
 
-def _draw(part: str, values: NDArray[np.float64]) -> Figure:
-    names = _NAMES[part]
+def _draw(part: str, values: NDArray[np.float64], rows: NDArray[np.int64]) -> Figure:
+    names = _NAMES.get(part) or [str(row) for row in rows]
     present = ~np.isnan(values).all(axis=(1, 2))
     with canvas(max(6.0, 2.0 + 0.26 * len(names)), 7.5) as figure:
         both = figure.subplots(2, 1, sharex=True)

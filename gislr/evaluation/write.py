@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gislr.evaluation import figures, reports
 from gislr.evaluation.metrics import Float32, Labels
+from gislr.landmarks import DOMINANT_HAND, LandmarkSet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,18 +69,24 @@ def write_reports(
         figures.learning_curves(history).savefig(folder / LEARNING_CURVES)
 
 
-def write_landmark_statistics(folder: Path, frames: NDArray[np.float32], seed: int = 0) -> None:
-    """Writes landmarks_lips.png, landmarks_hand.png and landmarks_pose.png.
+def write_landmark_statistics(
+    folder: Path,
+    frames: NDArray[np.float32],
+    landmarks: LandmarkSet = DOMINANT_HAND,
+    seed: int = 0,
+) -> None:
+    """Writes a picture a part: landmarks_lips.png, landmarks_hand.png, landmarks_pose.png.
 
     Args:
         folder: Where to write; made when it is not there.
-        frames: float32 [frames, 66, 2 or 3].
+        frames: float32 [frames, landmarks, 2 or 3].
+        landmarks: What the landmarks are.
         seed: Decides which frames are drawn where there are many.
 
     Raises:
         GislrError: There is no frame, or the shape is another.
     """
-    pictures = figures.landmark_statistics(frames, seed)
+    pictures = figures.landmark_statistics(frames, landmarks, seed)
     folder.mkdir(parents=True, exist_ok=True)
     for part, picture in pictures.items():
         picture.savefig(folder / f"landmarks_{part}.png")

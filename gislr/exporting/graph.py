@@ -15,38 +15,35 @@ import numpy as np
 from keras import ops
 
 from gislr.batches.packing import Layout
-from gislr.data.preprocessing import DOMINANT_PLACES, HAND_PLACES
-from gislr.landmarks import LANDMARKS_KEPT, PARTS, READ
+from gislr.data.preprocessing import PreprocessingSettings
 from gislr.models.registry import layout_of
 from gislr.models.serving import TrainedModel, average
 
-_AXES = 2
 _FAR = 1e9
-
-_MIRRORED = np.zeros((1, LANDMARKS_KEPT, _AXES), bool)
-_MIRRORED[:, PARTS["hand"], 0] = _MIRRORED[:, PARTS["pose"], 0] = True
 
 
 def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
     """Returns a function from raw landmarks to probabilities, its weights constants.
 
     Args:
-        models: One model, or several of the same signs and frames, which are averaged.
+        models: One model, or several of the same signs and preprocessing, which are averaged.
 
     Returns:
         A function of `keras.ops` from float32 [raw frames, 543, 3] with NaN to float32 [signs].
     """
     cores = []
     for trained in models:
-        core = trained.copy(Layout(trained.most_frames, slots=1, packed=False, single=True))
+        core = trained.copy(
+            Layout(trained.preprocessing.frames, slots=1, packed=False, single=True)
+        )
         weights = [[np.asarray(v) for v in core.trainable_variables]]
         weights += [[np.asarray(v) for v in core.non_trainable_variables]]
         cores.append((core, weights))
-    most_frames, signs = models[0].most_frames, len(models[0].signs)
-    sees_padding = not layout_of(models[0].settings, most_frames).packed
+    preprocessing, signs = models[0].preprocessing, len(models[0].signs)
+    sees_padding = not layout_of(models[0].settings, preprocessing.frames).packed
 
     def recognise(raw: Any) -> Any:
-        rows = read_raw(raw, most_frames, padded=sees_padding)
+        rows = read_raw(raw, preprocessing, padded=sees_padding)
         found = []
         for core, (trained, fixed) in cores:
             constants = [[ops.convert_to_tensor(v) for v in values] for values in (trained, fixed)]
@@ -57,25 +54,28 @@ def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
     return recognise
 
 
-def read_raw(raw: Any, most_frames: int, *, padded: bool) -> dict[str, Any]:
+def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict[str, Any]:
     """Does what `preprocess` and `ClipRows` do.
 
     Args:
         raw: float32 [raw frames, 543, 3] with NaN.
-        most_frames: The most frames that are kept.
-        padded: Whether short clips are padded to `most_frames`; otherwise to the number of raw
+        settings: Which frames and landmarks are kept.
+        padded: Whether short clips are padded to the most frames; otherwise to the number of raw
             frames.
 
     Returns:
         One row of what a model of `gislr.models` reads.
     """
-    read = ops.take(raw, READ, axis=1)
+    kinds, most_frames = settings.landmark_set, settings.frames
+    count, axes = settings.shape
+    read = ops.take(raw, kinds.read, axis=1)
     missing = ops.isnan(read)
     found = ops.cast(ops.logical_not(missing), "float32")
     values = ops.where(missing, 0.0, read)
-    hands = {side: ops.take(found, places, axis=1) for side, places in HAND_PLACES.items()}
+    hands = {side: ops.take(found, places, axis=1) for side, places in kinds.hand_places.items()}
     is_left = ops.sum(hands["left"]) >= ops.sum(hands["right"])
-    kept = ops.where(is_left, *(ops.max(hands[side], axis=(1, 2)) for side in ("left", "right")))
+    hand = ops.where(is_left, *(ops.max(hands[side], axis=(1, 2)) for side in ("left", "right")))
+    kept = hand if settings.name == "reference" else hand * 0 + ops.max(hand)
     number = ops.cumsum(kept * 0 + 1) - 1
     place = np.arange(most_frames, dtype=np.float32) if padded else number[:most_frames]
     counts = _counts(kept, number, ops.convert_to_tensor(place), most_frames)
@@ -88,15 +88,21 @@ def read_raw(raw: Any, most_frames: int, *, padded: bool) -> dict[str, Any]:
     last = ops.maximum(ops.max(ops.where(counted, index, 0.0)), 1.0)
     position = ops.cast(index / last * most_frames, "int32")
 
-    flat = len(READ) * 3
+    flat = len(kinds.read) * 3
     often = ops.matmul(counts, ops.reshape(found, (-1, flat)))
     mean = ops.matmul(counts, ops.reshape(values, (-1, flat))) / ops.maximum(often, 1.0)
-    often, mean = (ops.reshape(x, (-1, len(READ), 3))[..., :_AXES] for x in (often, mean))
-    left, right = (ops.take(mean, DOMINANT_PLACES[side], axis=1) for side in ("left", "right"))
-    mirrored = ops.logical_and(ops.take(often, DOMINANT_PLACES["right"], axis=1) > 0, _MIRRORED)
+    often, mean = (ops.reshape(x, (-1, len(kinds.read), 3))[..., :axes] for x in (often, mean))
+    left, right = (
+        ops.take(mean, kinds.dominant_places[side], axis=1) for side in ("left", "right")
+    )
+    mirrored = np.zeros((1, count, axes), bool)
+    mirrored[:, kinds.is_mirrored, 0] = True
+    mirrored = ops.logical_and(
+        ops.take(often, kinds.dominant_places["right"], axis=1) > 0, mirrored
+    )
     frames = ops.where(is_left, left, ops.where(mirrored, 1 - right, right))
     return {
-        "frames": ops.reshape(frames, (1, -1, LANDMARKS_KEPT, _AXES)),
+        "frames": ops.reshape(frames, (1, -1, count, axes)),
         "position": _row(ops.where(counted, position, most_frames)),
         "slot": _row(ops.cast(counted, "int32")),
     }

@@ -72,7 +72,7 @@ class Standardise(keras.layers.Layer):
     """Subtracts the mean and divides by the standard deviation; 0 (not found) stays 0.
 
     The statistics are weights that are not trained, so that they are saved with the model.
-    Input and output: float32 [rows, frames, landmarks, 2].
+    Input and output: float32 [rows, frames, landmarks, axes].
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -89,7 +89,7 @@ class PartEmbedding(keras.layers.Layer):
     """Embeds one part (lips, hand or pose) of every frame; a missing part has a learned vector.
 
     Dense - GELU - Dense without biases, as in the reference.
-    Input: [rows, frames, 66, 2] standardised. Output: [rows, frames, units].
+    Input: [rows, frames, landmarks, axes] standardised. Output: [rows, frames, units].
 
     Args:
         units: Width of the embedding.
@@ -276,11 +276,21 @@ class ClipMean(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class ClipRows(keras.layers.Layer):
-    """Turns padded clips into rows of one clip each: x and y, positions, slots.
+    """Turns padded clips into rows of one clip each: coordinates, positions, slots.
 
-    Input: float32 [clips, frames, 66, 3] and the frame index [clips, frames], -1 where padded.
-    Output: what a model of `gislr.models` reads.
+    Input: float32 [clips, frames, landmarks, 3] and the frame index [clips, frames], -1 where
+    padded. Output: what a model of `gislr.models` reads.
+
+    Args:
+        axes: How many of x, y and z a model reads.
     """
+
+    def __init__(self, axes: int = 2, **options: Any) -> None:
+        super().__init__(**options)
+        self.axes = axes
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axes": self.axes}
 
     def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
         most_frames = frame_index.shape[1]
@@ -288,7 +298,7 @@ class ClipRows(keras.layers.Layer):
         last = ops.maximum(ops.max(frame_index, axis=1, keepdims=True), 1.0)
         position = ops.cast(frame_index / last * most_frames, "int32")
         return {
-            "frames": frames[..., :2],
+            "frames": frames[..., : self.axes],
             "position": ops.where(counted, position, most_frames),
             "slot": ops.cast(counted, "int32"),
         }
@@ -296,7 +306,7 @@ class ClipRows(keras.layers.Layer):
     def compute_output_spec(self, frames: Any, frame_index: Any) -> dict[str, Any]:
         shape = frame_index.shape
         return {
-            "frames": keras.KerasTensor((*frames.shape[:-1], 2), "float32"),
+            "frames": keras.KerasTensor((*frames.shape[:-1], self.axes), "float32"),
             "position": keras.KerasTensor(shape, "int32"),
             "slot": keras.KerasTensor(shape, "int32"),
         }

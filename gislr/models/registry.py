@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gislr.batches.packing import Layout, layout_for
+from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.statistics import Statistics
 from gislr.errors import unknown_name
 from gislr.models.conv_transformer import ConvTransformerSettings, build_conv_transformer
@@ -57,7 +58,7 @@ def build_model(
     *,
     signs: int,
     layout: Layout,
-    most_frames: int,
+    preprocessing: PreprocessingSettings,
     precision: str,
     statistics: Statistics | None = None,
 ) -> Any:
@@ -67,13 +68,13 @@ def build_model(
         settings: What `model_settings` returned.
         signs: Number of signs.
         layout: The shape of the rows it reads.
-        most_frames: The most frames of a clip.
+        preprocessing: What the frames hold.
         precision: A dtype policy of Keras.
         statistics: What it standardises with; nothing changes without them.
     """
     model = FAMILIES[settings.name].build(
-        settings, signs=signs, layout=layout, most_frames=most_frames, precision=precision
+        settings, signs=signs, layout=layout, preprocessing=preprocessing, precision=precision
     )
-    if statistics is not None:
+    if statistics is not None and "standardise" in {layer.name for layer in model.layers}:
         model.get_layer("standardise").set_weights([statistics.mean, statistics.std])
     return model

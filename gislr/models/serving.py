@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from gislr.batches.packing import Layout
-from gislr.landmarks import LANDMARKS_KEPT
+from gislr.data.preprocessing import PreprocessingSettings
 from gislr.models.layers import ClipRows
 from gislr.models.registry import build_model
 
@@ -23,13 +23,13 @@ class TrainedModel:
         model: The Keras model, of any layout and precision.
         settings: What it was built with.
         signs: The glosses, in the order of its logits.
-        most_frames: The most frames of a clip.
+        preprocessing: How raw clips become what it reads.
     """
 
     model: Any
     settings: Any
     signs: list[str]
-    most_frames: int
+    preprocessing: PreprocessingSettings
 
     def copy(self, layout: Layout) -> Any:
         """Returns a float32 copy for another layout of rows."""
@@ -37,7 +37,7 @@ class TrainedModel:
             self.settings,
             signs=len(self.signs),
             layout=layout,
-            most_frames=self.most_frames,
+            preprocessing=self.preprocessing,
             precision="float32",
         )
         copied.set_weights(self.model.get_weights())
@@ -48,17 +48,19 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
     """Returns one model that reads the report's padded arrays.
 
     Args:
-        models: One model, or several of the same signs and frames, which are averaged.
+        models: One model, or several of the same signs and preprocessing, which are averaged.
 
     Returns:
-        A float32 `keras.Model` from `frames` float32 [clips, frames, 66, 3] and `frame_index`
-        float32 [clips, frames] (-1 where padded) to probabilities float32 [clips, signs].
+        A float32 `keras.Model` from `frames` float32 [clips, frames, landmarks, 3] and
+        `frame_index` float32 [clips, frames] (-1 where padded) to probabilities float32 [clips,
+        signs].
     """
-    most_frames, signs = models[0].most_frames, len(models[0].signs)
+    preprocessing, signs = models[0].preprocessing, len(models[0].signs)
+    most_frames, (landmarks, axes) = preprocessing.frames, preprocessing.shape
     layout = Layout(most_frames, slots=1, packed=False)
-    frames = keras.Input((most_frames, LANDMARKS_KEPT, 3), name="frames")
+    frames = keras.Input((most_frames, landmarks, 3), name="frames")
     frame_index = keras.Input((most_frames,), name="frame_index")
-    rows = ClipRows(name="rows")(frames, frame_index)
+    rows = ClipRows(axes, name="rows")(frames, frame_index)
     found = []
     for k, trained in enumerate(models):
         copied = trained.copy(layout)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.preprocessing import EMPTY_CLIP, pad, preprocess
+from gislr.data.preprocessing import empty_clip, pad, preprocess
 from gislr.errors import GislrError
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ class KerasRecogniser:
     """One model, or several whose probabilities are averaged.
 
     Args:
-        models: Models of the same signs and frames.
+        models: Models of the same signs and preprocessing.
 
     Attributes:
         models: The models.
         signs: The glosses.
-        most_frames: The most frames of a clip.
+        preprocessing: How raw clips become what the models read.
 
     Raises:
         GislrError: The models do not know the same signs.
@@ -40,10 +40,12 @@ class KerasRecogniser:
 
         self.models = models
         self.signs = models[0].signs
-        self.most_frames = models[0].most_frames
-        if any((m.signs, m.most_frames) != (self.signs, self.most_frames) for m in models):
+        self.preprocessing = models[0].preprocessing
+        known = (self.signs, self.preprocessing)
+        if any((m.signs, m.preprocessing) != known for m in models):
             raise GislrError(
-                "Models that are averaged must know the same signs and frames; these do not."
+                "Models that are averaged must know the same signs and read the same landmarks and "
+                "frames; these do not."
             )
         self.serving = serving_model(models)
 
@@ -59,9 +61,10 @@ class KerasRecogniser:
     def probabilities(self, clips: Sequence[Float32]) -> Float32:
         """See `gislr.recognition.Recogniser`."""
         found = [np.zeros((0, len(self.signs)), np.float32)]
+        settings = self.preprocessing
         for start in range(0, len(clips), _AT_ONCE):
             some = [
-                pad(preprocess(clip, self.most_frames) or EMPTY_CLIP, self.most_frames)
+                pad(preprocess(clip, settings) or empty_clip(settings), settings.frames)
                 for clip in clips[start : start + _AT_ONCE]
             ]
             frames, index = (np.stack(arrays) for arrays in zip(*some, strict=True))
@@ -81,13 +84,13 @@ def trained_model(run: LoggedRun) -> TrainedModel:
     from gislr.models.serving import TrainedModel
 
     configuration = run.configuration()
-    signs, most_frames = run.signs(), configuration.preprocessing.frames
+    signs, preprocessing = run.signs(), configuration.preprocessing
     model = build_model(
         configuration.model,
         signs=len(signs),
-        layout=Layout(most_frames, slots=1, packed=False),
-        most_frames=most_frames,
+        layout=Layout(preprocessing.frames, slots=1, packed=False),
+        preprocessing=preprocessing,
         precision="float32",
     )
     run.load_weights(model)
-    return TrainedModel(model, configuration.model, signs, most_frames)
+    return TrainedModel(model, configuration.model, signs, preprocessing)

@@ -119,19 +119,18 @@ def record_statistics(
     from gislr.evaluation import write_landmark_statistics
 
     with run.folder("statistics") as folder:
-        statistics.write(measured, folder)
-        write_landmark_statistics(folder, statistics.sample_frames(store, train))
+        landmarks = store.preprocessing.landmark_set
+        statistics.write(measured, landmarks, folder)
+        write_landmark_statistics(folder, statistics.sample_frames(store, train), landmarks)
 
 
-def record_model(
-    run: TrackedRun, model: Any, configuration: Configuration, signs: list[str], most_frames: int
-) -> None:
+def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:
     """Logs the model in the form in which it is kept."""
     from gislr.models.serving import TrainedModel, serving_model
     from gislr.tracking.models import log_model
 
-    trained = TrainedModel(model, configuration.model, signs, most_frames)
-    log_model(serving_model([trained]), signs)
+    trained = TrainedModel(model, configuration.model, store.signs, store.preprocessing)
+    log_model(serving_model([trained]), store.signs)
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
-        write_label_map(folder / LABEL_MAP, signs)
+        write_label_map(folder / LABEL_MAP, store.signs)

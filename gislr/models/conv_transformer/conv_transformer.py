@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gislr.batches.packing import Layout
+from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError, unknown_name
-from gislr.landmarks import LANDMARKS_KEPT
 
 NORMALISATIONS = ("batch", "layer")
 _BATCH_MOMENTUM = 0.95
@@ -85,7 +85,7 @@ def build_conv_transformer(
     *,
     signs: int,
     layout: Layout,
-    most_frames: int,
+    preprocessing: PreprocessingSettings,
     precision: str,
 ) -> Any:
     """Builds the model; see `build_transformer` for the arguments and what is returned."""
@@ -111,7 +111,7 @@ def build_conv_transformer(
         return inputs + keras.layers.Dropout(settings.block_dropout, name=name, **policy)(change)
 
     shape = layout.input_shape
-    frames = keras.Input(batch_shape=(*shape, LANDMARKS_KEPT, 2), name="frames")
+    frames = keras.Input(batch_shape=(*shape, *preprocessing.shape), name="frames")
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
     slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
 

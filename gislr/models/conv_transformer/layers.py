@@ -24,8 +24,8 @@ def counted(frames: Any, slot: Any) -> Any:
 class Differences(keras.layers.Layer):
     """Appends how each landmark moved since one and more frames before; 0 where it was missing.
 
-    Input: [rows, frames, 66, 2] standardised, int32 slots [rows, frames]. Output: [rows, frames,
-    (1 + orders) x 132].
+    Input: [rows, frames, landmarks, axes] standardised, int32 slots [rows, frames]. Output: [rows,
+    frames, (1 + orders) x landmarks x axes].
 
     Args:
         orders: How many frames back, each giving differences of its own.

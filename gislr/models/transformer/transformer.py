@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gislr.batches.packing import Layout
+from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError, unknown_name
-from gislr.landmarks import LANDMARKS_KEPT, PARTS
 
 ATTENTION_MASKS = ("keys", "queries")
 
@@ -84,7 +84,12 @@ class TransformerSettings:
 
 
 def build_transformer(
-    settings: TransformerSettings, *, signs: int, layout: Layout, most_frames: int, precision: str
+    settings: TransformerSettings,
+    *,
+    signs: int,
+    layout: Layout,
+    preprocessing: PreprocessingSettings,
+    precision: str,
 ) -> Any:
     """Builds the model.
 
@@ -92,12 +97,12 @@ def build_transformer(
         settings: Sizes and rates.
         signs: Number of signs.
         layout: The shape of the rows it reads; it changes no weight.
-        most_frames: The most frames of a clip, which sizes the position table.
+        preprocessing: What the frames hold; the most frames of a clip size the position table.
         precision: A dtype policy of Keras, such as `float32` or `mixed_bfloat16`.
 
     Returns:
-        A `keras.Model` from `frames` float32 [rows, row frames, 66, 2], `position` and `slot`
-        int32 [rows, row frames] to logits float32 [rows, slots, signs].
+        A `keras.Model` from `frames` float32 [rows, row frames, landmarks, axes], `position` and
+        `slot` int32 [rows, row frames] to logits float32 [rows, slots, signs].
     """
     import keras
 
@@ -115,7 +120,7 @@ def build_transformer(
         return layers.Gelu(**policy)(inputs)
 
     shape = layout.input_shape
-    frames = keras.Input(batch_shape=(*shape, LANDMARKS_KEPT, 2), name="frames")
+    frames = keras.Input(batch_shape=(*shape, *preprocessing.shape), name="frames")
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
     slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
 
@@ -124,14 +129,14 @@ def build_transformer(
         layers.PartEmbedding(
             settings.landmark_units, part.start, part.stop, name=f"{name}_embedding", **policy
         )(landmarks)
-        for name, part in PARTS.items()
+        for name, part in preprocessing.landmark_set.parts.items()
     ]
     x = layers.WeightedSum(name="part_weights", **policy)(parts)
     x = gelu(dense(settings.units, "glorot_uniform", "merge_1", bias=False)(x))
     x = dense(settings.units, "he_uniform", "merge_2", bias=False)(x)
-    x = x + layers.PositionEmbedding(most_frames + 1, settings.units, name="place", **policy)(
-        position
-    )
+    x = x + layers.PositionEmbedding(
+        preprocessing.frames + 1, settings.units, name="place", **policy
+    )(position)
     x = keras.layers.Dropout(settings.embedding_dropout, name="embedding_dropout", **policy)(x)
     for k in range(settings.num_blocks):
         attention = layers.SlotAttention(
