@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
 from gislr.data.preprocessing import reference
 from gislr.errors import DataError, SettingError
-from gislr.landmarks import DOMINANT_HAND
+from gislr.landmarks import DOMINANT_HAND, LANDMARK_SETS
 from gislr.paths import config_folder
 from gislr.view import view_augmentation
 from tests.conftest import clip_table, landmarks_of, make_store
@@ -170,3 +170,52 @@ def test_one_clip_is_changed_as_in_a_batch():
 def test_settings_that_cannot_be_used_are_told(changes, message):
     with pytest.raises(SettingError, match=message):
         of_file(**changes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), least=st.floats(0.1, 1))
+def test_a_cropped_clip_is_some_of_its_frames_in_a_row(seed, least):
+    lengths = np.array(LENGTHS)
+    kept = of_file(crop=1.0, crop_to=least).spans(lengths, np.random.default_rng(seed))
+    for frames, length in zip(np.split(kept, np.cumsum(lengths)[:-1]), lengths, strict=True):
+        left = np.flatnonzero(frames)
+        assert len(left) >= least * length
+        assert (np.diff(left) == 1).all()
+
+
+def test_a_mirrored_clip_is_the_clip_again_when_mirrored_twice():
+    kept = LANDMARK_SETS["both_hands"]
+    frames = np.random.default_rng(0).random((5, len(kept), 3)).astype(np.float32) + 0.1
+    frames[2, kept.parts["hand"]] = 0
+    owner, once = np.zeros(5, int), of_file(mirroring=1.0)
+    seen = once.place(frames, owner, 1, kept, np.random.default_rng(0))
+    assert not seen[2, kept.parts["other_hand"]].any()
+    np.testing.assert_allclose(seen[0, kept.parts["other_hand"], 0], 1 - frames[0, 40:61, 0])
+    np.testing.assert_array_equal(seen[..., 2], frames[:, kept.reflection, 2])
+    again = once.place(seen, owner, 1, kept, np.random.default_rng(0))
+    np.testing.assert_allclose(again, frames, atol=1e-6)
+
+
+def test_parts_are_taken_from_clips_of_the_same_sign():
+    labels = np.array([2, 0, 1, 0, 2, 2], np.int32)
+    giver, taken = of_file(part_mixing=1.0).mixed(labels, DOMINANT_HAND, np.random.default_rng(0))
+    assert (labels[giver] == labels).all()
+    assert (giver != np.arange(6)).any()
+    assert taken[:, DOMINANT_HAND.parts["lips"]].all()
+    assert not taken[:, DOMINANT_HAND.parts["hand"]].any()
+
+
+def test_mixed_parts_come_from_as_far_into_the_other_clip(tmp_path):
+    store = make_store(tmp_path, [4, 8], signs=1)
+    batch = assemble(
+        store, np.array([0, 1]), layout_for(64, packed=False), generator=np.random.default_rng(1),
+        augmentation=of_file(part_mixing=1.0),
+    )  # fmt: skip
+    hand, lips = DOMINANT_HAND.parts["hand"], DOMINANT_HAND.parts["lips"]
+    first, second = store.frames[:4, :, :2], store.frames[4:, :, :2]
+    np.testing.assert_allclose(batch.frames[0, :4, hand], first[:, hand], atol=1e-6)
+    of_itself = np.allclose(batch.frames[0, :4, lips], first[:, lips], atol=1e-6)
+    expected = first if of_itself else second[::2]
+    np.testing.assert_allclose(batch.frames[0, :4, lips], expected[:, lips], atol=1e-6)
+    stretched = np.repeat(first[:, lips], 2, axis=0)
+    assert not of_itself or np.allclose(batch.frames[1, :8, lips], stretched, atol=1e-6)

@@ -146,9 +146,7 @@ def assemble(
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
     frames = np.zeros((rows * layout.row_frames, *store.preprocessing.shape), np.float32)
     frames[flat] = (
-        augmentation.place(
-            store.coordinates(source), owner, len(clips), store.preprocessing.landmark_set, changes
-        )
+        _changed(store, clips, source, owner=owner, augmentation=augmentation, changes=changes)
         if augmentation and changes
         else store.coordinates(source)
     )
@@ -167,3 +165,28 @@ def assemble(
         labels=labels,
         clips=members,
     )
+
+
+def _changed(
+    store: Store,
+    clips: NDArray[np.int64],
+    source: NDArray[np.int64],
+    *,
+    owner: NDArray[np.int64],
+    augmentation: Augmentation,
+    changes: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Returns the frames `source`, parts mixed and moved, float32 [frames, landmarks, axes]."""
+    kinds = store.preprocessing.landmark_set
+    frames = store.coordinates(source)
+    if augmentation.part_mixing:
+        giver, taken = augmentation.mixed(store.clips.labels[clips], kinds, changes)
+        takes: NDArray[np.bool_] = np.any(taken, axis=1)
+        rows = np.flatnonzero(takes[owner])
+        taker, other = clips[owner[rows]], clips[giver[owner[rows]]]
+        within = source[rows] - store.offsets[taker]
+        # The frame that lies as far into the other clip.
+        within = within * store.clips.lengths[other] // store.clips.lengths[taker]
+        found = store.coordinates(store.offsets[other] + within)
+        frames[rows] = np.where(taken[owner[rows], :, None], found, frames[rows])
+    return augmentation.place(frames, owner, len(clips), kinds, changes)

@@ -19,7 +19,7 @@ Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 _CENTRE = np.float32(0.5)
-_RANGES = ("resample_by", "rotation", "scale", "shift", "shear", "span")
+_RANGES = ("resample_by", "crop_to", "rotation", "scale", "shift", "shear", "span")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Augmentation:
     Attributes:
         resample: Probability that a clip is played faster or slower.
         resample_by: At most 1 + this times as long, or as short.
+        crop: Probability that only a part of a clip, of frames in a row, is shown.
+        crop_to: Share of the clip that is left at least.
         affine: Probability that a clip is turned, sized, moved and slanted.
         rotation: Degrees at most.
         scale: At most 1 + this times as large, or as small.
@@ -37,6 +39,8 @@ class Augmentation:
         span_masking: Probability that some frames in a row are left out.
         span: Share of the clip at most.
         mirroring: Probability that a clip is seen in a mirror, left and right landmarks swapped.
+        part_mixing: Probability that a clip gets a part from another clip of the same sign in its
+            batch, for each part but the dominant hand.
         part_dropout: Probability that a part of a clip is taken for not found, for each part but
             the dominant hand.
         finger_dropout: The same for each finger.
@@ -44,6 +48,8 @@ class Augmentation:
 
     resample: float
     resample_by: float
+    crop: float
+    crop_to: float
     affine: float
     rotation: float
     scale: float
@@ -52,6 +58,7 @@ class Augmentation:
     span_masking: float
     span: float
     mirroring: float
+    part_mixing: float
     part_dropout: float
     finger_dropout: float
 
@@ -66,6 +73,10 @@ class Augmentation:
                 )
         if self.span >= 1:
             raise SettingError(f"augmentation.span must be below 1; got {self.span}.")
+        if not 0 < self.crop_to <= 1:
+            raise SettingError(
+                f"augmentation.crop_to must be above 0 and at most 1; got {self.crop_to}."
+            )
 
     @property
     def changes_nothing(self) -> bool:
@@ -97,17 +108,44 @@ class Augmentation:
         return new, within * np.repeat(lengths, new) // np.repeat(new, new)
 
     def spans(self, lengths: Int64, generator: np.random.Generator) -> NDArray[np.bool_]:
-        """Draws which frames stay: all, or all but some in a row.
+        """Draws which frames stay: all, or those of a part, or all but some in a row.
 
         Returns:
             bool [frames], the clips' frames one after another.
         """
-        chosen = generator.random(len(lengths)) < self.span_masking
-        left_out = np.floor(lengths * generator.uniform(0, self.span, len(lengths))) * chosen
-        first = np.floor(generator.random(len(lengths)) * (lengths - left_out + 1))
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        inside = within - np.repeat(first, lengths)
-        return (inside < 0) | (inside >= np.repeat(left_out, lengths))
+        left_out = lengths * generator.uniform(0, self.span, len(lengths))
+        left_out *= generator.random(len(lengths)) < self.span_masking
+        kept = ~_in_a_row(lengths, np.floor(left_out), generator)
+        if self.crop:
+            share = generator.uniform(self.crop_to, 1, len(lengths))
+            share[generator.random(len(lengths)) >= self.crop] = 1
+            kept &= _in_a_row(lengths, np.ceil(lengths * share), generator)
+        return kept
+
+    def mixed(
+        self,
+        labels: NDArray[np.int32],
+        landmarks: LandmarkSet,
+        generator: np.random.Generator,
+    ) -> tuple[Int64, NDArray[np.bool_]]:
+        """Draws which clips of a batch get parts from which others of the same sign.
+
+        Args:
+            labels: int32 [clips].
+            landmarks: What the landmarks are.
+            generator: Where the draws come from.
+
+        Returns:
+            int64 [clips], the clip from which each one takes, and bool [clips, landmarks], what.
+        """
+        by_label = np.argsort(labels, kind="stable")
+        counts = np.bincount(labels)[labels]
+        starts = np.searchsorted(labels[by_label], labels)
+        giver = by_label[starts + generator.integers(counts)]
+        taken = np.zeros((len(labels), len(landmarks)), bool)
+        for places in _but_the_hand(landmarks):
+            taken[:, places] = (generator.random(len(labels)) < self.part_mixing)[:, None]
+        return giver, taken
 
     def clip(
         self, frames: Float32, settings: PreprocessingSettings, generator: np.random.Generator
@@ -154,11 +192,7 @@ class Augmentation:
         matrix = matrix.reshape(clips, 2, 2).astype(np.float32)
         lost = np.zeros((clips, frames.shape[1]), bool)
         for places, probability in (
-            *(
-                (places, self.part_dropout)
-                for name, places in landmarks.parts.items()
-                if name != "hand"
-            ),
+            *((places, self.part_dropout) for places in _but_the_hand(landmarks)),
             *((finger, self.finger_dropout) for finger in landmarks.fingers),
         ):
             lost[:, places] |= (generator.random(clips) < probability)[:, None]
@@ -172,6 +206,20 @@ class Augmentation:
         moved[..., :2] = (frames[..., :2] - _CENTRE) @ matrix[owner]
         moved[..., :2] += _CENTRE + shift[owner, None].astype(np.float32)
         return np.where(found & ~lost[owner, :, None], moved, np.float32(0))
+
+
+def _but_the_hand(landmarks: LandmarkSet) -> list[slice]:
+    return [places for part, places in landmarks.parts.items() if part != "hand"]
+
+
+def _in_a_row(
+    lengths: Int64, counts: NDArray[np.float64], generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draws where in each clip so many frames in a row lie, bool [frames]."""
+    first = np.floor(generator.random(len(lengths)) * (lengths - counts + 1))
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    inside = within - np.repeat(first, lengths)
+    return (inside >= 0) & (inside < np.repeat(counts, lengths))
 
 
 def mirrored(frames: Float32) -> Float32:
