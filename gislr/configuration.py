@@ -25,6 +25,12 @@ from gislr.training.settings import TrainingSettings
 
 ADDED_LATER: dict[str, Any] = {
     "augmentation": None,
+    "augmentation.crop": 0.0,
+    "augmentation.crop_to": 0.6,
+    "augmentation.mirroring": 0.0,
+    "augmentation.part_mixing": 0.0,
+    "augmentation.mixup": 0.0,
+    "augmentation.mixup_alpha": 0.4,
     "optimizer.ema": None,
     "preprocessing.landmarks": "dominant_hand",
     "preprocessing.axes": "xy",
@@ -82,7 +88,9 @@ def read_configuration(config: DictConfig) -> Configuration:
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     for path, value in ADDED_LATER.items():
         section, _, key = path.rpartition(".")
-        (values[section] if section else values).setdefault(key, value)
+        holder = values[section] if section else values
+        if holder is not None:
+            holder.setdefault(key, value)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")

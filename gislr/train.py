@@ -105,16 +105,6 @@ def _train(
     layout = layout_of(configuration.model, store.most_frames, count)
     measured = statistics.measure(store, split.train)
     record.record_statistics(run, store, split.train, measured)
-    with devices.device_scope(count):
-        model = build_model(
-            configuration.model,
-            signs=len(store.signs),
-            layout=layout,
-            preprocessing=store.preprocessing,
-            precision=configuration.training.precision,
-            statistics=measured,
-        )
-        loop.compile_model(model, configuration.optimizer, configuration.loss)
     batches = TrainingBatches(
         store,
         split.train,
@@ -124,6 +114,21 @@ def _train(
         seed=configuration.seed,
         augmentation=configuration.augmentation,
     )
+    with devices.device_scope(count):
+        model = build_model(
+            configuration.model,
+            signs=len(store.signs),
+            layout=layout,
+            preprocessing=store.preprocessing,
+            precision=configuration.training.precision,
+            statistics=measured,
+        )
+        loop.compile_model(
+            model,
+            configuration.optimizer,
+            configuration.loss,
+            several_signs=batches.several_signs,
+        )
     parameters = loop.trainable_parameters(model)
     run.metrics({"parameters": parameters})
     note(

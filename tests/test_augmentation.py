@@ -219,3 +219,22 @@ def test_mixed_parts_come_from_as_far_into_the_other_clip(tmp_path):
     np.testing.assert_allclose(batch.frames[0, :4, lips], expected[:, lips], atol=1e-6)
     stretched = np.repeat(first[:, lips], 2, axis=0)
     assert not of_itself or np.allclose(batch.frames[1, :8, lips], stretched, atol=1e-6)
+
+
+def test_blended_clips_show_two_signs_in_the_shares_of_the_blend(tmp_path):
+    store = make_store(tmp_path, [6, 6, 6, 6], signs=2)
+    layout = layout_for(64, packed=False)
+    batch = assemble(
+        store, np.arange(4), layout, generator=np.random.default_rng(3),
+        augmentation=of_file(mixup=1.0),
+    )  # fmt: skip
+    assert batch.targets.shape == (4, 1, 2)
+    np.testing.assert_allclose(batch.targets.sum(axis=-1), 1, atol=1e-6)
+    shares = batch.targets[:, 0].max(axis=-1)
+    assert ((shares > 0.5) & (shares < 1)).any()
+    plain = assemble(store, np.arange(4), layout)
+    assert plain.targets is None
+    clip = int(np.argmin(shares))
+    share = batch.targets[clip, 0, store.clips.labels[clip]]
+    others = (batch.frames[clip, :6] - share * plain.frames[clip, :6]) / (1 - share)
+    assert min(np.abs(others - plain.frames[other, :6]).max() for other in range(4)) < 1e-4

@@ -25,6 +25,8 @@ class Batch:
         slot: int32 [rows, row frames], from 1; 0 for an empty or masked position.
         labels: int32 [rows, slots]; 0 in an empty slot.
         clips: int64 [rows, slots], rows of the store; -1 in an empty slot.
+        targets: float32 [rows, slots, signs], how much of each sign a clip shows, where that is
+            more than one; else `None`.
     """
 
     frames: NDArray[np.float32]
@@ -32,6 +34,7 @@ class Batch:
     slot: NDArray[np.int32]
     labels: NDArray[np.int32]
     clips: NDArray[np.int64]
+    targets: NDArray[np.float32] | None = None
 
     def inputs(self) -> dict[str, NDArray[np.generic]]:
         """Returns what a model reads."""
@@ -145,11 +148,13 @@ def assemble(
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
     frames = np.zeros((rows * layout.row_frames, *store.preprocessing.shape), np.float32)
-    frames[flat] = (
-        _changed(store, clips, source, owner=owner, augmentation=augmentation, changes=changes)
-        if augmentation and changes
-        else store.coordinates(source)
-    )
+    shown: NDArray[np.float32] | None = None
+    if augmentation and changes:
+        frames[flat], shown = _changed(
+            store, clips, source, owner=owner, augmentation=augmentation, changes=changes
+        )
+    else:
+        frames[flat] = store.coordinates(source)
     positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
     positions[flat] = position
     slots = np.zeros(rows * layout.row_frames, np.int32)
@@ -158,12 +163,17 @@ def assemble(
     members[placement.row, placement.slot] = clips
     labels = np.zeros((rows, layout.slots), np.int32)
     labels[placement.row, placement.slot] = store.clips.labels[clips]
+    targets = None
+    if shown is not None:
+        targets = np.zeros((rows, layout.slots, shown.shape[1]), np.float32)
+        targets[placement.row, placement.slot] = shown
     return Batch(
         frames=frames.reshape(*shape, *frames.shape[1:]),
         position=positions.reshape(shape),
         slot=slots.reshape(shape),
         labels=labels,
         clips=members,
+        targets=targets,
     )
 
 
@@ -175,18 +185,34 @@ def _changed(
     owner: NDArray[np.int64],
     augmentation: Augmentation,
     changes: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Returns the frames `source`, parts mixed and moved, float32 [frames, landmarks, axes]."""
-    kinds = store.preprocessing.landmark_set
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Returns the frames `source`, parts mixed, clips blended and moved, and what they show.
+
+    Returns:
+        float32 [frames, landmarks, axes], and float32 [clips, signs] if clips are blended.
+    """
+    kinds, labels = store.preprocessing.landmark_set, store.clips.labels[clips]
     frames = store.coordinates(source)
+
+    def as_far_into(others: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The frames of other clips that lie as far into them."""
+        mine, other = clips[owner[rows]], clips[others[owner[rows]]]
+        within = (source[rows] - store.offsets[mine]) * store.clips.lengths[other]
+        return store.coordinates(store.offsets[other] + within // store.clips.lengths[mine])
+
     if augmentation.part_mixing:
-        giver, taken = augmentation.mixed(store.clips.labels[clips], kinds, changes)
+        giver, taken = augmentation.mixed(labels, kinds, changes)
         takes: NDArray[np.bool_] = np.any(taken, axis=1)
         rows = np.flatnonzero(takes[owner])
-        taker, other = clips[owner[rows]], clips[giver[owner[rows]]]
-        within = source[rows] - store.offsets[taker]
-        # The frame that lies as far into the other clip.
-        within = within * store.clips.lengths[other] // store.clips.lengths[taker]
-        found = store.coordinates(store.offsets[other] + within)
-        frames[rows] = np.where(taken[owner[rows], :, None], found, frames[rows])
-    return augmentation.place(frames, owner, len(clips), kinds, changes)
+        frames[rows] = np.where(taken[owner[rows], :, None], as_far_into(giver, rows), frames[rows])
+    shown = None
+    if augmentation.mixup:
+        other, share = augmentation.blended(len(clips), changes)
+        rows = np.flatnonzero(share[owner] < 1)
+        found, part = as_far_into(other, rows), share[owner[rows], None, None]
+        both = (frames[rows] != 0) & (found != 0)
+        frames[rows] = np.where(both, part * frames[rows] + (1 - part) * found, frames[rows])
+        shown = np.zeros((len(clips), len(store.signs)), np.float32)
+        shown[np.arange(len(clips)), labels] += share
+        shown[np.arange(len(clips)), labels[other]] += 1 - share
+    return augmentation.place(frames, owner, len(clips), kinds, changes), shown

@@ -19,7 +19,7 @@ Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 _CENTRE = np.float32(0.5)
-_RANGES = ("resample_by", "crop_to", "rotation", "scale", "shift", "shear", "span")
+_RANGES = ("resample_by", "crop_to", "rotation", "scale", "shift", "shear", "span", "mixup_alpha")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Augmentation:
         mirroring: Probability that a clip is seen in a mirror, left and right landmarks swapped.
         part_mixing: Probability that a clip gets a part from another clip of the same sign in its
             batch, for each part but the dominant hand.
+        mixup: Probability that a clip is blended with any other of its batch, signs included.
+        mixup_alpha: Blends are drawn from Beta(alpha, alpha), after Zhang et al. 2018, "mixup".
         part_dropout: Probability that a part of a clip is taken for not found, for each part but
             the dominant hand.
         finger_dropout: The same for each finger.
@@ -59,6 +61,8 @@ class Augmentation:
     span: float
     mirroring: float
     part_mixing: float
+    mixup: float
+    mixup_alpha: float
     part_dropout: float
     finger_dropout: float
 
@@ -73,6 +77,8 @@ class Augmentation:
                 )
         if self.span >= 1:
             raise SettingError(f"augmentation.span must be below 1; got {self.span}.")
+        if not self.mixup_alpha > 0:
+            raise SettingError(f"augmentation.mixup_alpha must be above 0; got {self.mixup_alpha}.")
         if not 0 < self.crop_to <= 1:
             raise SettingError(
                 f"augmentation.crop_to must be above 0 and at most 1; got {self.crop_to}."
@@ -146,6 +152,19 @@ class Augmentation:
         for places in _but_the_hand(landmarks):
             taken[:, places] = (generator.random(len(labels)) < self.part_mixing)[:, None]
         return giver, taken
+
+    def blended(self, clips: int, generator: np.random.Generator) -> tuple[Int64, Float32]:
+        """Draws which clips of a batch are blended with which.
+
+        Returns:
+            int64 [clips], the other clip, and float32 [clips], the share of the clip itself; 1
+            for one that stays as it is.
+        """
+        other = generator.permutation(clips)
+        share = generator.beta(self.mixup_alpha, self.mixup_alpha, clips)
+        share = np.maximum(share, 1 - share)
+        share[generator.random(clips) >= self.mixup] = 1
+        return other, share.astype(np.float32)
 
     def clip(
         self, frames: Float32, settings: PreprocessingSettings, generator: np.random.Generator

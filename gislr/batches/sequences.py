@@ -53,6 +53,11 @@ class TrainingBatches:
         return self._sampler.clips_per_batch
 
     @property
+    def several_signs(self) -> bool:
+        """Whether clips may show several signs: batches have `targets` then."""
+        return self._augmentation is not None and self._augmentation.mixup > 0
+
+    @property
     def steps_per_epoch(self) -> int:
         """Clips // clips a batch, as the reference counts, and at least 1."""
         return max(1, len(self._clips) // self.clips_per_batch)

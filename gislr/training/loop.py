@@ -51,7 +51,8 @@ class _EpochBatches(keras.utils.PyDataset):
 
     def __getitem__(self, step: int) -> tuple[dict[str, Any], Any, Any]:
         batch = self._batches.batch(self._epoch, step)
-        return batch.inputs(), batch.labels, batch.weights()
+        shown = batch.labels if batch.targets is None else batch.targets
+        return batch.inputs(), shown, batch.weights()
 
 
 class _StepCallback(keras.callbacks.Callback):
@@ -91,15 +92,27 @@ def prepare_backend(seed: int, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def compile_model(model: Any, optimizer: OptimizerSettings, loss: LossSettings) -> None:
-    """Gives a model its optimiser, loss and metrics."""
+def compile_model(
+    model: Any, optimizer: OptimizerSettings, loss: LossSettings, *, several_signs: bool = False
+) -> None:
+    """Gives a model its optimiser, loss and metrics.
+
+    Args:
+        model: What is trained.
+        optimizer: The optimiser.
+        loss: The loss.
+        several_signs: Whether batches say how much of each sign a clip shows, not which one.
+    """
     signs = model.output_shape[-1]
+    metrics = keras.metrics
+    exact, among = (
+        (metrics.CategoricalAccuracy, metrics.TopKCategoricalAccuracy)
+        if several_signs
+        else (metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy)
+    )
     accuracies = [
-        keras.metrics.SparseCategoricalAccuracy(name="acc"),
-        *(
-            keras.metrics.SparseTopKCategoricalAccuracy(k=min(k, signs), name=f"top_{k}_acc")
-            for k in (5, 10)
-        ),
+        exact(name="acc"),
+        *(among(k=min(k, signs), name=f"top_{k}_acc") for k in (5, 10)),
     ]
     model.compile(
         optimizer=build_optimizer(optimizer),

@@ -26,11 +26,15 @@ class LossSettings:
 
 
 def build_loss(settings: LossSettings, signs: int) -> Any:
-    """Returns cross-entropy of logits [..., signs] with whole-number labels, smoothed."""
+    """Returns cross-entropy of logits [..., signs] with labels, smoothed.
+
+    Labels are whole numbers [...], or how much of each sign a clip shows, float32 [..., signs].
+    """
     import keras
 
     def smoothed_crossentropy(labels: Any, logits: Any) -> Any:
-        targets = keras.ops.one_hot(keras.ops.cast(labels, "int32"), signs)
+        several = len(labels.shape) == len(logits.shape)
+        targets = labels if several else keras.ops.one_hot(keras.ops.cast(labels, "int32"), signs)
         return keras.losses.categorical_crossentropy(
             targets, logits, from_logits=True, label_smoothing=settings.label_smoothing
         )
