@@ -31,7 +31,9 @@ ADDED_LATER: dict[str, Any] = {
     "augmentation.part_mixing": 0.0,
     "augmentation.mixup": 0.0,
     "augmentation.mixup_alpha": 0.4,
+    "model.dropout_epoch": 0,
     "optimizer.ema": None,
+    "training.averaged_epochs": 0,
     "preprocessing.landmarks": "dominant_hand",
     "preprocessing.axes": "xy",
 }

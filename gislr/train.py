@@ -151,6 +151,7 @@ def _train(
         epochs=configuration.training.epochs,
         learning_rate=configuration.optimizer.learning_rate,
         schedule=configuration.schedule,
+        averaged_epochs=configuration.training.averaged_epochs,
         on_step=display.step,
     ):
         metrics = epoch.metrics

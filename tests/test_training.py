@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gislr import parity
+from gislr.data.store import open_store
 from gislr.errors import SettingError
 from gislr.training.adamw import clip
 from gislr.training.losses import LossSettings, build_loss
@@ -70,7 +71,7 @@ def test_the_losss_floor_is_the_published_one():
     [
         (
             lambda: OptimizerSettings("adam", 1e-3, 0, None, None),
-            "adamw, adamw_unscaled_decay; got",
+            "adamw, adamw_rectified, adamw_unscaled_decay; got",
         ),
         (lambda: OptimizerSettings("adamw", 0.0, 0, None, None), "learning_rate must be above 0"),
         (
@@ -196,3 +197,76 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     ):
         np.testing.assert_allclose(kept, expected, atol=1e-5)
         np.testing.assert_array_equal(np.array(found), kept)
+
+
+def test_the_first_steps_are_short_when_rectified():
+    """Against RAdam's formula by hand."""
+    most, expected = 2 / (1 - 0.999) - 1, 0.0
+    for step in range(1, 21):
+        length = most - 2 * step * 0.999**step / (1 - 0.999**step)
+        if length > 5:
+            upper = (length - 4) * (length - 2) * most
+            expected -= 1e-3 * math.sqrt(upper / ((most - 4) * (most - 2) * length))
+        assert stepped("adamw_rectified", 1e-3, 0.0, 0.5, weight=0.0, steps=step) == (
+            pytest.approx(expected, abs=1e-6)
+        )
+    assert expected < 0
+
+
+def trained_epochs(tmp_path, settings, epochs=4, **options):
+    """Yields a tiny model after each epoch of a training."""
+    from gislr.batches import TrainingBatches
+    from gislr.models import layout_of
+    from gislr.training import loop
+    from tests.conftest import make_store
+    from tests.test_models import build
+
+    folder = tmp_path / "store"
+    store = make_store(folder, [5, 9, 3, 7, 4, 8]) if not folder.exists() else open_store(folder)
+    layout = layout_of(settings, 64)
+    model = build(settings, layout)
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, None), LossSettings(0.25))
+    batches = TrainingBatches(
+        store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
+    )
+    for _ in loop.train_epochs(
+        model, batches, epochs=epochs, learning_rate=1e-2,
+        schedule=ScheduleSettings("constant", 0), **options,
+    ):  # fmt: skip
+        yield model
+
+
+def test_the_last_epochs_are_averaged(tmp_path):
+    from tests.test_models import small
+
+    kept = [
+        [np.array(weight) for weight in model.get_weights()]
+        for model in trained_epochs(tmp_path, small())
+    ]
+    *_, averaged = trained_epochs(tmp_path, small(), averaged_epochs=3)
+    for found, *last in zip(averaged.get_weights(), *kept[1:], strict=True):
+        if found.dtype.kind == "f":
+            np.testing.assert_allclose(found, np.mean(last, axis=0), atol=1e-6)
+
+
+def test_late_dropout_begins_in_its_epoch(tmp_path):
+    from tests.test_models import small
+
+    settings = small("conv_transformer", dropout_epoch=2)
+    begun = [
+        float(np.asarray(model.get_layer("clip_dropout").begun))
+        for model in trained_epochs(tmp_path, settings)
+    ]
+    assert begun == [0, 0, 1, 1]
+
+
+def test_late_dropout_drops_only_once_begun():
+    from gislr.models.layers import LateDropout
+
+    layer, values = LateDropout(0.5, 1), np.ones((4, 50), np.float32)
+    layer.build(values.shape)
+    layer.begin_epoch(0)
+    assert np.array_equal(np.asarray(layer(values, training=True)), values)
+    layer.begin_epoch(1)
+    assert (np.asarray(layer(values, training=True)) == 0).any()
+    assert np.array_equal(np.asarray(layer(values, training=False)), values)

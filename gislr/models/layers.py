@@ -275,6 +275,37 @@ class ClipMean(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class LateDropout(keras.layers.Dropout):
+    """Keras' dropout that begins after some epochs of a training.
+
+    Args:
+        rate: Share of units that are dropped.
+        epoch: The first epoch, from 0, in which they are.
+    """
+
+    def __init__(self, rate: float, epoch: int, **options: Any) -> None:
+        super().__init__(rate, **options)
+        self.epoch = epoch
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.begun = self.add_weight(
+            name="begun", shape=(), initializer="zeros", trainable=False, autocast=False
+        )
+        super().build(input_shape)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Says which epoch of a training begins, from 0."""
+        self.begun.assign(float(epoch >= self.epoch))
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        dropped = super().call(inputs, training=training)
+        return ops.where(self.begun > 0, dropped, inputs) if training else inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epoch": self.epoch}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class ClipRows(keras.layers.Layer):
     """Turns padded clips into rows of one clip each: coordinates, positions, slots.
 

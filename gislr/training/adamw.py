@@ -44,6 +44,26 @@ class AdamW(keras.optimizers.AdamW):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class AdamWRectified(AdamW):
+    """AdamW whose first steps are shortened as in RAdam, and the very first left out.
+
+    After Liu et al. 2020, "On the Variance of the Adaptive Learning Rate and Beyond"; where the
+    paper steps without adaptive rates, in the first few steps, here weights stay.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Updates one variable with the rectified rate."""
+        step = ops.cast(self.iterations + 1, "float32")
+        most = 2 / (1 - self.beta_2) - 1
+        decayed = ops.power(ops.cast(self.beta_2, "float32"), step)
+        length = most - 2 * step * decayed / (1 - decayed)
+        squared = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+        factor = ops.where(length > 5, ops.sqrt(ops.maximum(squared, 0)), 0)
+        rate = learning_rate * ops.cast(factor, learning_rate.dtype)
+        super().update_step(gradient, variable, rate)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class AdamWUnscaledDecay(AdamW):
     """AdamW as tensorflow-addons had it: a step takes `weight_decay` of a weight at any rate.
 

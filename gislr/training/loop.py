@@ -13,6 +13,8 @@ import numpy as np
 
 from gislr.batches.sequences import TrainingBatches
 from gislr.errors import GislrError
+from gislr.models.layers import LateDropout
+from gislr.training.averaging import WeightAverage
 from gislr.training.losses import LossSettings, build_loss
 from gislr.training.optimizers import OptimizerSettings, build_optimizer
 from gislr.training.schedules import ScheduleSettings, factor
@@ -138,6 +140,7 @@ def train_epochs(
     epochs: int,
     learning_rate: float,
     schedule: ScheduleSettings,
+    averaged_epochs: int = 0,
     on_step: OnStep = lambda step, metrics: None,
 ) -> Iterator[Epoch]:
     """Trains a compiled model; the caller evaluates and records between epochs.
@@ -148,15 +151,17 @@ def train_epochs(
         epochs: Number of epochs.
         learning_rate: The rate that the schedule multiplies.
         schedule: Its factor for each epoch.
+        averaged_epochs: Of how many last epochs the weights are averaged after the last one.
         on_step: Called after each step.
 
     Raises:
         TrainingDiverged: The loss is infinite or no number.
     """
-    kept = _KeptWeights()
+    kept, average = _KeptWeights(), WeightAverage(model)
     for epoch in range(epochs):
         rate = learning_rate * factor(schedule, epoch, epochs)
         model.optimizer.learning_rate = rate
+        begin_dropout(model, epoch)
         began = time.perf_counter()
         history = model.fit(
             _EpochBatches(batches, epoch),
@@ -174,9 +179,20 @@ def train_epochs(
             )
         metrics["learning_rate"] = rate
         metrics["clips_per_second"] = batches.steps_per_epoch * batches.clips_per_batch / seconds
+        if epoch >= epochs - averaged_epochs:
+            average.add()
+            if epoch + 1 == epochs:
+                average.put_in_place()
         yield Epoch(epoch, metrics)
         if epoch + 1 < epochs:
             kept.restore()
+
+
+def begin_dropout(model: Any, epoch: int) -> None:
+    """Tells the layers that drop out only after some epochs which one begins, from 0."""
+    for layer in model.layers:
+        if isinstance(layer, LateDropout):
+            layer.begin_epoch(epoch)
 
 
 def trainable_parameters(model: Any) -> int:

@@ -14,9 +14,10 @@ class OptimizerSettings:
     """The optimiser's keys.
 
     Attributes:
-        name: `adamw`, or `adamw_unscaled_decay` for the decay of tensorflow-addons.
+        name: `adamw`, `adamw_rectified` for RAdam's short first steps, or
+            `adamw_unscaled_decay` for the decay of tensorflow-addons.
         learning_rate: The schedule multiplies it.
-        weight_decay: With `adamw` each step takes learning rate x decay of a weight, with
+        weight_decay: Each step takes learning rate x decay of a weight, with
             `adamw_unscaled_decay` the decay alone.
         clipnorm: Largest norm of each variable's gradient; `null` for no limit.
         ema: Momentum of the weights' moving average, which is evaluated and kept instead of the
@@ -76,7 +77,14 @@ def _adamw_unscaled_decay(settings: OptimizerSettings) -> Any:
     return AdamWUnscaledDecay(**_options(settings))
 
 
+def _adamw_rectified(settings: OptimizerSettings) -> Any:
+    from gislr.training.adamw import AdamWRectified
+
+    return AdamWRectified(**_options(settings))
+
+
 OPTIMIZERS: dict[str, Callable[[OptimizerSettings], Any]] = {
     "adamw": _adamw,
+    "adamw_rectified": _adamw_rectified,
     "adamw_unscaled_decay": _adamw_unscaled_decay,
 }

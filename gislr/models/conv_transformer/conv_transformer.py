@@ -35,6 +35,7 @@ class ConvTransformerSettings:
         differences: How many frames back the motion of landmarks is told; 0 for none.
         block_dropout: Dropout at the end of each block.
         classifier_dropout: Dropout of the clip's vector.
+        dropout_epoch: The first epoch, from 0, in which the classifier's dropout is at work.
         frame_masking: Probability that a frame is left out in training.
     """
 
@@ -49,6 +50,7 @@ class ConvTransformerSettings:
     differences: int
     block_dropout: float
     classifier_dropout: float
+    dropout_epoch: int
     frame_masking: float
 
     packed: ClassVar[bool] = True
@@ -63,7 +65,7 @@ class ConvTransformerSettings:
         for key in ("units", "num_stages", "kernel", "expansion", "num_heads"):
             if getattr(self, key) < 1:
                 raise SettingError(f"model.{key} must be at least 1; got {getattr(self, key)}.")
-        for key in ("num_convolutions", "differences"):
+        for key in ("num_convolutions", "differences", "dropout_epoch"):
             if getattr(self, key) < 0:
                 raise SettingError(f"model.{key} must be at least 0; got {getattr(self, key)}.")
         if self.units % self.num_heads:
@@ -135,7 +137,12 @@ def build_conv_transformer(
         x = added(x, dense(inner, settings.units, f"{name}_2"), f"{name}_dropout")
     x = dense(x, wide, "head")
     clips = shared.ClipMean(layout.slots, name="clip_mean", **whole)(x, slot)
-    clips = keras.layers.Dropout(settings.classifier_dropout, name="clip_dropout", **whole)(clips)
+    rate = settings.classifier_dropout
+    clips = (
+        shared.LateDropout(rate, settings.dropout_epoch, name="clip_dropout", **whole)(clips)
+        if settings.dropout_epoch
+        else keras.layers.Dropout(rate, name="clip_dropout", **whole)(clips)
+    )
     logits = keras.layers.Dense(signs, name="classifier", **whole)(clips)
     return keras.Model(
         {"frames": frames, "position": position, "slot": slot}, logits, name="conv_transformer"
