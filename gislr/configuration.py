@@ -18,6 +18,7 @@ from gislr.paths import config_folder
 from gislr.settings import read_settings
 from gislr.sweeping.objective import SweepSettings
 from gislr.tracking.store import TrackingSettings
+from gislr.training.distillation import DistillationSettings
 from gislr.training.losses import LossSettings
 from gislr.training.optimizers import OptimizerSettings
 from gislr.training.schedules import ScheduleSettings
@@ -25,13 +26,7 @@ from gislr.training.settings import TrainingSettings
 
 ADDED_LATER: dict[str, Any] = {
     "augmentation": None,
-    "augmentation.crop": 0.0,
-    "augmentation.crop_to": 0.6,
-    "augmentation.mirroring": 0.0,
-    "augmentation.part_mixing": 0.0,
-    "augmentation.mixup": 0.0,
-    "augmentation.mixup_alpha": 0.4,
-    "model.dropout_epoch": 0,
+    "distillation": {"teachers": [], "share": 0.5},
     "optimizer.ema": None,
     "training.averaged_epochs": 0,
     "preprocessing.landmarks": "dominant_hand",
@@ -50,6 +45,7 @@ class Configuration:
         preparation: Where and with how many processes data is prepared.
         split: Which signers are held out.
         batches: What a batch holds.
+        distillation: Which runs are learnt from, if any.
         augmentation: How clips are changed in training, if they are.
         model: The model family's settings.
         loss: The loss.
@@ -68,6 +64,7 @@ class Configuration:
     preparation: PreparationSettings
     split: SplitSettings
     batches: BatchSettings
+    distillation: DistillationSettings
     augmentation: Augmentation | None
     model: Any
     loss: LossSettings
@@ -90,9 +87,7 @@ def read_configuration(config: DictConfig) -> Configuration:
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     for path, value in ADDED_LATER.items():
         section, _, key = path.rpartition(".")
-        holder = values[section] if section else values
-        if holder is not None:
-            holder.setdefault(key, value)
+        (values[section] if section else values).setdefault(key, value)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
@@ -104,6 +99,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         preparation=read_settings(PreparationSettings, values["preparation"], "preparation"),
         split=read_settings(SplitSettings, values["split"], "split"),
         batches=read_settings(BatchSettings, values["batches"], "batches"),
+        distillation=read_settings(DistillationSettings, values["distillation"], "distillation"),
         augmentation=None
         if values["augmentation"] is None
         else read_settings(Augmentation, values["augmentation"], "augmentation"),

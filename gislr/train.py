@@ -22,6 +22,7 @@ from gislr.configuration import Configuration, read_configuration
 from gislr.data import statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
+from gislr.errors import SettingError
 from gislr.models import build_model, layout_of
 from gislr.prepare import open_data
 from gislr.sweeping.tracker import RUN_ID, track_sweeps, trial_tags
@@ -100,6 +101,7 @@ def _train(
         from gislr.training import devices, loop
         from gislr.training.prediction import predict
 
+    shows = _taught(configuration, store, split)
     loop.prepare_backend(configuration.seed, configuration.training.deterministic)
     count = devices.count_devices(configuration.training.devices)
     layout = layout_of(configuration.model, store.most_frames, count)
@@ -113,6 +115,7 @@ def _train(
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
         augmentation=configuration.augmentation,
+        shows=shows,
     )
     with devices.device_scope(count):
         model = build_model(
@@ -184,6 +187,32 @@ def _train(
     )
     objective = configuration.sweep.values(history) if trial else None
     return TrainingResult(run.run_id, run.name, history, scores, objective)
+
+
+def _taught(configuration: Configuration, store: Store, split: Split) -> NDArray[np.float32] | None:
+    """Returns how much of each sign every clip shows where there are teachers, else `None`."""
+    from gislr.tracking.again import StoresOfRuns, average, predict_again
+    from gislr.tracking.logged import find_run
+    from gislr.training.distillation import targets
+
+    settings = configuration.distillation
+    if not settings.is_used:
+        return None
+    found = [find_run(configuration.tracking, str(name)) for name in settings.teachers]
+    teachers = [member for run in found for member in run.members()]
+    for run in teachers:
+        if leaked := sorted(set(split.held_out) - set(run.held_out())):
+            raise SettingError(
+                f"distillation.teachers must not know the signers held out; run {run.run_id} was "
+                f"trained on {', '.join(leaked[:5])}. Choose runs of the same split."
+            )
+    stores = StoresOfRuns(configuration)
+    taught = average([predict_again(run, stores.of(run), held_out_only=False) for run in teachers])
+    if taught.signs != store.signs:
+        raise SettingError(
+            "distillation.teachers must know the same signs as the data; they do not."
+        )
+    return targets(store.clips.labels, taught.probabilities, settings.share)
 
 
 def main(config: DictConfig) -> list[float] | None:

@@ -281,6 +281,26 @@ def test_a_failed_run_says_so(workplace, client):
     assert run.data.tags["gislr.reason"].startswith("TrainingDiverged: The loss must stay")
 
 
+@pytest.mark.slow
+def test_a_model_learns_from_others_that_held_out_the_same_signers(workplace, client):
+    fold = ["split=group_kfold", "split.folds=2"]
+    first = gislr(*workplace, *TINY, "tracking.experiment=teacher", *fold, "split.fold=0")
+    assert first.returncode == 0, first.stderr
+    teacher = only_run(client, "teacher").info.run_id
+    learning = [
+        *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
+        "augmentation.mixup=0.5", f"distillation.teachers=[{teacher}]",
+        "tracking.experiment=student", *fold,
+    ]  # fmt: skip
+    done = gislr(*learning, "split.fold=0")
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(only_run(client, "student").data.metrics["loss"])
+    leaking = gislr(*learning, "split.fold=1")
+    assert leaking.returncode == 2
+    last = leaking.stderr.splitlines()[-1]
+    assert last.startswith("error: distillation.teachers must not know the signers held out;")
+
+
 WRONG = {
     "model.unit=3": "error: model.unit is no setting. Did you mean 'model.units'?",
     "modle=transformer": "error: modle is no setting. Did you mean 'model'?",

@@ -12,6 +12,7 @@ from gislr import parity
 from gislr.data.store import open_store
 from gislr.errors import SettingError
 from gislr.training.adamw import clip
+from gislr.training.distillation import DistillationSettings, targets
 from gislr.training.losses import LossSettings, build_loss
 from gislr.training.optimizers import OptimizerSettings, build_optimizer
 from gislr.training.schedules import ScheduleSettings, factor
@@ -270,3 +271,20 @@ def test_late_dropout_drops_only_once_begun():
     layer.begin_epoch(1)
     assert (np.asarray(layer(values, training=True)) == 0).any()
     assert np.array_equal(np.asarray(layer(values, training=False)), values)
+
+
+def test_targets_are_shared_between_the_sign_and_the_teachers():
+    taught = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]], np.float32)
+    found = targets(np.array([0, 2], np.int32), taught, 0.4)
+    np.testing.assert_allclose(found, [[0.8, 0.1, 0.1], [0.0, 0.4, 0.6]], atol=1e-6)
+    with pytest.raises(SettingError, match="share must be 0 to 1"):
+        DistillationSettings([], 1.5)
+
+
+def test_the_loss_takes_shares_of_signs_as_well_as_labels():
+    loss = build_loss(LossSettings(0.25), 4)
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    labels = np.array([[0, 1, 2], [3, 3, 0]])
+    np.testing.assert_allclose(
+        loss(labels, logits), loss(np.eye(4, dtype=np.float32)[labels], logits), rtol=1e-6
+    )

@@ -111,6 +111,7 @@ def assemble(
     frame_masking: float = 0.0,
     generator: np.random.Generator | None = None,
     augmentation: Augmentation | None = None,
+    shows: NDArray[np.float32] | None = None,
     rows: int | None = None,
 ) -> Batch:
     """Builds one batch.
@@ -122,6 +123,8 @@ def assemble(
         frame_masking: Probability that a frame is masked.
         generator: Where the masking is drawn from; without one nothing is masked.
         augmentation: How clips are changed, if they are; needs a generator.
+        shows: float32 [clips of the store, signs], how much of each sign every clip shows, where
+            that is more than one.
         rows: Number of rows, at least what packing needs; few sizes are used when `None`.
     """
     lengths = store.clips.lengths[clips]
@@ -148,10 +151,16 @@ def assemble(
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
     frames = np.zeros((rows * layout.row_frames, *store.preprocessing.shape), np.float32)
-    shown: NDArray[np.float32] | None = None
+    shown = None if shows is None else shows[clips]
     if augmentation and changes:
         frames[flat], shown = _changed(
-            store, clips, source, owner=owner, augmentation=augmentation, changes=changes
+            store,
+            clips,
+            source,
+            owner=owner,
+            shown=shown,
+            augmentation=augmentation,
+            changes=changes,
         )
     else:
         frames[flat] = store.coordinates(source)
@@ -183,13 +192,14 @@ def _changed(
     source: NDArray[np.int64],
     *,
     owner: NDArray[np.int64],
+    shown: NDArray[np.float32] | None,
     augmentation: Augmentation,
     changes: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Returns the frames `source`, parts mixed, clips blended and moved, and what they show.
 
     Returns:
-        float32 [frames, landmarks, axes], and float32 [clips, signs] if clips are blended.
+        float32 [frames, landmarks, axes], and float32 [clips, signs] if they show several signs.
     """
     kinds, labels = store.preprocessing.landmark_set, store.clips.labels[clips]
     frames = store.coordinates(source)
@@ -205,14 +215,13 @@ def _changed(
         takes: NDArray[np.bool_] = np.any(taken, axis=1)
         rows = np.flatnonzero(takes[owner])
         frames[rows] = np.where(taken[owner[rows], :, None], as_far_into(giver, rows), frames[rows])
-    shown = None
     if augmentation.mixup:
         other, share = augmentation.blended(len(clips), changes)
         rows = np.flatnonzero(share[owner] < 1)
         found, part = as_far_into(other, rows), share[owner[rows], None, None]
         both = (frames[rows] != 0) & (found != 0)
         frames[rows] = np.where(both, part * frames[rows] + (1 - part) * found, frames[rows])
-        shown = np.zeros((len(clips), len(store.signs)), np.float32)
-        shown[np.arange(len(clips)), labels] += share
-        shown[np.arange(len(clips)), labels[other]] += 1 - share
+        if shown is None:
+            shown = np.eye(len(store.signs), dtype=np.float32)[labels]
+        shown = share[:, None] * shown + (1 - share[:, None]) * shown[other]
     return augmentation.place(frames, owner, len(clips), kinds, changes), shown

@@ -25,6 +25,8 @@ class TrainingBatches:
         frame_masking: Probability that a frame is masked.
         seed: Decides every draw.
         augmentation: How clips are changed; not at all when `None`.
+        shows: float32 [clips of the store, signs], how much of each sign every clip shows; its
+            label alone when `None`.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class TrainingBatches:
         frame_masking: float,
         seed: int,
         augmentation: Augmentation | None = None,
+        shows: NDArray[np.float32] | None = None,
     ) -> None:
         self._store = store
         self._clips = clips
@@ -45,6 +48,7 @@ class TrainingBatches:
         self._seed = seed
         idle = augmentation is None or augmentation.changes_nothing
         self._augmentation = None if idle else augmentation
+        self._shows = shows
         self._sampler = BalancedSampler(store.clips.labels[clips], clips_per_sign)
 
     @property
@@ -55,7 +59,8 @@ class TrainingBatches:
     @property
     def several_signs(self) -> bool:
         """Whether clips may show several signs: batches have `targets` then."""
-        return self._augmentation is not None and self._augmentation.mixup > 0
+        blended = self._augmentation is not None and self._augmentation.mixup > 0
+        return blended or self._shows is not None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -73,6 +78,7 @@ class TrainingBatches:
             frame_masking=self._frame_masking,
             generator=generator,
             augmentation=self._augmentation,
+            shows=self._shows,
         )
 
 
