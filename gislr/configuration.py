@@ -26,6 +26,7 @@ from gislr.training.settings import TrainingSettings
 
 ADDED_LATER: dict[str, Any] = {
     "augmentation": None,
+    "batches.balance": 1.0,
     "distillation": {"teachers": [], "share": 0.5},
     "optimizer.ema": None,
     "training.averaged_epochs": 0,

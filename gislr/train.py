@@ -112,6 +112,7 @@ def _train(
         split.train,
         layout,
         clips_per_sign=configuration.batches.clips_per_sign,
+        balance=configuration.batches.balance,
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
         augmentation=configuration.augmentation,

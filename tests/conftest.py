@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gislr.data.preprocessing import reference
+from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import FrameBlock, Store, open_store, write_store
 from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
 
 PARITY = Path(__file__).parent / "data"
 TYPES = np.repeat(list(GROUPS), [size for _, size in GROUPS.values()])
 NUMBERS = np.concatenate([np.arange(size) for _, size in GROUPS.values()])
+REFERENCE = reference(64)
 
 
 def landmarks_of(frames: int, seed: int = 0, *, hand: str | None = "left") -> np.ndarray:
@@ -86,14 +87,20 @@ def asl_signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_folder(tmp_path_factory.mktemp("data") / "asl signs ü", clips)
 
 
-def make_store(folder: Path, lengths: list[int], seed: int = 0, signs: int = 3) -> Store:
+def make_store(
+    folder: Path,
+    lengths: list[int],
+    seed: int = 0,
+    signs: int = 3,
+    preprocessing: PreprocessingSettings = REFERENCE,
+) -> Store:
     """A store of random frames; clip k shows sign k % signs by signer k % 2."""
     rng = np.random.default_rng(seed)
     clips, total = len(lengths), sum(lengths)
     index = [np.sort(rng.choice(3 * n, n, replace=False)) for n in lengths if n]
     index = [values - values[0] for values in index]
     block = FrameBlock(
-        frames=rng.normal(size=(total, 66, 3)).astype(np.float32),
+        frames=rng.normal(size=(total, len(preprocessing.landmark_set), 3)).astype(np.float32),
         frame_index=np.concatenate([np.zeros(0), *index]).astype(np.float32),
         lengths=np.array(lengths, np.int64),
         raw_lengths=np.array(lengths, np.int64),
@@ -109,9 +116,9 @@ def make_store(folder: Path, lengths: list[int], seed: int = 0, signs: int = 3) 
         sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign{k}" for k in range(signs)],
-        preprocessing=reference(64),
+        preprocessing=preprocessing,
     )
-    return open_store(folder)
+    return open_store(folder, preprocessing.axes)
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,16 @@ def test_every_clip_of_a_sign_is_drawn_equally_often():
     np.testing.assert_allclose(counts[labels == 1], 1667, rtol=0.15)
 
 
+@pytest.mark.parametrize(("balance", "share"), [(0.0, 0.9), (0.5, 0.75), (0.999999, 0.5)])
+def test_signs_come_as_often_as_the_balance_says(balance, share):
+    labels = np.repeat(np.array([0, 1], np.int32), [90, 10])
+    sampler = BalancedSampler(labels, 50, balance)
+    drawn = np.concatenate([sampler.draw(np.random.default_rng(k)) for k in range(200)])
+    assert len(drawn) == 200 * 100
+    assert np.mean(labels[drawn] == 0) == pytest.approx(share, abs=0.02)
+    assert len(np.unique(drawn)) == 100, "every clip is drawn"
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 64), max_size=200),

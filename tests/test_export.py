@@ -84,10 +84,14 @@ def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand
 
 
 @pytest.mark.parametrize(
-    ("name", "reading"), [*((name, READINGS[0]) for name in FAMILIES), ("conv_transformer", WHOLE)]
+    ("name", "reading", "changes"),
+    [
+        *((name, READINGS[0], {}) for name in FAMILIES),
+        ("conv_transformer", WHOLE, {"centre": "nose", "distances": True}),
+    ],
 )
-def test_every_precision_agrees_with_keras(name, reading):
-    model = trained(name, preprocessing=reading)
+def test_every_precision_agrees_with_keras(name, reading, changes):
+    model = trained(name, preprocessing=reading, **changes)
     expected = KerasRecogniser([model]).probabilities(CLIPS)
     sizes = {}
     for precision in PRECISIONS:

@@ -9,7 +9,8 @@ import pytest
 from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import statistics
-from gislr.data.preprocessing import reference
+from gislr.data.preprocessing import PreprocessingSettings
+from gislr.errors import SettingError
 from gislr.models import FAMILIES, build_model, layout_of, model_settings
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.paths import config_folder
@@ -17,15 +18,31 @@ from gislr.training import loop
 from gislr.training.losses import LossSettings
 from gislr.training.optimizers import OptimizerSettings
 from gislr.training.prediction import predict
-from tests.conftest import make_store
+from tests.conftest import REFERENCE, make_store
 
 PADDED = Layout(64, slots=1, packed=False)
-REFERENCE = reference(64)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
 SMALL = {
     "transformer": {"units": 32, "landmark_units": 24, "num_heads": 4},
     "conv_transformer": {"units": 16, "num_heads": 2, "num_convolutions": 1},
 }
+
+
+VARIANTS = [
+    *((name, {}, REFERENCE) for name in FAMILIES),
+    (
+        "conv_transformer",
+        {"centre": "nose", "distances": True, "normalisation": "layer"},
+        PreprocessingSettings("whole", 64, "both_hands", "xy"),
+    ),
+    (
+        "conv_transformer",
+        {"hand_shape": False, "differences": 0},
+        PreprocessingSettings("whole", 64, "competition", "xyz"),
+    ),
+    ("transformer", {}, PreprocessingSettings("whole", 64, "both_hands", "xyz")),
+]
+"""What is built of a family, and what it reads."""
 
 
 def defaults(name):
@@ -115,12 +132,15 @@ def test_no_two_weights_start_with_the_same_numbers(name):
     assert len(set(drawn)) == len(drawn)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_clip_gives_the_same_wherever_it_lies(name, store, measured):
+@pytest.mark.parametrize(("name", "changes", "reading"), VARIANTS)
+def test_a_clip_gives_the_same_wherever_it_lies(name, changes, reading, tmp_path):
     """Packed among others, alone, or padded: the output must not change."""
-    settings = small(name)
-    packed = build(settings, layout_of(settings, 64), measured=measured)
-    padded = build(settings, PADDED, measured=measured)
+    settings = small(name, **changes)
+    store = make_store(tmp_path / "store", LENGTHS, preprocessing=reading)
+    measured = statistics.measure(store, np.arange(len(LENGTHS)))
+    options = {"measured": measured, "preprocessing": reading}
+    packed = build(settings, layout_of(settings, 64), **options)
+    padded = build(settings, PADDED, **options)
     padded.set_weights(packed.get_weights())
     clips = np.arange(len(LENGTHS))
     together = predict(packed, store, clips, layout_of(settings, 64))
@@ -296,3 +316,61 @@ def test_settings_are_frozen():
     with pytest.raises(AttributeError):
         small().units = 3
     assert replace(small(), units=64).units == 64
+
+
+def features_of(layer, landmarks, *more):
+    return np.asarray(layer(landmarks.astype(np.float32), *more))
+
+
+def test_centred_clips_do_not_say_where_and_how_large_they_were():
+    from gislr.models.conv_transformer.features import Centre
+
+    rng = np.random.default_rng(0)
+    clip = rng.uniform(0.2, 0.8, (1, 6, 10, 2))
+    clip[0, 2, 3:5] = clip[0, 4] = 0
+    slot = np.array([[1, 1, 1, 1, 1, 0]], np.int32)
+    moved = np.where(clip != 0, clip * 0.5 + [0.3, -0.05], 0)
+    layer = Centre(2, slots=2)
+    before, after = features_of(layer, clip, slot), features_of(layer, moved, slot)
+    np.testing.assert_allclose(after[0, :5], before[0, :5], atol=1e-4)
+    assert (before[0, 2, 3:5] == 0).all()
+    np.testing.assert_allclose(before[0, [0, 1, 2, 3], 2].mean(axis=0), 0, atol=1e-5)
+    beside = np.concatenate([clip[:, :5], rng.random((1, 3, 10, 2))], axis=1)
+    packed = features_of(layer, beside, np.array([[1] * 5 + [2] * 3], np.int32))
+    np.testing.assert_allclose(packed[0, :5], before[0, :5], atol=1e-5)
+
+
+def test_the_shape_of_a_hand_does_not_say_where_it_is():
+    from gislr.models.conv_transformer.features import HandShape
+
+    rng = np.random.default_rng(0)
+    frames = rng.uniform(0.2, 0.8, (1, 4, 30, 3))
+    frames[0, 1, 5:26] = frames[0, 2, 12] = 0
+    layer = HandShape([[5, 26]])
+    before = features_of(layer, frames)
+    after = features_of(layer, np.where(frames != 0, frames * 0.7 + 0.1, 0))
+    assert before.shape == (1, 4, 60)
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    assert (before[0, 1] == 0).all(), "no hand"
+    assert (before[0, 2, 18:21] == 0).all(), "no such landmark"
+    assert np.isfinite(before).all()
+
+
+def test_distances_are_those_of_the_image():
+    from gislr.models.conv_transformer.features import Distances, measured_pairs
+
+    kept = REFERENCE.landmark_set
+    pairs = measured_pairs(kept)
+    assert len(pairs) == 10 + 5 * 2, "fingertips, and to the corners of the mouth"
+    frames = np.random.default_rng(0).uniform(0.2, 0.8, (1, 2, len(kept), 2))
+    frames[0, 1, kept.parts["lips"]] = 0
+    found = features_of(Distances(pairs), frames)
+    first, second = pairs[0]
+    expected = np.linalg.norm(frames[0, 0, first] - frames[0, 0, second])
+    np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
+    assert (found[0, 1, 10:] == 0).sum() == 10
+
+
+def test_landmarks_without_a_nose_cannot_be_centred_on_it():
+    with pytest.raises(SettingError, match=r"Use preprocessing=whole"):
+        build(small("conv_transformer", centre="nose"), PADDED)

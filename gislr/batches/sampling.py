@@ -13,13 +13,18 @@ class BalancedSampler:
 
     Args:
         labels: int32 [clips], the labels of the clips to draw from.
-        clips_per_sign: How many of each sign a batch holds, at least 1.
+        clips_per_sign: How many of each sign a batch holds, at least 1; on average, unless
+            `balance` is 1.
+        balance: With 1 every sign comes equally often, with 0 as often as it has clips; between
+            them, as often as that number to the power of 1 - `balance`.
 
     Raises:
         SettingError: There is no clip.
     """
 
-    def __init__(self, labels: NDArray[np.int32], clips_per_sign: int) -> None:
+    def __init__(
+        self, labels: NDArray[np.int32], clips_per_sign: int, balance: float = 1.0
+    ) -> None:
         if not len(labels):
             raise SettingError("A batch needs clips to draw from; there is none.")
         self._by_label = np.argsort(labels, kind="stable")
@@ -28,6 +33,8 @@ class BalancedSampler:
         self._counts = np.repeat(counts[present], clips_per_sign)
         starts = np.concatenate([[0], np.cumsum(counts)])[present]
         self._starts = np.repeat(starts, clips_per_sign)
+        often = counts[labels] ** -balance
+        self._upto = None if balance == 1 else np.cumsum(often / often.sum())
 
     @property
     def clips_per_batch(self) -> int:
@@ -36,4 +43,7 @@ class BalancedSampler:
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
         """Returns the positions of one batch's clips among `labels`, int64 [clips a batch]."""
-        return self._by_label[self._starts + generator.integers(self._counts)]
+        if self._upto is None:
+            return self._by_label[self._starts + generator.integers(self._counts)]
+        drawn = np.searchsorted(self._upto, generator.random(self.clips_per_batch), side="right")
+        return np.minimum(drawn, len(self._upto) - 1)

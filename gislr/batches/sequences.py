@@ -27,6 +27,7 @@ class TrainingBatches:
         augmentation: How clips are changed; not at all when `None`.
         shows: float32 [clips of the store, signs], how much of each sign every clip shows; its
             label alone when `None`.
+        balance: How equally often signs come, see `BalancedSampler`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class TrainingBatches:
         seed: int,
         augmentation: Augmentation | None = None,
         shows: NDArray[np.float32] | None = None,
+        balance: float = 1.0,
     ) -> None:
         self._store = store
         self._clips = clips
@@ -49,7 +51,7 @@ class TrainingBatches:
         idle = augmentation is None or augmentation.changes_nothing
         self._augmentation = None if idle else augmentation
         self._shows = shows
-        self._sampler = BalancedSampler(store.clips.labels[clips], clips_per_sign)
+        self._sampler = BalancedSampler(store.clips.labels[clips], clips_per_sign, balance)
 
     @property
     def clips_per_batch(self) -> int:

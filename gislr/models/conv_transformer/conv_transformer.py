@@ -15,6 +15,8 @@ from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError, unknown_name
 
 NORMALISATIONS = ("batch", "layer")
+CENTRES = ("none", "nose")
+_NOSE = 1
 _BATCH_MOMENTUM = 0.95
 """Keras' 0.99 would need more steps than a short training has."""
 
@@ -32,6 +34,10 @@ class ConvTransformerSettings:
         expansion: Width inside a block, as a multiple of `units`.
         num_heads: Attention heads; divides `units`.
         normalisation: `batch`, over the frames that count, or `layer`.
+        centre: `none` standardises with the training set's statistics; `nose` counts each clip from
+            the mean place of its nose, in standard deviations of the clip, as the winner did.
+        hand_shape: Whether each hand is told from its wrist, in hand sizes, too.
+        distances: Whether distances between fingertips, and from them to the face, are told.
         differences: How many frames back the motion of landmarks is told; 0 for none.
         block_dropout: Dropout at the end of each block.
         classifier_dropout: Dropout of the clip's vector.
@@ -47,6 +53,9 @@ class ConvTransformerSettings:
     expansion: int
     num_heads: int
     normalisation: str
+    centre: str
+    hand_shape: bool
+    distances: bool
     differences: int
     block_dropout: float
     classifier_dropout: float
@@ -78,6 +87,8 @@ class ConvTransformerSettings:
                 raise SettingError(
                     f"model.{key} must be at least 0 and below 1; got {getattr(self, key)}."
                 )
+        if self.centre not in CENTRES:
+            raise unknown_name("model.centre", self.centre, CENTRES)
         if self.normalisation not in NORMALISATIONS:
             raise unknown_name("model.normalisation", self.normalisation, NORMALISATIONS)
 
@@ -92,9 +103,10 @@ def build_conv_transformer(
 ) -> Any:
     """Builds the model; see `build_transformer` for the arguments and what is returned."""
     import keras
+    from keras import ops
 
     from gislr.models import layers as shared
-    from gislr.models.conv_transformer import layers
+    from gislr.models.conv_transformer import features, layers
 
     policy: dict[str, Any] = {"dtype": precision}
     whole: dict[str, Any] = {"dtype": "float32"}
@@ -117,8 +129,24 @@ def build_conv_transformer(
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
     slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
 
-    landmarks = shared.Standardise(name="standardise", **whole)(frames)
-    x = layers.Differences(settings.differences, name="differences", **whole)(landmarks, slot)
+    kinds = preprocessing.landmark_set
+    x = (
+        features.Centre(_place_of_nose(preprocessing), layout.slots, name="centre", **whole)(
+            frames, slot
+        )
+        if settings.centre == "nose"
+        else shared.Standardise(name="standardise", **whole)(frames)
+    )
+    x = features.Flat(name="landmarks", **whole)(x)
+    if settings.hand_shape:
+        hands = [[hand.start, hand.stop] for hand in kinds.hands]
+        shape = features.HandShape(hands, name="hand_shape", **whole)(frames)
+        x = ops.concatenate([x, shape], axis=-1)
+    if settings.distances:
+        pairs = features.measured_pairs(kinds)
+        measured = features.Distances(pairs, name="distances", **whole)(frames)
+        x = ops.concatenate([x, measured], axis=-1)
+    x = layers.Differences(settings.differences, name="differences", **whole)(x, slot)
     x = normalised(dense(x, settings.units, "stem"), "stem_norm")
     for stage in range(settings.num_stages):
         for k in range(settings.num_convolutions):
@@ -147,3 +175,13 @@ def build_conv_transformer(
     return keras.Model(
         {"frames": frames, "position": position, "slot": slot}, logits, name="conv_transformer"
     )
+
+
+def _place_of_nose(preprocessing: PreprocessingSettings) -> int:
+    place = preprocessing.landmark_set.place_of(_NOSE)
+    if place is None:
+        raise SettingError(
+            "model.centre=nose needs landmarks that hold the nose; "
+            f"preprocessing.landmarks={preprocessing.landmarks} does not. Use preprocessing=whole."
+        )
+    return place

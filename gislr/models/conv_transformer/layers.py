@@ -22,10 +22,10 @@ def counted(frames: Any, slot: Any) -> Any:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Differences(keras.layers.Layer):
-    """Appends how each landmark moved since one and more frames before; 0 where it was missing.
+    """Appends how each feature changed since one and more frames before; 0 where it was missing.
 
-    Input: [rows, frames, landmarks, axes] standardised, int32 slots [rows, frames]. Output: [rows,
-    frames, (1 + orders) x landmarks x axes].
+    Input: [rows, frames, features], 0 where missing, int32 slots [rows, frames]. Output: [rows,
+    frames, (1 + orders) x features].
 
     Args:
         orders: How many frames back, each giving differences of its own.
@@ -35,20 +35,18 @@ class Differences(keras.layers.Layer):
         super().__init__(**options)
         self.orders = orders
 
-    def call(self, landmarks: Any, slot: Any) -> Any:
-        rows, frames, *shape = landmarks.shape
-        flat = ops.reshape(landmarks, (rows or -1, frames or -1, shape[0] * shape[1]))
-        found = [flat]
+    def call(self, features: Any, slot: Any) -> Any:
+        found = [features]
         for back in range(1, self.orders + 1):
-            before = ops.pad(flat, [(0, 0), (back, 0), (0, 0)])[:, :-back]
+            before = ops.pad(features, [(0, 0), (back, 0), (0, 0)])[:, :-back]
             of = ops.pad(slot, [(0, 0), (back, 0)])[:, :-back]
-            known = ops.logical_and(flat != 0, before != 0)
+            known = ops.logical_and(features != 0, before != 0)
             known = ops.logical_and(known, ops.expand_dims(of == slot, -1))
-            found.append(ops.where(known, flat - before, 0.0))
+            found.append(ops.where(known, features - before, 0.0))
         return ops.concatenate(found, axis=-1)
 
-    def compute_output_shape(self, landmarks_shape: Any, slot_shape: Any) -> Any:
-        return (*slot_shape, (1 + self.orders) * landmarks_shape[-2] * landmarks_shape[-1])
+    def compute_output_shape(self, features_shape: Any, slot_shape: Any) -> Any:
+        return (*slot_shape, (1 + self.orders) * features_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "orders": self.orders}
