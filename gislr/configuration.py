@@ -19,17 +19,20 @@ from gislr.settings import read_settings
 from gislr.sweeping.objective import SweepSettings
 from gislr.tracking.store import TrackingSettings
 from gislr.training.distillation import DistillationSettings
-from gislr.training.losses import LossSettings
+from gislr.training.losses import ArcFaceSettings, LossSettings
 from gislr.training.optimizers import OptimizerSettings
 from gislr.training.schedules import ScheduleSettings
 from gislr.training.settings import TrainingSettings
 
 ADDED_LATER: dict[str, Any] = {
+    "arcface": {"weight": 0.0, "margin": 0.5, "scale": 30.0},
     "augmentation": None,
     "batches.balance": 1.0,
     "distillation": {"teachers": [], "share": 0.5},
     "optimizer.ema": None,
     "training.averaged_epochs": 0,
+    "training.perturbation": 0.0,
+    "training.perturbation_epoch": 0,
     "preprocessing.landmarks": "dominant_hand",
     "preprocessing.axes": "xy",
 }
@@ -50,6 +53,7 @@ class Configuration:
         augmentation: How clips are changed in training, if they are.
         model: The model family's settings.
         loss: The loss.
+        arcface: The auxiliary loss.
         optimizer: The optimiser.
         schedule: The learning rate's course.
         training: How long and how exactly is trained.
@@ -69,6 +73,7 @@ class Configuration:
     augmentation: Augmentation | None
     model: Any
     loss: LossSettings
+    arcface: ArcFaceSettings
     optimizer: OptimizerSettings
     schedule: ScheduleSettings
     training: TrainingSettings
@@ -106,6 +111,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         else read_settings(Augmentation, values["augmentation"], "augmentation"),
         model=model_settings(values["model"]),
         loss=read_settings(LossSettings, values["loss"], "loss"),
+        arcface=read_settings(ArcFaceSettings, values["arcface"], "arcface"),
         optimizer=read_settings(OptimizerSettings, values["optimizer"], "optimizer"),
         schedule=read_settings(ScheduleSettings, values["schedule"], "schedule"),
         training=read_settings(TrainingSettings, values["training"], "training"),

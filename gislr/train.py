@@ -100,6 +100,7 @@ def _train(
         from gislr.evaluation import score, summary
         from gislr.training import devices, loop
         from gislr.training.prediction import predict
+        from gislr.training.trainer import trainer_of
 
     shows = _taught(configuration, store, split)
     loop.prepare_backend(configuration.seed, configuration.training.deterministic)
@@ -127,8 +128,14 @@ def _train(
             precision=configuration.training.precision,
             statistics=measured,
         )
-        loop.compile_model(
+        trainer = trainer_of(
             model,
+            configuration.arcface,
+            perturbed=configuration.training.perturbation > 0,
+            several_signs=batches.several_signs,
+        )
+        loop.compile_model(
+            trainer,
             configuration.optimizer,
             configuration.loss,
             several_signs=batches.several_signs,
@@ -150,12 +157,14 @@ def _train(
     history: dict[str, list[float]] = {"parameters": [parameters]}
     display = EpochDisplay(configuration.training.epochs, batches.steps_per_epoch)
     for epoch in loop.train_epochs(
-        model,
+        trainer,
         batches,
         epochs=configuration.training.epochs,
         learning_rate=configuration.optimizer.learning_rate,
         schedule=configuration.schedule,
         averaged_epochs=configuration.training.averaged_epochs,
+        perturbation=configuration.training.perturbation,
+        perturbation_epoch=configuration.training.perturbation_epoch,
         on_step=display.step,
     ):
         metrics = epoch.metrics

@@ -3,6 +3,8 @@
 import math
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,12 +13,14 @@ import pytest
 from gislr import parity
 from gislr.data.store import open_store
 from gislr.errors import SettingError
+from gislr.training import loop
 from gislr.training.adamw import clip
 from gislr.training.distillation import DistillationSettings, targets
-from gislr.training.losses import LossSettings, build_loss
+from gislr.training.losses import ArcFaceSettings, LossSettings, build_loss
 from gislr.training.optimizers import OptimizerSettings, build_optimizer
 from gislr.training.schedules import ScheduleSettings, factor
-from tests.conftest import PARITY
+from tests.conftest import PARITY, make_store
+from tests.test_models import small
 
 
 def stepped(name, rate, decay, gradient, weight=1.0, steps=1):
@@ -288,3 +292,63 @@ def test_the_loss_takes_shares_of_signs_as_well_as_labels():
     np.testing.assert_allclose(
         loss(labels, logits), loss(np.eye(4, dtype=np.float32)[labels], logits), rtol=1e-6
     )
+
+
+def one_step(model_settings, reach=0.0, weight=0.0, several_signs=False, steps=1):
+    """Trains a small model on one batch; returns the losses, its weights and the trainer."""
+    from gislr.batches import assemble
+    from gislr.models import layout_of
+    from gislr.training.trainer import LABELS, WEIGHTS, trainer_of
+    from tests.test_models import build
+
+    layout = layout_of(model_settings, 64)
+    model = build(model_settings, layout)
+    trainer = trainer_of(
+        model, ArcFaceSettings(weight, 0.5, 30.0), perturbed=reach > 0, several_signs=several_signs
+    )
+    loop.compile_model(
+        trainer,
+        OptimizerSettings("adamw", 1e-2, 0.0, None, None),
+        LossSettings(0.0),
+        several_signs=several_signs,
+    )
+    if reach:
+        trainer.perturb(reach)
+    with tempfile.TemporaryDirectory() as folder:
+        batch = assemble(make_store(Path(folder) / "s", [5, 9, 3, 7, 4, 8]), np.arange(6), layout)
+    shown = np.eye(3, dtype=np.float32)[batch.labels] if several_signs else batch.labels
+    also = {LABELS: shown, WEIGHTS: batch.weights()} if weight else {}
+    losses = []
+    for _ in range(steps):
+        trainer.reset_metrics()
+        done = trainer.train_on_batch(batch.inputs() | also, shown, batch.weights())
+        losses.append(float(np.ravel(done)[0]))
+    return losses, [np.array(variable) for variable in model.trainable_variables], trainer
+
+
+def test_a_perturbed_step_is_the_step_at_the_weights_moved_uphill():
+    settings = small(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
+    plain_loss, plain, _ = one_step(settings)
+    same_loss, tiny, _ = one_step(settings, reach=1e-9)
+    assert same_loss == pytest.approx(plain_loss, rel=1e-5)
+    losses, moved, trainer = one_step(settings, reach=0.3)
+    assert losses == pytest.approx(plain_loss, rel=1e-5), "the loss told is that of the weights"
+    assert max(np.abs(a - b).max() for a, b in zip(plain, tiny, strict=True)) < 3e-3
+    assert max(np.abs(a - b).max() for a, b in zip(plain, moved, strict=True)) > 5e-3
+    trainer.perturb(0.0)
+    assert trainer.reach == 0
+
+
+@pytest.mark.parametrize("several_signs", [False, True])
+def test_the_angular_loss_is_added_and_falls(several_signs):
+    settings = small("conv_transformer")
+    plain, *_ = one_step(settings)
+    losses, _, trainer = one_step(settings, weight=0.5, several_signs=several_signs, steps=40)
+    assert losses[0] > plain[0] + 1
+    assert losses[-1] < losses[0] / 2
+    assert trainer.get_layer("arcface").centres.shape[1] == 3
+
+
+def test_a_model_without_extras_is_trained_itself():
+    _, _, trainer = one_step(small())
+    assert trainer.name == "transformer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,9 @@ from gislr.models.layers import LateDropout
 from gislr.training.averaging import WeightAverage
 from gislr.training.losses import LossSettings, build_loss
 from gislr.training.optimizers import OptimizerSettings, build_optimizer
+from gislr.training.perturbation import PerturbedModel
 from gislr.training.schedules import ScheduleSettings, factor
+from gislr.training.trainer import LABELS, WEIGHTS
 
 OnStep = Callable[[int, dict[str, float]], None]
 """Called after each step with its number, from 0, and the epoch's metrics so far."""
@@ -43,10 +45,11 @@ class Epoch:
 class _EpochBatches(keras.utils.PyDataset):
     """One epoch's batches, built ahead in the background."""
 
-    def __init__(self, batches: TrainingBatches, epoch: int) -> None:
+    def __init__(self, batches: TrainingBatches, epoch: int, inputs: Container[str]) -> None:
         super().__init__(workers=2, max_queue_size=4)
         self._batches = batches
         self._epoch = epoch
+        self._inputs = inputs
 
     def __len__(self) -> int:
         return self._batches.steps_per_epoch
@@ -54,7 +57,9 @@ class _EpochBatches(keras.utils.PyDataset):
     def __getitem__(self, step: int) -> tuple[dict[str, Any], Any, Any]:
         batch = self._batches.batch(self._epoch, step)
         shown = batch.labels if batch.targets is None else batch.targets
-        return batch.inputs(), shown, batch.weights()
+        weights = batch.weights()
+        also = {LABELS: shown, WEIGHTS: weights} if LABELS in self._inputs else {}
+        return batch.inputs() | also, shown, weights
 
 
 class _StepCallback(keras.callbacks.Callback):
@@ -141,17 +146,21 @@ def train_epochs(
     learning_rate: float,
     schedule: ScheduleSettings,
     averaged_epochs: int = 0,
+    perturbation: float = 0.0,
+    perturbation_epoch: int = 0,
     on_step: OnStep = lambda step, metrics: None,
 ) -> Iterator[Epoch]:
     """Trains a compiled model; the caller evaluates and records between epochs.
 
     Args:
-        model: See `compile_model`.
+        model: What `trainer_of` returned, compiled.
         batches: What it is trained on.
         epochs: Number of epochs.
         learning_rate: The rate that the schedule multiplies.
         schedule: Its factor for each epoch.
         averaged_epochs: Of how many last epochs the weights are averaged after the last one.
+        perturbation: How far weights are moved for a gradient, see `PerturbedModel`.
+        perturbation_epoch: The first epoch, from 0, in which they are.
         on_step: Called after each step.
 
     Raises:
@@ -162,9 +171,11 @@ def train_epochs(
         rate = learning_rate * factor(schedule, epoch, epochs)
         model.optimizer.learning_rate = rate
         begin_dropout(model, epoch)
+        if isinstance(model, PerturbedModel):
+            model.perturb(perturbation if epoch >= perturbation_epoch else 0.0)
         began = time.perf_counter()
         history = model.fit(
-            _EpochBatches(batches, epoch),
+            _EpochBatches(batches, epoch, model.input),
             epochs=1,
             verbose=0,
             shuffle=False,

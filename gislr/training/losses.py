@@ -1,4 +1,4 @@
-"""The loss."""
+"""The losses' settings, and the cross-entropy."""
 
 from __future__ import annotations
 
@@ -23,6 +23,26 @@ class LossSettings:
             raise SettingError(
                 f"loss.label_smoothing must be at least 0 and below 1; got {self.label_smoothing}."
             )
+
+
+@dataclass(frozen=True)
+class ArcFaceSettings:
+    """How much angles count, and how far apart signs must be.
+
+    Attributes:
+        weight: How much the loss counts beside the cross-entropy; 0 for not at all.
+        margin: By how much, in radians, a clip must be nearer to its sign than to others.
+        scale: What cosines are multiplied with before they are compared.
+    """
+
+    weight: float
+    margin: float
+    scale: float
+
+    def __post_init__(self) -> None:
+        for key in ("weight", "margin", "scale"):
+            if getattr(self, key) < 0:
+                raise SettingError(f"arcface.{key} must be at least 0; got {getattr(self, key)}.")
 
 
 def build_loss(settings: LossSettings, signs: int) -> Any:

@@ -19,6 +19,9 @@ class TrainingSettings:
         precision: `float32`, or `mixed_bfloat16` for float32 weights with faster products.
         devices: `1`, or `all` local devices.
         deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
+        perturbation: How far weights are moved uphill for the gradient of a step, as a share of
+            their norm; 0 for plain steps. Takes twice the time.
+        perturbation_epoch: The first epoch, from 0, in which they are.
         averaged_epochs: Of how many last epochs the weights are averaged in the end; 0 for none.
     """
 
@@ -26,11 +29,21 @@ class TrainingSettings:
     precision: str
     devices: str
     deterministic: bool
+    perturbation: float
+    perturbation_epoch: int
     averaged_epochs: int
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise SettingError(f"training.epochs must be at least 1; got {self.epochs}.")
+        for key in ("perturbation", "perturbation_epoch"):
+            if getattr(self, key) < 0:
+                raise SettingError(f"training.{key} must be at least 0; got {getattr(self, key)}.")
+        if self.perturbation and self.devices != "1":
+            raise SettingError(
+                "training.perturbation works on one device only; got training.devices="
+                f"{self.devices}. Set one of them back."
+            )
         if not 0 <= self.averaged_epochs <= self.epochs:
             raise SettingError(
                 f"training.averaged_epochs must be 0 to {self.epochs}, the number of epochs; "

@@ -1,0 +1,64 @@
+"""An auxiliary loss on the angles between clips and signs.
+
+After Deng et al. 2019, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from gislr.training.losses import ArcFaceSettings
+
+_LEAST = 1e-6
+
+
+class ArcFace(keras.layers.Layer):
+    """Passes logits on, and adds the loss of the clips' vectors while training.
+
+    Input: logits [rows, slots, signs], clips [rows, slots, units], labels (int32 [rows, slots], or
+    float32 [rows, slots, signs] that say how much of each sign a clip shows) and the weights of
+    slots [rows, slots].
+
+    Args:
+        settings: See `ArcFaceSettings`.
+    """
+
+    def __init__(self, settings: ArcFaceSettings, **options: Any) -> None:
+        super().__init__(**options)
+        self.settings = settings
+
+    def build(
+        self, logits_shape: Any, clips_shape: Any, labels_shape: Any, weight_shape: Any
+    ) -> None:
+        self.signs = int(logits_shape[-1])
+        self.centres = self.add_weight(
+            name="centres", shape=(int(clips_shape[-1]), self.signs), initializer="glorot_uniform"
+        )
+
+    def call(self, logits: Any, clips: Any, labels: Any, weight: Any) -> Any:
+        shown = labels if len(labels.shape) == 3 else ops.one_hot(labels, self.signs)
+        cosine = ops.matmul(_unit(clips, -1), _unit(self.centres, 0))
+        cosine = ops.clip(cosine, -1 + _LEAST, 1 - _LEAST)
+        margin = self.settings.margin
+        # cos(angle + margin), made to fall further where the sum would pass a half turn.
+        shifted = cosine * math.cos(margin) - ops.sqrt(1 - cosine**2) * math.sin(margin)
+        turned = cosine - margin * math.sin(margin)
+        shifted = ops.where(cosine > -math.cos(margin), shifted, turned)
+        compared = self.settings.scale * (shown * shifted + (1 - shown) * cosine)
+        loss = keras.losses.categorical_crossentropy(shown, compared, from_logits=True)
+        self.add_loss(self.settings.weight * ops.mean(loss * weight))
+        return logits
+
+    def compute_output_shape(
+        self, logits_shape: Any, clips_shape: Any, labels_shape: Any, weight_shape: Any
+    ) -> Any:
+        return logits_shape
+
+
+def _unit(values: Any, axis: int) -> Any:
+    squares = ops.sum(ops.square(values), axis=axis, keepdims=True)
+    return values / ops.sqrt(ops.maximum(squares, _LEAST))

@@ -1,0 +1,45 @@
+"""What is fitted: a model, or one around it with an auxiliary loss or perturbed steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from gislr.training.arcface import ArcFace
+from gislr.training.losses import ArcFaceSettings
+from gislr.training.perturbation import PerturbedModel, require_backend
+
+LABELS, WEIGHTS = "labels", "weights"
+"""Inputs of a trainer with an auxiliary loss, beside those of the model."""
+
+
+def trainer_of(
+    model: Any, arcface: ArcFaceSettings, *, perturbed: bool, several_signs: bool
+) -> Any:
+    """Returns what is compiled and fitted; its weights are the model's, and perhaps some more.
+
+    Args:
+        model: What is to be trained.
+        arcface: The auxiliary loss.
+        perturbed: Whether steps may be perturbed.
+        several_signs: Whether batches say how much of each sign a clip shows, not which one.
+
+    Raises:
+        SettingError: The backend cannot perturb steps.
+    """
+    if perturbed:
+        require_backend()
+    elif not arcface.weight:
+        return model
+    kind = PerturbedModel if perturbed else keras.Model
+    inputs, logits = dict(model.input), model.output
+    if arcface.weight:
+        slots = logits.shape[:2]
+        shape, dtype = (logits.shape, "float32") if several_signs else (slots, "int32")
+        inputs[LABELS] = keras.Input(batch_shape=shape, dtype=dtype, name=LABELS)
+        inputs[WEIGHTS] = keras.Input(batch_shape=slots, name=WEIGHTS)
+        clips = model.get_layer("clip_mean").output
+        layer = ArcFace(arcface, name="arcface", dtype="float32")
+        logits = layer(logits, clips, inputs[LABELS], inputs[WEIGHTS])
+    return kind(inputs, logits, name=f"{model.name}_trainer")
