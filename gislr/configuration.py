@@ -34,6 +34,7 @@ ADDED_LATER: dict[str, Any] = {
     "training.perturbation": 0.0,
     "training.perturbation_epoch": 0,
     "preprocessing.landmarks": "dominant_hand",
+    "preprocessing.dominance": "found",
     "preprocessing.axes": "xy",
 }
 """Keys that runs of older versions lack, with the values that mean what was done then."""

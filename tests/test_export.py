@@ -30,8 +30,8 @@ from tests.conftest import landmarks_of
 from tests.test_models import build, small
 
 SIGNS = ["bee", "cow", "dog"]
-WHOLE = PreprocessingSettings("whole", 64, "both_hands", "xy")
-READINGS = [reference(64), WHOLE, PreprocessingSettings("whole", 64, "competition", "xyz")]
+WHOLE = PreprocessingSettings("whole", 64, "both_hands", "motion", "xy")
+READINGS = [reference(64), WHOLE, PreprocessingSettings("whole", 64, "competition", "found", "xyz")]
 PADDED = Layout(64, slots=1, packed=False)
 
 
@@ -39,9 +39,9 @@ def clip(frames, seed=0, hand="left", missing=0.3):
     """A clip in which the hand, the arm and the lips are missing here and there."""
     rng = np.random.default_rng(seed)
     landmarks = landmarks_of(frames, seed, hand=hand)
-    if seed % 2:
-        other = slice(522, 543) if hand == "left" else slice(468, 489)
-        landmarks[: frames // 3, other] = rng.random((frames // 3, 21, 3))
+    seen = frames * (seed % 3) // 2
+    other = slice(522, 543) if hand == "left" else slice(468, 489)
+    landmarks[:seen, other] = rng.random((seen, 21, 3))
     landmarks[rng.random(frames) < missing, 468:] = np.nan
     landmarks[rng.random(frames) < 0.2, :468] = np.nan
     return landmarks

@@ -33,14 +33,14 @@ VARIANTS = [
     (
         "conv_transformer",
         {"centre": "nose", "distances": True, "normalisation": "layer"},
-        PreprocessingSettings("whole", 64, "both_hands", "xy"),
+        PreprocessingSettings("whole", 64, "both_hands", "motion", "xy"),
     ),
     (
         "conv_transformer",
         {"hand_shape": False, "differences": 0},
-        PreprocessingSettings("whole", 64, "competition", "xyz"),
+        PreprocessingSettings("whole", 64, "competition", "found", "xyz"),
     ),
-    ("transformer", {}, PreprocessingSettings("whole", 64, "both_hands", "xyz")),
+    ("transformer", {}, PreprocessingSettings("whole", 64, "both_hands", "motion", "xyz")),
 ]
 """What is built of a family, and what it reads."""
 

@@ -1,5 +1,7 @@
 """Every rule of the reference's preprocessing, and its published faults."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,7 +136,7 @@ def test_other_shapes_are_refused():
 
 @pytest.mark.parametrize("landmarks", ["both_hands", "competition"])
 def test_a_clip_and_its_mirror_image_are_prepared_alike(landmarks):
-    settings = PreprocessingSettings("whole", 64, landmarks, "xyz")
+    settings = PreprocessingSettings("whole", 64, landmarks, "motion", "xyz")
     read = settings.landmark_set.read
     clip = landmarks_of(9, hand="left")
     clip[:3, RIGHT_HAND] = 0.25
@@ -149,7 +151,7 @@ def test_a_clip_and_its_mirror_image_are_prepared_alike(landmarks):
 def test_whole_clips_keep_the_frames_without_a_hand():
     clip = landmarks_of(9)
     clip[[0, 4], 468:489] = np.nan
-    settings = PreprocessingSettings("whole", 64, "both_hands", "xy")
+    settings = PreprocessingSettings("whole", 64, "both_hands", "motion", "xy")
     assert len(preprocess(clip, reference(64)).frames) == 7
     whole = preprocess(clip, settings)
     assert whole.frame_index.tolist() == list(range(9))
@@ -167,3 +169,16 @@ def test_a_reflection_seen_in_a_mirror_is_the_clip(name):
     )
     assert {len(kept.left[finger]) for finger in kept.fingers} == {4}
     assert len(LANDMARK_SETS["competition"]) == 118
+
+
+def test_of_two_hands_that_are_found_often_the_one_that_moves_more_is_dominant():
+    clip = landmarks_of(20, hand="left")
+    clip[:12, RIGHT_HAND] = np.random.default_rng(0).random((12, 21, 3))
+    clip[:, LEFT_HAND] = clip[0, LEFT_HAND]
+    by_motion = replace(reference(64), dominance="motion")
+    assert preprocess(clip, reference(64)).left_dominant
+    assert not preprocess(clip, by_motion).left_dominant
+    clip[9:12, RIGHT_HAND] = np.nan
+    assert preprocess(clip, by_motion).left_dominant, "the right hand is found too seldom"
+    clip[:, RIGHT_HAND], clip[:, LEFT_HAND] = clip[:, LEFT_HAND], np.nan
+    assert not preprocess(clip, by_motion).left_dominant, "the left hand is not found at all"

@@ -49,7 +49,7 @@ def cpu_count() -> int:
 def source_key(listing: Listing, settings: PreprocessingSettings) -> str:
     """Returns the cache key of a folder: its listing, its files' sizes and times, the settings."""
     digest = hashlib.sha256(
-        json.dumps([STORE_VERSION, settings.name, settings.frames, settings.landmarks]).encode()
+        json.dumps([STORE_VERSION, *(v for k, v in vars(settings).items() if k != "axes")]).encode()
     )
     for name in (LISTING, LABEL_MAP):
         digest.update((listing.root / name).read_bytes())

@@ -28,6 +28,9 @@ FRAMES_KEPT: dict[str, Callable[[Bool], Bool]] = {
 """Which frames are kept, bool [frames], by name: those with the dominant hand, or all."""
 
 AXES = ("xy", "xyz")
+DOMINANCE = ("found", "motion")
+OFTEN_FOUND = 0.5
+"""Hands are compared by motion where one is found at least this often as the other."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,15 @@ class PreprocessingSettings:
             it is found.
         frames: The most frames a clip keeps; longer ones are averaged down to it.
         landmarks: A name of `gislr.landmarks.LANDMARK_SETS`.
+        dominance: Which hand is the dominant one: `found` for the one that is found more often, as
+            in the reference; `motion` for the one that moves more, where both are found often.
         axes: `xy`, or `xyz` for MediaPipe's depth too.
     """
 
     name: str
     frames: int
     landmarks: str
+    dominance: str
     axes: str
 
     def __post_init__(self) -> None:
@@ -54,6 +60,8 @@ class PreprocessingSettings:
             raise SettingError(f"preprocessing.frames must be 2 to 4096; got {self.frames}.")
         if self.landmarks not in LANDMARK_SETS:
             raise unknown_name("preprocessing.landmarks", self.landmarks, LANDMARK_SETS)
+        if self.dominance not in DOMINANCE:
+            raise unknown_name("preprocessing.dominance", self.dominance, DOMINANCE)
         if self.axes not in AXES:
             raise unknown_name("preprocessing.axes", self.axes, AXES)
 
@@ -70,7 +78,7 @@ class PreprocessingSettings:
 
 def reference(frames: int) -> PreprocessingSettings:
     """Returns the reference's settings for clips of some frames."""
-    return PreprocessingSettings("reference", frames, "dominant_hand", "xy")
+    return PreprocessingSettings("reference", frames, "dominant_hand", "found", "xy")
 
 
 PADDING_INDEX = -1.0
@@ -128,8 +136,15 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
     """
     kinds, frames = settings.landmark_set, settings.frames
     found = {side: ~np.isnan(read[:, hand]) for side, hand in kinds.hand_places.items()}
+    often = {side: np.count_nonzero(values) for side, values in found.items()}
     # A tie is left.
-    left_dominant = bool(np.count_nonzero(found["left"]) >= np.count_nonzero(found["right"]))
+    left_dominant = bool(often["left"] >= often["right"])
+    if (
+        settings.dominance == "motion"
+        and min(often.values()) >= OFTEN_FOUND * max(often.values()) > 0
+    ):
+        left, right = (_path(read[:, hand[0], :2]) for hand in kinds.hand_places.values())
+        left_dominant = left >= right
     side = "left" if left_dominant else "right"
     hand_found: Bool = np.any(found[side], axis=(1, 2))
     if not hand_found.any():
@@ -144,6 +159,15 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
         index = (windows @ index / windows.sum(axis=1)).astype(np.float32)
         chosen = average_windows(windows, chosen)
     return PreparedClip(np.nan_to_num(chosen, nan=0.0), index, left_dominant)
+
+
+def _path(wrist: Float32) -> float:
+    """Returns how far a point moves from frame to frame, in shares of the image.
+
+    Args:
+        wrist: float32 [frames, 2], NaN where it was not found.
+    """
+    return float(np.nansum(np.sqrt(np.square(np.diff(wrist, axis=0)).sum(axis=1))))
 
 
 def resize_windows(kept: int, raw: int, frames: int) -> NDArray[np.float64]:

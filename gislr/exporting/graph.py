@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from gislr.batches.packing import Layout
-from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.preprocessing import OFTEN_FOUND, PreprocessingSettings
 from gislr.models.registry import layout_of
 from gislr.models.serving import TrainedModel, average
 
@@ -73,7 +73,7 @@ def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict
     found = ops.cast(ops.logical_not(missing), "float32")
     values = ops.where(missing, 0.0, read)
     hands = {side: ops.take(found, places, axis=1) for side, places in kinds.hand_places.items()}
-    is_left = ops.sum(hands["left"]) >= ops.sum(hands["right"])
+    is_left = _left_is_dominant(hands, values, settings)
     hand = ops.where(is_left, *(ops.max(hands[side], axis=(1, 2)) for side in ("left", "right")))
     kept = hand if settings.name == "reference" else hand * 0 + ops.max(hand)
     number = ops.cumsum(kept * 0 + 1) - 1
@@ -106,6 +106,24 @@ def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict
         "position": _row(ops.where(counted, position, most_frames)),
         "slot": _row(ops.cast(counted, "int32")),
     }
+
+
+def _left_is_dominant(hands: dict[str, Any], values: Any, settings: PreprocessingSettings) -> Any:
+    left, right = (ops.sum(hand) for hand in hands.values())
+    more_often = left >= right
+    if settings.dominance == "found":
+        return more_often
+
+    def path(side: str) -> Any:
+        place = int(settings.landmark_set.hand_places[side][0])
+        wrist, found = values[:, place, :2], hands[side][:, 0, :2]
+        before, known = (ops.concatenate([x[:1], x[:-1]], axis=0) for x in (wrist, found))
+        squares = ops.sum(ops.square(wrist - before) * found * known, axis=-1)
+        return ops.sum(ops.sqrt(squares))
+
+    fewer, most = ops.minimum(left, right), ops.maximum(left, right)
+    both = ops.logical_and(fewer >= OFTEN_FOUND * most, most > 0)
+    return ops.where(both, path("left") >= path("right"), more_often)
 
 
 def _counts(kept: Any, number: Any, place: Any, most_frames: int) -> Any:
