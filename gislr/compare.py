@@ -27,12 +27,15 @@ _NO_PARAMETERS = ("tracking.", "preparation.", "sweep.", "experiment")
 _OF_FOLDS = ("split.fold", "seed")
 
 
-def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
+def compare_runs(
+    settings: TrackingSettings, named: Sequence[str], *, average_seeds: bool = False
+) -> str:
     """Compares runs and keeps the comparison in MLflow.
 
     Args:
         settings: Where the runs are kept.
         named: Ids of runs, or one `experiment=NAME`.
+        average_seeds: Whether the seeds of a run are one model, their probabilities averaged.
 
     Returns:
         The comparison as Markdown.
@@ -53,7 +56,7 @@ def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
     runs = [run for run in runs if _COMPARISON not in run.tags]
     if len(runs) < 2:
         raise SettingError(f"A comparison needs two runs at least; got {len(runs)}.")
-    found = comparing.compare([_contestant(run) for run in runs])
+    found = comparing.compare([_contestant(run, average_seeds=average_seeds) for run in runs])
     text = comparing.markdown(found)
     client = runs[0].client
     tags = {_COMPARISON: ", ".join(run.run_id for run in runs), "mlflow.note.content": text[:5000]}
@@ -71,8 +74,9 @@ def compare_runs(settings: TrackingSettings, named: Sequence[str]) -> str:
     return text
 
 
-def _contestant(run: LoggedRun) -> Contestant:
+def _contestant(run: LoggedRun, *, average_seeds: bool) -> Contestant:
     from gislr.evaluation.comparison import Contestant
+    from gislr.tracking.again import average
     from gislr.tracking.record import SWEEP
 
     left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in run.tags else ()))
@@ -80,17 +84,29 @@ def _contestant(run: LoggedRun) -> Contestant:
     parameters = {key: value for key, value in found.items() if not key.startswith(left_out)}
     experiment = run.tags.get("experiment", "none")
     name = run.name if experiment == "none" else f"{experiment} {run.name}"
-    return Contestant(name, parameters, run.predictions())
+    predictions = run.predictions()
+    if average_seeds:
+        predictions = [average(predictions)]
+    return Contestant(name, parameters, predictions)
 
 
 def main() -> None:
     """Reads the command line."""
     parser = argument_parser("compare", __doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of runs, or experiment=NAME")
+    parser.add_argument(
+        "--average-seeds",
+        action="store_true",
+        help="take the seeds of a cross-validation for one model, their probabilities averaged",
+    )
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()
     with failures_in_one_line():
-        compare_runs(TrackingSettings(arguments.uri, "gislr", None), arguments.runs)
+        compare_runs(
+            TrackingSettings(arguments.uri, "gislr", None),
+            arguments.runs,
+            average_seeds=arguments.average_seeds,
+        )
 
 
 if __name__ == "__main__":

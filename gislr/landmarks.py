@@ -30,6 +30,8 @@ LEFT_HAND = np.arange(468, 489)
 RIGHT_HAND = np.arange(522, 543)
 LEFT_ARM = np.array([502, 504, 506, 508, 510])
 RIGHT_ARM = np.array([503, 505, 507, 509, 511])
+MOUTH = np.array([61, 291, 0, 17])
+"""Its corners, and the middle of the upper and the lower lip."""
 NOSE = np.array([1, 2, 98, 327])
 SHOULDERS = np.array([500, 501])
 # fmt: off
@@ -168,6 +170,7 @@ DOMINANT_HAND = LandmarkSet(
 
 LANDMARK_SETS = {
     "dominant_hand": DOMINANT_HAND,
+    "hand_and_mouth": _landmark_set({"lips": MOUTH, "hand": LEFT_HAND, "pose": LEFT_ARM}),
     "both_hands": _landmark_set(
         {
             "lips": LIPS,
@@ -190,5 +193,5 @@ LANDMARK_SETS = {
         }
     ),
 }
-"""By name: the reference's 66; 98 with both hands, arms, nose and shoulders; the 118 of the
-competition's winner."""
+"""By name: the reference's 66; 30 of the dominant hand, its arm and the mouth; 98 of both hands and
+arms, lips, nose and shoulders; the 118 of the competition's winner."""

@@ -195,7 +195,8 @@ TRAININGS = [name for name in EXPERIMENTS if not name.startswith("sweep_")]
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_experiment_runs_when_shrunk(name, workplace, client):
-    tiny = TINY_CONVOLUTIONS if name == "conv_transformer" else TINY
+    text = (project_root() / "experiments" / f"{name}.yaml").read_text()
+    tiny = TINY_CONVOLUTIONS if "override /model: conv_transformer" in text else TINY
     done = gislr(
         f"+experiments={name}", *workplace, *tiny, f"tracking.experiment=experiment_{name}"
     )
@@ -279,6 +280,20 @@ def test_a_failed_run_says_so(workplace, client):
     run = only_run(client, "failed")
     assert run.info.status == "FAILED"
     assert run.data.tags["gislr.reason"].startswith("TrainingDiverged: The loss must stay")
+
+
+@pytest.mark.slow
+def test_everything_that_makes_training_harder_works_together(workplace, client):
+    done = gislr(
+        *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
+        "model.centre=nose", "model.distances=true", "model.dropout_epoch=1",
+        "augmentation=standard", "augmentation.mixup=0.5", "augmentation.part_mixing=0.5",
+        "batches.balance=0.5", "optimizer=adamw_rectified", "optimizer.ema=0.9",
+        "arcface.weight=0.2", "training.perturbation=0.1", "training.perturbation_epoch=1",
+        "training.averaged_epochs=1", "tracking.experiment=everything",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(only_run(client, "everything").data.metrics["val_loss"])
 
 
 @pytest.mark.slow
