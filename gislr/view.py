@@ -2,22 +2,29 @@
 
 python -m gislr.view train_landmark_files/2044/635217.parquet --root DIR
 python -m gislr.view CLIP.parquet... --output FOLDER
-python -m gislr.view CLIP.parquet --augmentation standard
+python -m gislr.view CLIP.parquet... --augmentation standard
+python -m gislr.view CLIP.parquet... --augmentation none --override augmentation.mirroring=1
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gislr.commands import argument_parser, failures_in_one_line
 from gislr.configuration import default_configuration
+from gislr.data.preparation import frame_block
+from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
+from gislr.data.store import Store, open_store, write_store
 from gislr.errors import DataError
 from gislr.paths import resolve_here
 from gislr.terminal import note
 
-if TYPE_CHECKING:
-    pass
+Float32 = NDArray[np.float32]
 
 _VERSIONS = 5
 
@@ -53,44 +60,77 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     return written
 
 
-def view_augmentation(path: Path, folder: Path, name: str) -> Path:
-    """Draws a clip as it is prepared, and as augmentation changes it in training.
+def view_augmentation(
+    paths: Sequence[Path], folder: Path, name: str, overrides: Sequence[str] = ()
+) -> list[Path]:
+    """Draws clips as they are prepared, and as augmentation changes them in training.
 
     Args:
-        path: Its parquet file.
+        paths: Their parquet files; they count as clips of one sign, which may be mixed.
         folder: Where to.
         name: The augmentation, a file of `conf/augmentation/`.
+        overrides: Other keys of a training, such as `augmentation.mirroring=1`.
+
+    Returns:
+        A picture a clip.
 
     Raises:
-        GislrError: The file is no clip, shows no hand, or there is no such augmentation.
+        GislrError: A file is no clip, shows no hand, or there is no such augmentation.
     """
-    import numpy as np
-
-    from gislr.data.preprocessing import preprocess
+    from gislr.batches import assemble, layout_for
     from gislr.data.raw_clips import require_clip
     from gislr.evaluation import clip_figures
     from gislr.pages import png
 
-    configuration = default_configuration(f"augmentation={name}")
-    augmentation, settings = configuration.augmentation, configuration.preprocessing
-    clip = preprocess(require_clip(path), settings)
-    if clip is None or augmentation is None:
-        raise DataError(f"{path} must show a hand to be changed as in training; it shows none.")
-    frames = clip.frames[..., : len(settings.axes)]
-    versions = {"as prepared": frames} | {
-        f"changed, {seed}": augmentation.clip(frames, settings, np.random.default_rng(seed))
-        for seed in range(1, _VERSIONS + 1)
-    }
-    drawn = {
-        label: clip_figures.whole_frames(
-            version, settings.landmark_set, left_dominant=clip.left_dominant
-        )
-        for label, version in versions.items()
-    }
-    written = folder / f"{path.stem}_{name}.png"
+    configuration = default_configuration(f"augmentation={name}", *overrides)
+    settings = configuration.preprocessing
+    clips = [preprocess(require_clip(path), settings) for path in paths]
+    for path, clip in zip(paths, clips, strict=True):
+        if clip is None:
+            raise DataError(f"{path} must show a hand to be changed as in training; it shows none.")
+    layout = layout_for(settings.frames, packed=False)
+    drawn: list[dict[str, Float32]] = [{} for _ in paths]
+    with tempfile.TemporaryDirectory() as temporary:
+        store = _store_of(clips, settings, Path(temporary) / "store")
+        for seed in range(_VERSIONS + 1):
+            batch = assemble(
+                store,
+                np.arange(len(paths)),
+                layout,
+                generator=np.random.default_rng(seed),
+                augmentation=configuration.augmentation if seed else None,
+            )
+            for k, versions in enumerate(drawn):
+                versions[f"changed, {seed}" if seed else "as prepared"] = clip_figures.whole_frames(
+                    batch.frames[k][batch.slot[k] > 0],
+                    settings.landmark_set,
+                    left_dominant=bool(store.clips.left_dominant[k]),
+                )
     folder.mkdir(parents=True, exist_ok=True)
-    written.write_bytes(png(clip_figures.strips(drawn, f"{path.stem}, {name} augmentation")))
+    written = [folder / f"{path.stem}_{name}.png" for path in paths]
+    for path, file, versions in zip(paths, written, drawn, strict=True):
+        file.write_bytes(png(clip_figures.strips(versions, f"{path.stem}, {name} augmentation")))
     return written
+
+
+def _store_of(
+    clips: Sequence[PreparedClip | None], settings: PreprocessingSettings, folder: Path
+) -> Store:
+    """Returns clips as a store, all of one sign."""
+    names = [str(k) for k in range(len(clips))]
+    block = frame_block(clips, [0] * len(clips), settings)
+    write_store(
+        folder,
+        [block],
+        total_frames=len(block.frames),
+        paths=names,
+        signers=names,
+        sequences=names,
+        labels=np.zeros(len(clips), np.int32),
+        signs=["sign"],
+        preprocessing=settings,
+    )
+    return open_store(folder, settings.axes)
 
 
 def _page(title: str, html: str) -> bytes:
@@ -106,17 +146,24 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="parquet files")
     parser.add_argument("--root", default=".", help="folder from which the clips' paths count")
     parser.add_argument("--augmentation", metavar="NAME", help="show what it changes, instead")
+    parser.add_argument(
+        "--override",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another key of a training, with --augmentation; may come several times",
+    )
     parser.add_argument("--output", default="clips", help="folder for the pictures")
     arguments = parser.parse_args()
     with failures_in_one_line():
-        for clip in arguments.clips:
-            path = resolve_here(arguments.root) / clip
-            folder = resolve_here(arguments.output)
-            if arguments.augmentation:
-                note(str(view_augmentation(path, folder, arguments.augmentation)))
-                continue
-            for file in view_clip(path, folder):
-                note(str(file))
+        folder = resolve_here(arguments.output)
+        paths = [resolve_here(arguments.root) / clip for clip in arguments.clips]
+        if arguments.augmentation:
+            written = view_augmentation(paths, folder, arguments.augmentation, arguments.override)
+        else:
+            written = [file for path in paths for file in view_clip(path, folder)]
+        for file in written:
+            note(str(file))
 
 
 if __name__ == "__main__":

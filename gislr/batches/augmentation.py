@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError
 from gislr.landmarks import LandmarkSet
 
@@ -165,21 +164,6 @@ class Augmentation:
         share = np.maximum(share, 1 - share)
         share[generator.random(clips) >= self.mixup] = 1
         return other, share.astype(np.float32)
-
-    def clip(
-        self, frames: Float32, settings: PreprocessingSettings, generator: np.random.Generator
-    ) -> Float32:
-        """Changes one clip as clips of a batch are changed.
-
-        Args:
-            frames: float32 [frames, landmarks, axes], at least one.
-            settings: How it was prepared.
-            generator: Where the draws come from.
-        """
-        lengths, within = self.resampled(np.array([len(frames)]), settings.frames, generator)
-        kept = within[self.spans(lengths, generator)]
-        owner = np.zeros(len(kept), np.int64)
-        return self.place(frames[kept], owner, 1, settings.landmark_set, generator)
 
     def place(
         self,

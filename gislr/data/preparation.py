@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
 from pathlib import Path, PurePosixPath
@@ -185,19 +185,28 @@ def prepare_shard(
         raw_lengths.append(len(read))
     if problems:
         return problems
+    block = frame_block(clips, raw_lengths, settings)
+    beside = shard.with_suffix(f".{os.getpid()}.tmp")
+    with beside.open("wb") as file:
+        np.savez(file, **vars(block))
+    beside.replace(shard)
+    return {}
+
+
+def frame_block(
+    clips: Sequence[PreparedClip | None],
+    raw_lengths: Sequence[int],
+    settings: PreprocessingSettings,
+) -> FrameBlock:
+    """Returns what a store is written from; `None` stands for a clip without a hand."""
     kept = [empty_clip(settings), *(clip for clip in clips if clip is not None)]
-    block = FrameBlock(
+    return FrameBlock(
         frames=np.concatenate([clip.frames for clip in kept]),
         frame_index=np.concatenate([clip.frame_index for clip in kept]),
         lengths=np.array([0 if clip is None else len(clip.frames) for clip in clips], np.int64),
         raw_lengths=np.array(raw_lengths, np.int64),
         left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),
     )
-    beside = shard.with_suffix(f".{os.getpid()}.tmp")
-    with beside.open("wb") as file:
-        np.savez(file, **vars(block))
-    beside.replace(shard)
-    return {}
 
 
 def _load_shard(shard: Path) -> FrameBlock:
