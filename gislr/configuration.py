@@ -29,6 +29,7 @@ ADDED_LATER: dict[str, Any] = {
     "augmentation": None,
     "batches.balance": 1.0,
     "distillation": {"teachers": [], "share": 0.5},
+    "model.normalisation": "none",
     "optimizer.ema": None,
     "training.averaged_epochs": 0,
     "training.perturbation": 0.0,

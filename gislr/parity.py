@@ -172,6 +172,7 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
         classifier_dropout=0.0,
         frame_masking=0.0,
         mask_at_inference=False,
+        normalisation="none",
         attention_mask="queries",
     )
     parts = ("lips", "hand", "pose")

@@ -40,7 +40,11 @@ VARIANTS = [
         {"hand_shape": False, "differences": 0},
         PreprocessingSettings("whole", 64, "competition", "found", "xyz"),
     ),
-    ("transformer", {}, PreprocessingSettings("whole", 64, "both_hands", "motion", "xyz")),
+    (
+        "transformer",
+        {"normalisation": "rms"},
+        PreprocessingSettings("whole", 64, "both_hands", "motion", "xyz"),
+    ),
 ]
 """What is built of a family, and what it reads."""
 

@@ -49,6 +49,17 @@ class Gelu(keras.layers.Layer):
         return input_shape
 
 
+def normalisation(kind: str, **options: Any) -> Any:
+    """Returns a new layer that normalises the units of each frame.
+
+    Args:
+        kind: `layer`, or `rms` for Zhang & Sennrich 2019, "Root Mean Square Layer Normalization".
+        **options: Of the layer.
+    """
+    kinds = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
+    return kinds[kind](**options)
+
+
 def project(inputs: Any, kernel: Any) -> Any:
     """Multiplies the last axis of [rows, frames, units] by a matrix.
 

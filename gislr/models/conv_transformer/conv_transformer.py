@@ -14,7 +14,7 @@ from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError, unknown_name
 
-NORMALISATIONS = ("batch", "layer")
+NORMALISATIONS = ("batch", "layer", "rms")
 CENTRES = ("none", "nose")
 _NOSE = 1
 _BATCH_MOMENTUM = 0.95
@@ -33,7 +33,7 @@ class ConvTransformerSettings:
         kernel: Frames that a convolution sees, the present and earlier ones.
         expansion: Width inside a block, as a multiple of `units`.
         num_heads: Attention heads; divides `units`.
-        normalisation: `batch`, over the frames that count, or `layer`.
+        normalisation: `batch`, over the frames that count, or `layer` or `rms`, of each frame.
         centre: `none` standardises with the training set's statistics; `nose` counts each clip from
             the mean place of its nose, in standard deviations of the clip, as the winner did.
         hand_shape: Whether each hand is told from its wrist, in hand sizes, too.
@@ -116,10 +116,10 @@ def build_conv_transformer(
         return shared.Dense(units, activation=activation, name=name, **policy)(inputs)
 
     def normalised(inputs: Any, name: str) -> Any:
-        if settings.normalisation == "layer":
-            return keras.layers.LayerNormalization(name=name, **policy)(inputs)
-        layer = layers.FrameNormalisation(momentum=_BATCH_MOMENTUM, name=name, **policy)
-        return layer(inputs, slot)
+        if settings.normalisation == "batch":
+            layer = layers.FrameNormalisation(momentum=_BATCH_MOMENTUM, name=name, **policy)
+            return layer(inputs, slot)
+        return shared.normalisation(settings.normalisation, name=name, **policy)(inputs)
 
     def added(inputs: Any, change: Any, name: str) -> Any:
         return inputs + keras.layers.Dropout(settings.block_dropout, name=name, **policy)(change)

@@ -15,6 +15,7 @@ from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import SettingError, unknown_name
 
 ATTENTION_MASKS = ("keys", "queries")
+NORMALISATIONS = ("none", "layer", "rms")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class TransformerSettings:
         classifier_dropout: Dropout of the clip's vector.
         frame_masking: Probability that a frame is masked in training.
         mask_at_inference: Whether frames are masked outside training too, as in the reference.
+        normalisation: Of the frames before each attention and perceptron: `none` as in the
+            reference, `layer` or `rms`.
         attention_mask: `keys`, or `queries` for the reference's.
     """
 
@@ -47,6 +50,7 @@ class TransformerSettings:
     classifier_dropout: float
     frame_masking: float
     mask_at_inference: bool
+    normalisation: str
     attention_mask: str
 
     gap: ClassVar[int] = 0
@@ -79,6 +83,8 @@ class TransformerSettings:
                 raise SettingError(
                     f"model.{key} must be at least 0 and below 1; got {getattr(self, key)}."
                 )
+        if self.normalisation not in NORMALISATIONS:
+            raise unknown_name("model.normalisation", self.normalisation, NORMALISATIONS)
         if self.attention_mask not in ATTENTION_MASKS:
             raise unknown_name("model.attention_mask", self.attention_mask, ATTENTION_MASKS)
 
@@ -119,6 +125,11 @@ def build_transformer(
     def gelu(inputs: Any) -> Any:
         return layers.Gelu(**policy)(inputs)
 
+    def normalised(inputs: Any, name: str) -> Any:
+        if settings.normalisation == "none":
+            return inputs
+        return layers.normalisation(settings.normalisation, name=name, **policy)(inputs)
+
     shape = layout.input_shape
     frames = keras.Input(batch_shape=(*shape, *preprocessing.shape), name="frames")
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
@@ -142,10 +153,10 @@ def build_transformer(
         attention = layers.SlotAttention(
             settings.num_heads, settings.attention_mask, name=f"block_{k}_attention", **policy
         )
-        x = x + attention(x, slot)
+        x = x + attention(normalised(x, f"block_{k}_attention_norm"), slot)
         hidden = dense(
             round(settings.units * settings.mlp_ratio), "glorot_uniform", f"block_{k}_mlp_1"
-        )(x)
+        )(normalised(x, f"block_{k}_mlp_norm"))
         hidden = keras.layers.Dropout(settings.mlp_dropout, name=f"block_{k}_dropout", **policy)(
             gelu(hidden)
         )
