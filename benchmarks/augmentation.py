@@ -19,6 +19,13 @@ from gislr.batches import TrainingBatches
 from gislr.configuration import default_configuration
 
 CLIPS = 6_000
+EVERYTHING = [
+    f"augmentation.{name}=0.5"
+    for name in (
+        "resample", "crop", "affine", "span_masking", "mirroring", "part_mixing", "mixup",
+        "part_dropout", "finger_dropout",
+    )
+]  # fmt: skip
 FAMILIES = ("transformer", "conv_transformer")
 
 
@@ -35,8 +42,12 @@ def main() -> None:
         store = made_up_store(Path(folder) / "store", CLIPS)
         for family in FAMILIES:
             configurations = {
-                name: default_configuration(f"model={family}", f"augmentation={name}")
-                for name in ("none", "standard")
+                name: default_configuration(f"model={family}", *overrides)
+                for name, overrides in (
+                    ("none", []),
+                    ("standard", ["augmentation=standard"]),
+                    ("everything", ["augmentation=standard", *EVERYTHING]),
+                )
             }
             chosen = configurations["none"]
             layout = layout_of(chosen.model, store.most_frames)
@@ -72,13 +83,16 @@ def main() -> None:
                 began = time.perf_counter()
                 model.train_on_batch(batch.inputs(), batch.labels, sample_weight=batch.weights())
                 steps.append(time.perf_counter() - began)
-            plain, changed = (middle.median(times[name]) for name in ("none", "standard"))
             seconds = middle.median(steps[2:])
-            print(
-                f"{family}: a batch {plain:.1f} ms, augmented {changed:.1f} ms, "
-                f"a step {seconds:.2f} s: {(changed - plain) / 1000 / seconds:.1%} of it more",
-                flush=True,
-            )
+            plain = middle.median(times["none"])
+            for name, measured in times.items():
+                changed = middle.median(measured)
+                print(
+                    f"{family}, {name}: a batch {changed:.1f} ms ({min(measured):.1f} to "
+                    f"{max(measured):.1f}), a step {seconds:.2f} s: "
+                    f"{(changed - plain) / 1000 / seconds:.1%} of it more",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
