@@ -2,6 +2,7 @@
 
     python -m gislr.compare RUN RUN...          the first one is what the others are held against
     python -m gislr.compare experiment=NAME     every finished run of an experiment
+    python -m gislr.compare RUN RUN+RUN         the second is two models, probabilities averaged
 
 Runs are trainings on the same held-out signers, or cross-validations of the same data. The result
 is printed as Markdown and kept in MLflow, with pictures, as a run of the first one's experiment.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gislr.tracking.logged import LoggedRun
 
 _EXPERIMENT = "experiment="
+_AND = "+"
 _COMPARISON = "comparison"
 _NO_PARAMETERS = ("tracking.", "preparation.", "sweep.", "experiment")
 _OF_FOLDS = ("split.fold", "seed")
@@ -34,7 +36,7 @@ def compare_runs(
 
     Args:
         settings: Where the runs are kept.
-        named: Ids of runs, or one `experiment=NAME`.
+        named: Ids of runs, `experiment=NAME`, or ids joined by + for models that are averaged.
         average_seeds: Whether the seeds of a run are one model, their probabilities averaged.
 
     Returns:
@@ -47,21 +49,23 @@ def compare_runs(
     from gislr.tracking.logged import find_run, finished_runs
     from gislr.tracking.run import FINISHED, TrackedRun
 
-    runs: list[LoggedRun] = []
+    teams: list[list[LoggedRun]] = []
     for name in named:
         if name.startswith(_EXPERIMENT):
-            runs += finished_runs(settings, name.removeprefix(_EXPERIMENT))
+            finished = finished_runs(settings, name.removeprefix(_EXPERIMENT))
+            teams += [[run] for run in finished if _COMPARISON not in run.tags]
         else:
-            runs.append(find_run(settings, name))
-    runs = [run for run in runs if _COMPARISON not in run.tags]
-    if len(runs) < 2:
-        raise SettingError(f"A comparison needs two runs at least; got {len(runs)}.")
-    found = comparing.compare([_contestant(run, average_seeds=average_seeds) for run in runs])
+            teams.append([find_run(settings, run_id) for run_id in name.split(_AND)])
+    if len(teams) < 2:
+        raise SettingError(f"A comparison needs two runs at least; got {len(teams)}.")
+    found = comparing.compare([_contestant(team, average_seeds=average_seeds) for team in teams])
     text = comparing.markdown(found)
-    client = runs[0].client
-    tags = {_COMPARISON: ", ".join(run.run_id for run in runs), "mlflow.note.content": text[:5000]}
+    first = teams[0][0]
+    client = first.client
+    compared = ", ".join(_AND.join(run.run_id for run in team) for team in teams)
+    tags = {_COMPARISON: compared, "mlflow.note.content": text[:5000]}
     tags["mlflow.source.name"] = "gislr.compare"
-    kept = client.create_run(runs[0].experiment_id, tags=tags, run_name="comparison")
+    kept = client.create_run(first.experiment_id, tags=tags, run_name="comparison")
     tracked = TrackedRun(client, kept.info.run_id, "comparison", settings.experiment)
     drawn = comparing.pictures(found)
     with tracked.folder() as folder:
@@ -74,26 +78,43 @@ def compare_runs(
     return text
 
 
-def _contestant(run: LoggedRun, *, average_seeds: bool) -> Contestant:
+def _contestant(team: Sequence[LoggedRun], *, average_seeds: bool) -> Contestant:
+    """Returns a run, or several whose probabilities are averaged seed by seed, to be compared."""
     from gislr.evaluation.comparison import Contestant
     from gislr.tracking.again import average
     from gislr.tracking.record import SWEEP
 
-    left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in run.tags else ()))
-    found = run.training().parameters
-    parameters = {key: value for key, value in found.items() if not key.startswith(left_out)}
-    experiment = run.tags.get("experiment", "none")
-    name = run.name if experiment == "none" else f"{experiment} {run.name}"
-    predictions = run.predictions()
+    left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in team[0].tags else ()))
+    found = [run.training().parameters for run in team]
+    keys = dict.fromkeys(key for parameters in found for key in parameters)
+    parameters = {
+        key: f" {_AND} ".join(dict.fromkeys(each.get(key, "") for each in found))
+        for key in keys
+        if not key.startswith(left_out)
+    }
+    by_run = [run.predictions() for run in team]
+    if len({len(seeds) for seeds in by_run}) > 1:
+        raise SettingError(
+            "Runs that are averaged must have as many seeds each; got "
+            f"{', '.join(str(len(seeds)) for seeds in by_run)}."
+        )
+    predictions = [average(same_seed) for same_seed in zip(*by_run, strict=True)]
     if average_seeds:
         predictions = [average(predictions)]
-    return Contestant(name, parameters, predictions)
+    return Contestant(f" {_AND} ".join(_called(run) for run in team), parameters, predictions)
+
+
+def _called(run: LoggedRun) -> str:
+    experiment = run.tags.get("experiment", "none")
+    return run.name if experiment == "none" else f"{experiment} {run.name}"
 
 
 def main() -> None:
     """Reads the command line."""
     parser = argument_parser("compare", __doc__)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="ids of runs, or experiment=NAME")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="ids of runs, RUN+RUN, or experiment=NAME"
+    )
     parser.add_argument(
         "--average-seeds",
         action="store_true",

@@ -94,6 +94,13 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
     text = compare_runs(settings, same_fold)
     assert "| seed | 0 | 1 |" in text
     assert "2 signers are too few to say" in text
+    averaged = compare_runs(settings, [parent.info.run_id, "+".join([parent.info.run_id] * 2)])
+    assert "| +0.0000 |" in averaged, "a model averaged with itself is no better"
+    assert "| 2 |" in averaged
+    one = compare_runs(settings, [parent.info.run_id] * 2, average_seeds=True)
+    assert "| 2 |" not in one.split("difference")[0]
+    with pytest.raises(SettingError, match="as many seeds each; got 2, 1"):
+        compare_runs(settings, [same_fold[0], f"{parent.info.run_id}+{same_fold[0]}"])
     found = client.search_runs([parent.info.experiment_id], "attributes.run_name = 'comparison'")
     names = {path.name for path in artifacts(client, found[0], tmp_path).rglob("*")}
     assert {"comparison.md", "comparison.html", "confidence.png", "gains_1.png"} <= names

@@ -140,12 +140,12 @@ def build_conv_transformer(
     x = features.Flat(name="landmarks", **whole)(x)
     if settings.hand_shape:
         hands = [[hand.start, hand.stop] for hand in kinds.hands]
-        shape = features.HandShape(hands, name="hand_shape", **whole)(frames)
-        x = ops.concatenate([x, shape], axis=-1)
+        hand_shape = features.HandShape(hands, name="hand_shape", **whole)(frames)
+        x = ops.concatenate([x, hand_shape], axis=-1)
     if settings.distances:
         pairs = features.measured_pairs(kinds)
-        measured = features.Distances(pairs, name="distances", **whole)(frames)
-        x = ops.concatenate([x, measured], axis=-1)
+        distances = features.Distances(pairs, name="distances", **whole)(frames)
+        x = ops.concatenate([x, distances], axis=-1)
     x = layers.Differences(settings.differences, name="differences", **whole)(x, slot)
     x = normalised(dense(x, settings.units, "stem"), "stem_norm")
     for stage in range(settings.num_stages):
