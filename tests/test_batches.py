@@ -200,3 +200,16 @@ def test_ordered_batches_hold_every_clip_once_and_results_come_back_in_order(sto
         values = np.stack([batch.clips, batch.clips * 10], axis=-1).astype(np.float32)
         got.append(gather(values, batch.clips, batches.clips_of(step)))
     assert np.array_equal(np.concatenate(got), np.stack([clips, clips * 10], axis=-1))
+
+
+def test_masked_frames_keep_their_place_where_neighbours_are_seen(store):
+    spaced = layout_for(64, packed=True, gap=4)
+    clips = np.arange(len(LENGTHS))
+    options = {"frame_masking": 0.5, "generator": np.random.default_rng(0)}
+    batch = assemble(store, clips, spaced, **options)
+    plain = assemble(store, clips, spaced)
+    np.testing.assert_array_equal(batch.frames, plain.frames)
+    np.testing.assert_array_equal(batch.clips, plain.clips)
+    masked = (plain.slot > 0) & (batch.slot == 0)
+    assert masked.any()
+    np.testing.assert_array_equal(batch.slot[~masked], plain.slot[~masked])
