@@ -140,7 +140,7 @@ def assemble(
     if augmentation and changes:
         counted = some_of_each(counted & augmentation.spans(lengths, changes), counted, lengths)
     owner = np.repeat(np.arange(len(clips)), lengths)
-    # Where frames see their neighbours, a masked one keeps its place: clips would be faster without.
+    # Where a model sees neighbours a masked frame keeps its place: clips would be faster without.
     if layout.packed and not layout.gap:
         source, position, owner = source[counted], position[counted], owner[counted]
         counted = np.ones(len(source), bool)
