@@ -164,14 +164,14 @@ class ParentRun(Observer):
         return self._fingerprints[key]
 
     def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
-        """Writes the counts, by trial."""
+        """Writes the counts, by how many trials have ended: they end in any order."""
         mark_vanished(self._run.client, self._experiment_id)
         counts = {
             f"trials_{state}": float(count)
             for state, count in sweep.counts().items()
             if state != "running"
         }
-        self._run.metrics(counts, step=trial.number)
+        self._run.metrics(counts, step=int(sum(counts.values())))
 
     def ended(self, sweep: Sweep, reason: str | None) -> None:
         """Writes what came of it and says how to go on."""
