@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup train test test-slow lint format ui bench clean
+.PHONY: setup train test test-slow faults lint format ui bench clean
 
 setup: $(VENV)/.installed
 
@@ -18,10 +18,14 @@ train: setup
 	$(RUN) -m gislr.train $(ARGS)
 
 test: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults" $(ARGS)
 
 test-slow: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
+
+# Kills, full disks, broken and hostile files; what it came to is in tests/faults/README.md
+faults: setup
+	$(RUN) -m pytest -m faults tests/faults $(ARGS)
 
 lint: setup
 	$(RUN) -m ruff format --check .
