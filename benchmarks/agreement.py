@@ -57,13 +57,13 @@ def scores(
         frame_masking=settings.frame_masking,
         seed=seed,
     )
-    for _ in loop.train_epochs(
+    for _ in loop.TrainingLoop(
         model,
         batches,
         epochs=epochs,
         learning_rate=1e-3,
         schedule=ScheduleSettings("cosine", 0),
-    ):
+    ).epochs():
         pass
     labels = store.clips.labels[split.validation]
     return score(labels, predict(model, store, split.validation, layout))

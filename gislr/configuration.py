@@ -24,6 +24,9 @@ from gislr.training.optimizers import OptimizerSettings
 from gislr.training.schedules import ScheduleSettings
 from gislr.training.settings import TrainingSettings
 
+RESUME = "resume"
+"""Key that says which run a training goes on with; no part of what the run is."""
+
 ADDED_LATER: dict[str, Any] = {
     "arcface": {"weight": 0.0, "margin": 0.5, "scale": 30.0},
     "augmentation": None,
@@ -93,6 +96,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         SettingError: A key is unknown or missing, or a value cannot be used.
     """
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    values.pop(RESUME, None)
     for path, value in ADDED_LATER.items():
         section, _, key = path.rpartition(".")
         (values[section] if section else values).setdefault(key, value)

@@ -61,7 +61,7 @@ def reproduce(config: DictConfig) -> Repetition:
     tracking = read_settings(TrackingSettings, values["tracking"], "tracking")
     run = find_run(tracking, str(values["run"]))
     configuration = run.configuration()
-    changed = changes(run, open_data(configuration).fingerprint)
+    changed = provenance.changes(run.tags, open_data(configuration).fingerprint)
     note("as it was: commit, versions and data" if not changed else "not as it was:")
     for line in changed:
         note(f"  {line}")
@@ -84,30 +84,6 @@ def reproduce(config: DictConfig) -> Repetition:
         )
     note(f"all {len(names)} metrics of every epoch are the same")
     return found
-
-
-def changes(run: LoggedRun, fingerprint: str) -> list[str]:
-    """Returns in words what is not as it was when a run was made.
-
-    Args:
-        run: The run.
-        fingerprint: Of its data as it is now.
-    """
-    from gislr.paths import project_root
-
-    now = {
-        **provenance.git_tags(project_root()),
-        **{f"version.{name}": found for name, found in provenance.versions().items()},
-        "data.fingerprint": fingerprint,
-    }
-    lines = [
-        f"{name}: {run.tags.get(name, 'unknown')}, now {value}"
-        for name, value in now.items()
-        if name != "git.dirty" and run.tags.get(name) != value
-    ]
-    if "True" in (run.tags.get("git.dirty"), now["git.dirty"]):
-        lines.append("git.dirty: the code held changes that were not committed, then or now")
-    return lines
 
 
 def _history(run: LoggedRun, name: str) -> list[float]:

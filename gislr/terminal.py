@@ -13,6 +13,11 @@ def note(text: str) -> None:
     print(text, flush=True)
 
 
+def warn(text: str) -> None:
+    """Prints a line on standard error, where it does not get between results."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     """Yields a function that shows a bar for a description and a total and returns its counter.
@@ -57,12 +62,13 @@ class EpochDisplay:
     Args:
         epochs: Number of epochs.
         steps: Steps of an epoch.
+        done: How many epochs were trained before.
     """
 
-    def __init__(self, epochs: int, steps: int) -> None:
+    def __init__(self, epochs: int, steps: int, done: int = 0) -> None:
         self._live = sys.stdout.isatty()
         self._epochs, self._steps = epochs, steps
-        self._epoch = 0
+        self._epoch = self._before = done
         self._began = time.monotonic()
 
     def step(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -83,7 +89,7 @@ class EpochDisplay:
         return f"epoch {self._epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
 
     def _remaining(self, done: float) -> str:
-        seconds = (time.monotonic() - self._began) * (self._epochs - done) / done
+        seconds = (time.monotonic() - self._began) * (self._epochs - done) / (done - self._before)
         return f"{duration(seconds)} left"
 
 

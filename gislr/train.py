@@ -4,13 +4,15 @@ python -m gislr.train model.units=384
 python -m gislr.train data=asl_signs data.root=DIR
 python -m gislr.train +experiments=quick
 python -m gislr.train -m 'model.units=choice(256,384)' hydra.sweeper.n_trials=20
+python -m gislr.train resume=RUN_ID
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig
@@ -18,25 +20,40 @@ from omegaconf import DictConfig
 from gislr.backend import quiet_backend
 from gislr.batches import TrainingBatches
 from gislr.commands import run_command
-from gislr.configuration import Configuration, read_configuration
+from gislr.configuration import RESUME, Configuration, read_configuration
 from gislr.data import statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
-from gislr.errors import SettingError
 from gislr.models import build_model, layout_of
 from gislr.prepare import open_data
 from gislr.sweeping.tracker import RUN_ID, track_sweeps, trial_tags
 from gislr.terminal import EpochDisplay, note
 from gislr.tracking import record
+from gislr.tracking.again import taught
+from gislr.tracking.resuming import (
+    configuration_again,
+    interrupted_run,
+    kept_checkpoints,
+    require_same_data,
+)
 from gislr.tracking.run import TrackedRun, tracked_run
 from gislr.tracking.store import pages
+from gislr.training.memory import lack_of_memory_told
 from hydra_plugins.optuna_sweeper import ReportingTrial, current_trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gislr.batches import Layout
+    from gislr.training.checkpoints import Checkpoints
+    from gislr.training.loop import Epoch, TrainingLoop
+
 BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
 """Logged once at the end as best_*; for information, since the last epoch's model is kept."""
+
+
+DIVERGED = "diverged_clips.txt"
+"""Artifact that names the clips of the step after which the loss was no number."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +86,36 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     Raises:
         GislrError: The configuration or the data cannot be used.
     """
+    trial = current_trial()
+    resumed = None
+    if config.get(RESUME) is not None:
+        resumed = interrupted_run(config)
+        config = configuration_again(resumed, config)
     configuration = read_configuration(config)
     store = open_data(configuration)
+    if resumed:
+        require_same_data(resumed, store.fingerprint)
     split = split_clips(configuration.split, store.clips.signers, store.listed.signers)
     _describe(configuration, store, split)
-    trial = current_trial()
     started = {
         **record.starting_tags(configuration, store, split),
         **trial_tags(trial, configuration),
         **(tags or {}),
     }
-    with tracked_run(configuration.tracking, started) as run:
+    with tracked_run(configuration.tracking, started, resumed.run_id if resumed else None) as run:
         if trial:
             trial.note(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)
-        result = _train(run, configuration, store, split, trial)
+        with (
+            # What a sweep needs to go on is in its study.
+            nullcontext()
+            if trial
+            else kept_checkpoints(run, configuration.tracking) as checkpoints,
+            lack_of_memory_told(
+                configuration.batches.clips_per_sign, configuration.training.precision
+            ),
+        ):
+            result = _train(run, configuration, (store, split), trial, checkpoints)
     look = pages(configuration.tracking.uri)
     note(f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: {look}")
     return result
@@ -92,17 +124,96 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
 def _train(
     run: TrackedRun,
     configuration: Configuration,
-    store: Store,
-    split: Split,
+    data: tuple[Store, Split],
     trial: ReportingTrial | None,
+    checkpoints: Checkpoints | None,
 ) -> TrainingResult:
+    store, split = data
     with quiet_backend():
         from gislr.evaluation import score, summary
-        from gislr.training import devices, loop
+        from gislr.training import loop
         from gislr.training.prediction import predict
+
+    built = _build(run, configuration, store, split)
+    parameters = loop.trainable_parameters(built.model)
+    run.metrics({"parameters": parameters})
+    note(
+        f"model: {configuration.model.name}, {parameters:,} parameters; "
+        f"{built.batches.steps_per_epoch} steps an epoch, "
+        f"{built.batches.clips_per_batch} clips a step"
+    )
+    judged = split.validation if split.held_out else split.train
+
+    def evaluate() -> tuple[NDArray[np.float32], dict[str, float]]:
+        masking = configuration.model.inference_masking
+        probabilities = predict(built.model, store, judged, built.layout, frame_masking=masking)
+        labels = store.clips.labels[judged]
+        return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)
+
+    history: dict[str, list[float]] = {}
+
+    def objective() -> list[float]:
+        return configuration.sweep.values({**history, "parameters": [parameters]})
+
+    if checkpoints and (found := checkpoints.newest()):
+        built.loop.restore(found.state)
+        history = found.history
+        for number, values in enumerate(zip(*history.values(), strict=True)):
+            run.metrics(dict(zip(history, values, strict=True)), step=number)
+        note(f"goes on after epoch {built.loop.done}")
+    display = EpochDisplay(
+        configuration.training.epochs, built.batches.steps_per_epoch, built.loop.done
+    )
+    evaluated = None
+    for epoch in _convergent(built.loop.epochs(display.step), run, store):
+        metrics = epoch.metrics
+        if split.held_out:
+            evaluated = evaluate()
+            metrics = metrics | {f"val_{name}": value for name, value in evaluated[1].items()}
+        for name, value in metrics.items():
+            history.setdefault(name, []).append(value)
+        if checkpoints:
+            # Before the metrics are sent: what a killed run lacks of them is in its checkpoint.
+            checkpoints.save(built.loop.done, built.loop.state(), history)
+        run.metrics(metrics, step=epoch.number)
+        display.epoch(metrics)
+        if trial:
+            trial.report(objective()[0], epoch.number)
+    probabilities, scores = evaluated or evaluate()
+    if not split.held_out:
+        run.metrics({f"seen_{name}": value for name, value in scores.items()})
+    run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
+    record.record_evaluation(
+        run, store, judged, probabilities, history, held_out=bool(split.held_out)
+    )
+    record.record_model(run, built.model, configuration, store)
+    note(
+        summary.text(
+            scores,
+            labels=store.clips.labels[judged],
+            train_labels=store.clips.labels[split.train],
+            probabilities=probabilities,
+            signs=store.signs,
+            held_out=bool(split.held_out),
+        )
+    )
+    return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
+
+
+@dataclass(frozen=True)
+class _Built:
+    model: Any
+    layout: Layout
+    batches: TrainingBatches
+    loop: TrainingLoop
+
+
+def _build(run: TrackedRun, configuration: Configuration, store: Store, split: Split) -> _Built:
+    with quiet_backend():
+        from gislr.training import devices, loop
         from gislr.training.trainer import trainer_of
 
-    shows = _taught(configuration, store, split)
+    shows = taught(configuration, store, split)
     loop.prepare_backend(configuration.seed, configuration.training.deterministic)
     count = devices.count_devices(configuration.training.devices)
     layout = layout_of(configuration.model, store.most_frames, count)
@@ -140,23 +251,7 @@ def _train(
             configuration.loss,
             several_signs=batches.several_signs,
         )
-    parameters = loop.trainable_parameters(model)
-    run.metrics({"parameters": parameters})
-    note(
-        f"model: {configuration.model.name}, {parameters:,} parameters; "
-        f"{batches.steps_per_epoch} steps an epoch, {batches.clips_per_batch} clips a step"
-    )
-
-    def evaluate(clips: NDArray[np.int64]) -> tuple[NDArray[np.float32], dict[str, float]]:
-        masking = configuration.model.inference_masking
-        probabilities = predict(model, store, clips, layout, frame_masking=masking)
-        labels = store.clips.labels[clips]
-        return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)
-
-    judged = split.validation if split.held_out else split.train
-    history: dict[str, list[float]] = {"parameters": [parameters]}
-    display = EpochDisplay(configuration.training.epochs, batches.steps_per_epoch)
-    for epoch in loop.train_epochs(
+    training = loop.TrainingLoop(
         trainer,
         batches,
         epochs=configuration.training.epochs,
@@ -165,64 +260,25 @@ def _train(
         averaged_epochs=configuration.training.averaged_epochs,
         perturbation=configuration.training.perturbation,
         perturbation_epoch=configuration.training.perturbation_epoch,
-        on_step=display.step,
-    ):
-        metrics = epoch.metrics
-        if split.held_out:
-            probabilities, scores = evaluate(judged)
-            metrics = metrics | {f"val_{name}": value for name, value in scores.items()}
-        run.metrics(metrics, step=epoch.number)
-        display.epoch(metrics)
-        for name, value in metrics.items():
-            history.setdefault(name, []).append(value)
-        if trial:
-            trial.report(configuration.sweep.values(history)[0], epoch.number)
-    if not split.held_out:
-        probabilities, scores = evaluate(judged)
-        run.metrics({f"seen_{name}": value for name, value in scores.items()})
-    run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    record.record_evaluation(
-        run, store, judged, probabilities, history, held_out=bool(split.held_out)
     )
-    record.record_model(run, model, configuration, store)
-    note(
-        summary.text(
-            scores,
-            labels=store.clips.labels[judged],
-            train_labels=store.clips.labels[split.train],
-            probabilities=probabilities,
-            signs=store.signs,
-            held_out=bool(split.held_out),
-        )
-    )
-    objective = configuration.sweep.values(history) if trial else None
-    return TrainingResult(run.run_id, run.name, history, scores, objective)
+    return _Built(model, layout, batches, training)
 
 
-def _taught(configuration: Configuration, store: Store, split: Split) -> NDArray[np.float32] | None:
-    """Returns how much of each sign every clip shows where there are teachers, else `None`."""
-    from gislr.tracking.again import StoresOfRuns, average, predict_again
-    from gislr.tracking.logged import find_run
-    from gislr.training.distillation import targets
+def _convergent(epochs: Iterator[Epoch], run: TrackedRun, store: Store) -> Iterator[Epoch]:
+    """Passes epochs on; names the clips of the step after which the loss was no number."""
+    from gislr.training.loop import TrainingDiverged
 
-    settings = configuration.distillation
-    if not settings.is_used:
-        return None
-    found = [find_run(configuration.tracking, str(name)) for name in settings.teachers]
-    teachers = [member for run in found for member in run.members()]
-    for run in teachers:
-        if leaked := sorted(set(split.held_out) - set(run.held_out())):
-            raise SettingError(
-                f"distillation.teachers must not know the signers held out; run {run.run_id} was "
-                f"trained on {', '.join(leaked[:5])}. Choose runs of the same split."
-            )
-    stores = StoresOfRuns(configuration)
-    taught = average([predict_again(run, stores.of(run), held_out_only=False) for run in teachers])
-    if taught.signs != store.signs:
-        raise SettingError(
-            "distillation.teachers must know the same signs as the data; they do not."
-        )
-    return targets(store.clips.labels, taught.probabilities, settings.share)
+    try:
+        yield from epochs
+    except TrainingDiverged as error:
+        paths = store.clips.paths[error.clips].tolist()
+        with run.folder() as folder:
+            (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
+        shown = ", ".join(ascii(path)[1:-1] for path in paths[:3])
+        raise TrainingDiverged(
+            f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {shown}, ...",
+            error.clips,
+        ) from None
 
 
 def main(config: DictConfig) -> list[float] | None:

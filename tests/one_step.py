@@ -51,13 +51,13 @@ def main() -> None:
     batches = TrainingBatches(
         store, np.arange(12), layout, clips_per_sign=4, frame_masking=0.25, seed=0
     )
-    for epoch in loop.train_epochs(
+    for epoch in loop.TrainingLoop(
         model,
         batches,
         epochs=3,
         learning_rate=1e-3,
         schedule=ScheduleSettings("constant", 0),
-    ):
+    ).epochs():
         print(f"LOSS {epoch.metrics['loss']:.9f}")
     probabilities = predict(model, store, np.arange(12), layout)
     print("DEVICES", count)

@@ -262,12 +262,13 @@ def test_a_killed_run_says_so(how, workplace, client):
         mark_vanished(client, run.info.experiment_id)
     else:
         assert process.returncode == 130
+        assert "python -m gislr.train resume=" in errors
     run = only_run(client, f"killed_{how}")
     assert run.info.status == "KILLED"
     assert run.data.tags["gislr.reason"]
 
 
-def test_a_failed_run_says_so(workplace, client):
+def test_a_failed_run_says_so(workplace, client, tmp_path):
     done = gislr(
         *workplace,
         *TINY,
@@ -280,6 +281,8 @@ def test_a_failed_run_says_so(workplace, client):
     run = only_run(client, "failed")
     assert run.info.status == "FAILED"
     assert run.data.tags["gislr.reason"].startswith("TrainingDiverged: The loss must stay")
+    listed = artifacts(client, run, tmp_path) / "diverged_clips.txt"
+    assert len(listed.read_text().splitlines()) == 16
 
 
 @pytest.mark.slow

@@ -152,13 +152,13 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
         store, np.arange(60), layout, clips_per_sign=4, frame_masking=0.25, seed=0
     )
     counts, rows = [], set()
-    for epoch in loop.train_epochs(
+    for epoch in loop.TrainingLoop(
         model,
         batches,
         epochs=4,
         learning_rate=1e-3,
         schedule=ScheduleSettings("constant", 0),
-    ):
+    ).epochs():
         counts.append(len(traced))
         rows |= {
             len(batches.batch(epoch.number, step).slot) for step in range(batches.steps_per_epoch)
@@ -186,9 +186,9 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
         )
         assert batches.steps_per_epoch == 1
         losses[ema], weights[ema] = [], []
-        for epoch in loop.train_epochs(
+        for epoch in loop.TrainingLoop(
             model, batches, epochs=4, learning_rate=1e-2, schedule=ScheduleSettings("constant", 0)
-        ):
+        ).epochs():
             losses[ema].append(epoch.metrics["loss"])
             weights[ema].append([np.array(variable) for variable in model.trainable_variables])
     np.testing.assert_allclose(losses[momentum], losses[None], rtol=1e-6)
@@ -234,10 +234,10 @@ def trained_epochs(tmp_path, settings, epochs=4, **options):
     batches = TrainingBatches(
         store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
     )
-    for _ in loop.train_epochs(
+    for _ in loop.TrainingLoop(
         model, batches, epochs=epochs, learning_rate=1e-2,
         schedule=ScheduleSettings("constant", 0), **options,
-    ):  # fmt: skip
+    ).epochs():  # fmt: skip
         yield model
 
 

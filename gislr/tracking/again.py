@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gislr.configuration import Configuration
 from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.splits import Split
 from gislr.data.store import Store
-from gislr.errors import DataError
+from gislr.errors import DataError, SettingError
 from gislr.evaluation.clip_predictions import ClipPredictions
 from gislr.models import build_model, layout_of
 from gislr.prepare import open_data
@@ -97,3 +98,42 @@ def predict_again(run: LoggedRun, store: Store, *, held_out_only: bool) -> ClipP
     found = ClipPredictions.of(store, clips, probabilities)
     labels = np.array([signs.index(sign) for sign in store.signs], np.int32)[found.labels]
     return dataclasses.replace(found, labels=labels, signs=signs)
+
+
+def taught(configuration: Configuration, store: Store, split: Split) -> NDArray[np.float32] | None:
+    """Returns how much of each sign every clip shows where there are teachers, else `None`.
+
+    Args:
+        configuration: Of the training that learns from them.
+        store: Its data.
+        split: Its split.
+
+    Returns:
+        float32 [clips of the store, signs].
+
+    Raises:
+        GislrError: A teacher cannot be read, knows other signs, or knows a signer held out.
+    """
+    from gislr.tracking.logged import find_run
+    from gislr.training.distillation import targets
+
+    settings = configuration.distillation
+    if not settings.is_used:
+        return None
+    found = [find_run(configuration.tracking, str(name)) for name in settings.teachers]
+    teachers = [member for run in found for member in run.members()]
+    for run in teachers:
+        if leaked := sorted(set(split.held_out) - set(run.held_out())):
+            raise SettingError(
+                f"distillation.teachers must not know the signers held out; run {run.run_id} was "
+                f"trained on {', '.join(leaked[:5])}. Choose runs of the same split."
+            )
+    stores = StoresOfRuns(configuration)
+    averaged = average(
+        [predict_again(run, stores.of(run), held_out_only=False) for run in teachers]
+    )
+    if averaged.signs != store.signs:
+        raise SettingError(
+            "distillation.teachers must know the same signs as the data; they do not."
+        )
+    return targets(store.clips.labels, averaged.probabilities, settings.share)

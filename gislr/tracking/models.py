@@ -16,12 +16,13 @@ SERVED_FILES = "files"
 """Name, within the served model, of the folder with the exported file and its label map."""
 
 
-def log_model(model: Any, signs: list[str]) -> None:
-    """Logs a serving model into the active MLflow run.
+def save_model(model: Any, signs: list[str], folder: Path) -> None:
+    """Saves a serving model as MLflow's model.
 
     Args:
         model: See `gislr.models.serving`.
         signs: The glosses, in the order of the probabilities.
+        folder: Where to; must not exist.
     """
     import mlflow.keras
     import numpy as np
@@ -35,15 +36,12 @@ def log_model(model: Any, signs: list[str]) -> None:
         inputs=Schema([spec(tensor, name) for name, tensor in model.input.items()]),
         outputs=Schema([TensorSpec(np.dtype("float32"), (-1, len(signs)))]),
     )
-    # MLflow warns of a missing input example; the signature above says the same.
-    logging.getLogger("mlflow.models.model").setLevel(logging.ERROR)
-    mlflow.keras.log_model(
+    mlflow.keras.save_model(
         model,
-        name=ARTIFACT,
+        str(folder),
         signature=signature,
         pip_requirements=installed("tensorflow", "keras", "numpy"),
         save_exported_model=False,
-        metadata={"signs": signs},
     )
 
 

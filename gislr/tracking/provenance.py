@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gislr.paths import PACKAGE
+from gislr.paths import PACKAGE, project_root
 
 PACKAGES = (
     "gislr",
@@ -88,6 +88,28 @@ def identity(values: Mapping[str, Any], fingerprint: str) -> str:
     kept = {name: value for name, value in values.items() if name not in _NOT_IN_IDENTITY}
     described = json.dumps([kept, fingerprint, code_digest()], sort_keys=True, default=str)
     return hashlib.sha256(described.encode()).hexdigest()
+
+
+def changes(tags: Mapping[str, str], fingerprint: str) -> list[str]:
+    """Returns in words what is not as it was when a run was made.
+
+    Args:
+        tags: The run's.
+        fingerprint: Of its data as it is now.
+    """
+    now = {
+        **git_tags(project_root()),
+        **{f"version.{name}": found for name, found in versions().items()},
+        "data.fingerprint": fingerprint,
+    }
+    lines = [
+        f"{name}: {tags.get(name, 'unknown')}, now {value}"
+        for name, value in now.items()
+        if name != "git.dirty" and tags.get(name) != value
+    ]
+    if "True" in (tags.get("git.dirty"), now["git.dirty"]):
+        lines.append("git.dirty: the code held changes that were not committed, then or now")
+    return lines
 
 
 def typed_command() -> str:

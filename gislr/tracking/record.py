@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,10 +129,13 @@ def record_statistics(
 def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:
     """Logs the model in the form in which it is kept."""
     from gislr.models.serving import TrainedModel, serving_model
-    from gislr.tracking.models import log_model
+    from gislr.tracking.models import ARTIFACT, save_model
 
     trained = TrainedModel(model, configuration.model, store.signs, store.preprocessing)
-    log_model(serving_model([trained]), store.signs)
+    with tempfile.TemporaryDirectory() as temporary:
+        saved = Path(temporary) / ARTIFACT
+        save_model(serving_model([trained]), store.signs, saved)
+        run.model(ARTIFACT, saved, {"signs": store.signs})
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
         write_label_map(folder / LABEL_MAP, store.signs)

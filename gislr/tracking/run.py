@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gislr.terminal import warn
+from gislr.tracking.outbox import Outbox
 from gislr.tracking.store import TrackingSettings, connect
 from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 
@@ -17,55 +20,52 @@ REASON = "gislr.reason"
 PROCESS = "gislr.process"
 TRIAL_STATE = "trial.state"
 _LONGEST_VALUE = 5000
-_VALUES_AT_ONCE = 100
 
 
 class TrackedRun:
-    """Writes into one MLflow run.
+    """Writes into one MLflow run; what the store does not take is kept, see `Outbox`.
 
     Args:
         client: An `mlflow.MlflowClient`.
         run_id: The run's id.
         name: The run's name.
         experiment: Name of its experiment.
+        logged: Metrics, by name and step, that it holds already and that are not written again.
     """
 
-    def __init__(self, client: Any, run_id: str, name: str, experiment: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        run_id: str,
+        name: str,
+        experiment: str,
+        logged: Container[tuple[str, int]] = (),
+    ) -> None:
         self.client = client
         self.run_id = run_id
         self.name = name
         self.experiment = experiment
+        self._logged = logged
+        self._outbox = Outbox(client, run_id)
 
     def parameters(self, values: Mapping[str, object]) -> None:
         """Writes parameters by dotted key; MLflow cuts values over 6,000 characters."""
-        from mlflow.entities import Param
+        cut = {key: str(value)[:_LONGEST_VALUE] for key, value in values.items()}
+        self._outbox.put("parameters", cut)
 
-        entries = [Param(key, str(value)[:_LONGEST_VALUE]) for key, value in values.items()]
-        for start in range(0, len(entries), _VALUES_AT_ONCE):
-            self.client.log_batch(self.run_id, params=entries[start : start + _VALUES_AT_ONCE])
-
-    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Writes metrics in one request; what is no finite number is left out."""
-        import time
-
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        self.client.log_batch(
-            self.run_id,
-            metrics=[
-                Metric(name, float(value), now, step or 0)
-                for name, value in values.items()
-                if math.isfinite(value)
-            ],
-        )
+        new = {
+            name: float(value)
+            for name, value in values.items()
+            if math.isfinite(value) and (name, step) not in self._logged
+        }
+        if new:
+            self._outbox.put("metrics", {"values": new, "step": step, "time": _now()})
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Writes tags."""
-        from mlflow.entities import RunTag
-
-        entries = [RunTag(key, value[:_LONGEST_VALUE]) for key, value in values.items()]
-        self.client.log_batch(self.run_id, tags=entries)
+        self._outbox.put("tags", {key: value[:_LONGEST_VALUE] for key, value in values.items()})
 
     def dataset(self, name: str, fingerprint: str, source: str, context: str) -> None:
         """Notes the data that the run used, as an MLflow dataset.
@@ -76,28 +76,43 @@ class TrackedRun:
             source: Where it lies.
             context: What for, such as `training`.
         """
-        from mlflow.data.code_dataset_source import CodeDatasetSource
-        from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.entities import DatasetInput, InputTag
-
-        dataset = MetaDataset(
-            CodeDatasetSource({"path": source}), name=name, digest=fingerprint[:32]
-        )
-        self.client.log_inputs(
-            self.run_id,
-            [DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", context)])],
-        )
+        digest = fingerprint[:32]
+        content = {"name": name, "digest": digest, "source": source, "context": context}
+        self._outbox.put("dataset", content)
 
     @contextmanager
     def folder(self, path: str | None = None) -> Iterator[Path]:
         """Yields an empty folder whose files become artifacts under `path`."""
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
-            self.client.log_artifacts(self.run_id, folder, path)
+            self._outbox.put("artifacts", {"path": path}, Path(folder))
+
+    def model(self, name: str, folder: Path, metadata: Mapping[str, object]) -> None:
+        """Logs a model that MLflow has saved into a folder."""
+        self._outbox.put("model", {"name": name, "metadata": metadata}, folder)
+
+    def end(self, status: str, reason: str | None = None) -> None:
+        """Ends the run, and says how to send what the store did not take."""
+        if reason is not None:
+            self.tags({REASON: reason})
+        self._outbox.put("end", {"status": status, "time": _now()})
+        if status == FINISHED and self._outbox.entries():
+            self._outbox.flush()
+        if left := len(self._outbox.entries()):
+            warn(
+                f"The tracking store still lacks {left} entries of run {self.run_id}; once it "
+                "answers, send them with: python -m gislr.sync"
+            )
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 @contextmanager
-def tracked_run(settings: TrackingSettings, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
+def tracked_run(
+    settings: TrackingSettings, tags: Mapping[str, str], resumed: str | None = None
+) -> Iterator[TrackedRun]:
     """Starts a run and ends it as FINISHED, FAILED or KILLED, with the reason as a tag.
 
     A pruned trial is KILLED and says so in the tag `trial.state`, too.
@@ -107,18 +122,18 @@ def tracked_run(settings: TrackingSettings, tags: Mapping[str, str]) -> Iterator
     Args:
         settings: Where the run is kept.
         tags: The run's first tags.
+        resumed: The id of a run that is gone on with instead.
     """
-    import mlflow
     from optuna import TrialPruned
 
     client, experiment_id = connect(settings)
     mark_vanished(client, experiment_id)
-    created = mlflow.start_run(
-        experiment_id=experiment_id,
-        run_name=settings.run_name,
-        tags={**tags, PROCESS: owner_tag()},
+    tags = {**tags, PROCESS: owner_tag()}
+    run = (
+        _begun_again(client, settings, resumed, tags)
+        if resumed
+        else _begun(client, settings, experiment_id, tags)
     )
-    run = TrackedRun(client, created.info.run_id, created.info.run_name, settings.experiment)
     try:
         yield run
     except TrialPruned as error:
@@ -131,17 +146,42 @@ def tracked_run(settings: TrackingSettings, tags: Mapping[str, str]) -> Iterator
     except BaseException as error:
         _end(run, FAILED, f"{type(error).__name__}: {error}")
         raise
-    mlflow.end_run(FINISHED)
+    run.end(FINISHED)
+
+
+def _begun(
+    client: Any, settings: TrackingSettings, experiment_id: str, tags: Mapping[str, str]
+) -> TrackedRun:
+    from mlflow.tracking.context.registry import resolve_tags
+
+    created = client.create_run(
+        experiment_id, tags=resolve_tags(dict(tags)), run_name=settings.run_name
+    )
+    return TrackedRun(client, created.info.run_id, created.info.run_name, settings.experiment)
+
+
+def _begun_again(
+    client: Any, settings: TrackingSettings, run_id: str, tags: Mapping[str, str]
+) -> TrackedRun:
+    Outbox(client, run_id).flush()
+    found = client.get_run(run_id)
+    logged = {
+        (name, metric.step)
+        for name in found.data.metrics
+        for metric in client.get_metric_history(run_id, name)
+    }
+    client.update_run(run_id, status=RUNNING)
+    if REASON in found.data.tags:
+        client.delete_tag(run_id, REASON)
+    run = TrackedRun(client, run_id, found.info.run_name, settings.experiment, logged)
+    run.tags({PROCESS: tags[PROCESS]})
+    return run
 
 
 def _end(run: TrackedRun, status: str, reason: str) -> None:
-    import mlflow
-
-    # What went wrong must not be hidden by a tracker that is gone, too.
+    # What went wrong must not be hidden by a tracker that is gone and a disk that is full, too.
     with suppress(Exception):
-        run.tags({REASON: reason.splitlines()[0]})
-    with suppress(Exception):
-        mlflow.end_run(status)
+        run.end(status, reason.splitlines()[0])
 
 
 def mark_vanished(client: Any, experiment_id: str) -> None:

@@ -15,6 +15,18 @@ from gislr.paths import project_root
 
 SQLITE = "sqlite:///"
 
+_LOCK_WAIT = "timeout=60"
+# Seconds for which another process may hold sqlite's lock.
+
+_ENVIRONMENT = {
+    # MLflow's usage reports would leave the machine.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # By default a server that is gone is asked for minutes, and training waits.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 # Without it MLflow's pages show what is for language models.
 
@@ -52,14 +64,19 @@ def pages(settings_uri: str | None) -> str:
     return settings_uri
 
 
-def study_storage(settings_uri: str | None) -> str:
-    """Returns the URL of the sweeps' studies, a file beside the tracking store's.
+def local_folder(settings_uri: str | None) -> Path:
+    """Returns where files of this machine lie that belong to a store.
 
-    With a tracking server it is in the project's own `mlruns/`.
+    That is the folder of a sqlite file; with a tracking server the project's own `mlruns/`.
     """
     uri = tracking_uri(settings_uri)
     store = uri if uri.startswith(SQLITE) else tracking_uri(None)
-    return f"{SQLITE}{Path(store.removeprefix(SQLITE)).absolute().with_name('studies.db')}"
+    return Path(store.removeprefix(SQLITE).partition("?")[0]).absolute().parent
+
+
+def study_storage(settings_uri: str | None) -> str:
+    """Returns the URL of the sweeps' studies."""
+    return f"{SQLITE}{local_folder(settings_uri) / 'studies.db'}"
 
 
 def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, str]:
@@ -77,9 +94,8 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     Raises:
         TrackingError: The store cannot be reached.
     """
-    # MLflow's usage reports would leave the machine.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     import mlflow
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -90,10 +106,10 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         if not uri.startswith(SQLITE):
             mlflow.set_tracking_uri(uri)
             return _experiment(settings.experiment, None, create)
-        folder = Path(uri.removeprefix(SQLITE)).absolute().parent
+        folder = local_folder(uri)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            mlflow.set_tracking_uri(uri)
+            mlflow.set_tracking_uri(uri if "?" in uri else f"{uri}?{_LOCK_WAIT}")
             return _experiment(settings.experiment, (folder / "artifacts").as_uri(), create)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(

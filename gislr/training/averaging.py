@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class WeightAverage:
@@ -17,23 +18,27 @@ class WeightAverage:
 
     Args:
         model: Whose weights.
+
+    Attributes:
+        count: How many times weights were counted.
+        total: Their sum, float64.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._count = 0
-        self._total: list[Any] = []
+        self.count = 0
+        self.total: list[NDArray[Any]] = []
 
     def add(self) -> None:
         """Counts the weights that the model has now."""
         now = [np.asarray(weight, np.float64) for weight in self._model.get_weights()]
-        self._total = [a + b for a, b in zip(self._total, now, strict=True)] if self._total else now
-        self._count += 1
+        self.total = [a + b for a, b in zip(self.total, now, strict=True)] if self.total else now
+        self.count += 1
 
     def put_in_place(self) -> None:
         """Gives the model the mean; whole numbers, such as a seed's state, stay as they are."""
         averaged = [
-            (total / self._count).astype(weight.dtype) if weight.dtype.kind == "f" else weight
-            for total, weight in zip(self._total, self._model.get_weights(), strict=True)
+            (total / self.count).astype(weight.dtype) if weight.dtype.kind == "f" else weight
+            for total, weight in zip(self.total, self._model.get_weights(), strict=True)
         ]
         self._model.set_weights(averaged)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
+from gislr.batches.assembly import EMPTY
 from gislr.batches.sequences import TrainingBatches
 from gislr.errors import GislrError
 from gislr.models.layers import LateDropout
@@ -21,12 +23,23 @@ from gislr.training.perturbation import PerturbedModel
 from gislr.training.schedules import ScheduleSettings, factor
 from gislr.training.trainer import LABELS, WEIGHTS
 
+Array = NDArray[Any]
+
 OnStep = Callable[[int, dict[str, float]], None]
 """Called after each step with its number, from 0, and the epoch's metrics so far."""
 
 
 class TrainingDiverged(GislrError):
-    """The loss is no number any more."""
+    """The loss is no number any more.
+
+    Args:
+        message: When, at which learning rate, and what to do.
+        clips: int64, the clips of the step.
+    """
+
+    def __init__(self, message: str, clips: NDArray[np.int64]) -> None:
+        self.clips = clips
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -63,26 +76,36 @@ class _EpochBatches(keras.utils.PyDataset):
 
 
 class _StepCallback(keras.callbacks.Callback):
+    """Tells of each step, and ends the epoch after the first whose loss is no number."""
+
     def __init__(self, on_step: OnStep) -> None:
         super().__init__()
         self._on_step = on_step
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._on_step(batch, logs or {})
+        self.step, self.loss = batch, float((logs or {})["loss"])
+        if math.isfinite(self.loss):
+            self._on_step(batch, logs or {})
+        else:
+            self.model.stop_training = True
 
 
 class _KeptWeights(keras.callbacks.Callback):
     """Keeps an epoch's weights, since Keras puts their moving average in place after it."""
 
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self._trained = model
+        self.weights: list[Array] = []
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if self.model.optimizer.use_ema:
-            self._weights = [np.array(variable) for variable in self.model.trainable_variables]
+        if self._trained.optimizer.use_ema:
+            self.weights = [np.array(variable) for variable in self._trained.trainable_variables]
 
     def restore(self) -> None:
         """Lets training go on from the weights themselves."""
-        if self.model.optimizer.use_ema:
-            for variable, value in zip(self.model.trainable_variables, self._weights, strict=True):
-                variable.assign(value)
+        for variable, value in zip(self._trained.trainable_variables, self.weights, strict=False):
+            variable.assign(value)
 
 
 def prepare_backend(seed: int, deterministic: bool) -> None:
@@ -138,19 +161,8 @@ def _compiles() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def train_epochs(
-    model: Any,
-    batches: TrainingBatches,
-    *,
-    epochs: int,
-    learning_rate: float,
-    schedule: ScheduleSettings,
-    averaged_epochs: int = 0,
-    perturbation: float = 0.0,
-    perturbation_epoch: int = 0,
-    on_step: OnStep = lambda step, metrics: None,
-) -> Iterator[Epoch]:
-    """Trains a compiled model; the caller evaluates and records between epochs.
+class TrainingLoop:
+    """Trains a compiled model, epoch by epoch; where it stands can be kept and put back.
 
     Args:
         model: What `trainer_of` returned, compiled.
@@ -161,42 +173,121 @@ def train_epochs(
         averaged_epochs: Of how many last epochs the weights are averaged after the last one.
         perturbation: How far weights are moved for a gradient, see `PerturbedModel`.
         perturbation_epoch: The first epoch, from 0, in which they are.
-        on_step: Called after each step.
 
-    Raises:
-        TrainingDiverged: The loss is infinite or no number.
+    Attributes:
+        done: How many epochs are trained.
     """
-    kept, average = _KeptWeights(), WeightAverage(model)
-    for epoch in range(epochs):
-        rate = learning_rate * factor(schedule, epoch, epochs)
+
+    def __init__(
+        self,
+        model: Any,
+        batches: TrainingBatches,
+        *,
+        epochs: int,
+        learning_rate: float,
+        schedule: ScheduleSettings,
+        averaged_epochs: int = 0,
+        perturbation: float = 0.0,
+        perturbation_epoch: int = 0,
+    ) -> None:
+        self._model, self._batches, self._epochs = model, batches, epochs
+        self._learning_rate, self._schedule = learning_rate, schedule
+        self._averaged_epochs = averaged_epochs
+        self._perturbation, self._perturbation_epoch = perturbation, perturbation_epoch
+        self._kept, self._average = _KeptWeights(model), WeightAverage(model)
+        self.done = 0
+
+    def epochs(self, on_step: OnStep = lambda step, metrics: None) -> Iterator[Epoch]:
+        """Trains the epochs that are left; the caller evaluates and records between them.
+
+        Args:
+            on_step: Called after each step.
+
+        Raises:
+            TrainingDiverged: The loss is infinite or no number.
+        """
+        while self.done < self._epochs:
+            metrics = self._train(self.done, on_step)
+            self.done += 1
+            if self.done > self._epochs - self._averaged_epochs:
+                self._average.add()
+                if self.done == self._epochs:
+                    self._average.put_in_place()
+            yield Epoch(self.done - 1, metrics)
+            if self.done < self._epochs:
+                self._kept.restore()
+
+    def _train(self, epoch: int, on_step: OnStep) -> dict[str, float]:
+        model, batches = self._model, self._batches
+        rate = self._learning_rate * factor(self._schedule, epoch, self._epochs)
         model.optimizer.learning_rate = rate
         begin_dropout(model, epoch)
         if isinstance(model, PerturbedModel):
-            model.perturb(perturbation if epoch >= perturbation_epoch else 0.0)
+            model.perturb(self._perturbation if epoch >= self._perturbation_epoch else 0.0)
+        steps = _StepCallback(on_step)
         began = time.perf_counter()
         history = model.fit(
             _EpochBatches(batches, epoch, model.input),
             epochs=1,
             verbose=0,
             shuffle=False,
-            callbacks=[_StepCallback(on_step), kept],
+            callbacks=[steps, self._kept],
         ).history
         seconds = time.perf_counter() - began
         metrics = {name: float(values[-1]) for name, values in history.items()}
-        if not math.isfinite(metrics["loss"]):
+        if not math.isfinite(steps.loss):
+            clips = batches.batch(epoch, steps.step).clips
             raise TrainingDiverged(
-                f"The loss must stay a number; it was {metrics['loss']} in epoch {epoch + 1} at a "
-                f"learning rate of {rate:.2g}. Lower optimizer.learning_rate."
+                f"The loss must stay a number; it was {steps.loss} after step {steps.step + 1} of "
+                f"epoch {epoch + 1} at a learning rate of {rate:.2g}. Lower "
+                "optimizer.learning_rate.",
+                np.unique(clips[clips != EMPTY]),
             )
         metrics["learning_rate"] = rate
         metrics["clips_per_second"] = batches.steps_per_epoch * batches.clips_per_batch / seconds
-        if epoch >= epochs - averaged_epochs:
-            average.add()
-            if epoch + 1 == epochs:
-                average.put_in_place()
-        yield Epoch(epoch, metrics)
-        if epoch + 1 < epochs:
-            kept.restore()
+        return metrics
+
+    def state(self) -> dict[str, Array]:
+        """Returns where the training stands after an epoch: weights, optimiser, random state."""
+        groups = {
+            **{name: [*map(np.array, found)] for name, found in self._variables().items()},
+            "trained": self._kept.weights,
+            "total": self._average.total,
+        }
+        return {
+            "epochs": np.array([self.done, self._average.count]),
+            **{f"{name}.{k}": a for name, arrays in groups.items() for k, a in enumerate(arrays)},
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Goes on where `state` was taken.
+
+        Raises:
+            GislrError: It was taken from another model.
+        """
+        self._model.optimizer.build(self._model.trainable_variables)
+        for name, variables in self._variables().items():
+            values = _group(state, name)
+            if [value.shape for value in values] != [tuple(v.shape) for v in variables]:
+                raise GislrError(
+                    f"The checkpoint must hold the {len(variables)} {name} variables of the model "
+                    "that is built now; it holds others. The code has changed since: train anew."
+                )
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        self.done, self._average.count = state["epochs"].tolist()
+        self._average.total = _group(state, "total")
+        self._kept.weights = _group(state, "trained")
+        if self.done < self._epochs:
+            self._kept.restore()
+
+    def _variables(self) -> dict[str, list[Any]]:
+        return {"model": self._model.variables, "optimizer": self._model.optimizer.variables}
+
+
+def _group(state: Mapping[str, Array], name: str) -> list[Array]:
+    count = sum(key.startswith(f"{name}.") for key in state)
+    return [state[f"{name}.{k}"] for k in range(count)]
 
 
 def begin_dropout(model: Any, epoch: int) -> None:

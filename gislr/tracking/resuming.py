@@ -1,0 +1,177 @@
+"""Going on with a training that was interrupted, killed or stopped by a full disk."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.configuration import RESUME
+from gislr.errors import GislrError, SettingError
+from gislr.settings import read_settings
+from gislr.terminal import note, warn
+from gislr.tracking import provenance
+from gislr.tracking.record import IDENTITY
+from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
+from gislr.tracking.store import TrackingSettings, connect, local_folder
+from hydra_plugins.optuna_sweeper import is_gone
+
+if TYPE_CHECKING:
+    from gislr.tracking.logged import LoggedRun
+    from gislr.training.checkpoints import Checkpoints
+
+LAST = "last"
+CHECKPOINTS = "checkpoints"
+_MAY_CHANGE = (f"{RESUME}=", "tracking.uri=", "tracking.experiment=", "preparation.", "data.root=")
+
+
+def interrupted_run(config: DictConfig) -> LoggedRun:
+    """Finds the run that a training is to go on with.
+
+    Args:
+        config: A composed `conf/train.yaml` whose `resume` is a run's id or `last`.
+
+    Raises:
+        GislrError: There is none, it has ended, or a process still trains it.
+    """
+    from gislr.tracking.logged import find_run
+
+    values: Any = OmegaConf.to_container(config.tracking, resolve=True)
+    settings = read_settings(TrackingSettings, values, "tracking")
+    name = str(config[RESUME])
+    run_id = _newest(settings) if name == LAST else name
+    run = find_run(settings, run_id)
+    status = run.client.get_run(run_id).info.status
+    if status == FINISHED:
+        raise GislrError(f"resume must name a run that was interrupted; run {run_id} has ended.")
+    if "trial" in run.tags:
+        raise GislrError(
+            f"resume must name a single training; run {run_id} is a trial of a sweep, which goes "
+            "on with the sweep's own command."
+        )
+    folder = _folder(settings, run_id)
+    elsewhere = status == RUNNING and not is_gone(run.tags.get(PROCESS, ""))
+    try:
+        with FileLock(_lock(folder), timeout=0):
+            held = elsewhere and not folder.is_dir()
+    except Timeout:
+        held = True
+    except OSError:
+        held = elsewhere
+    if held:
+        raise GislrError(
+            f"resume must name a run that no process trains; run {run_id} is trained by process "
+            f"{run.tags.get(PROCESS, 'unknown')}."
+        )
+    return run
+
+
+def _newest(settings: TrackingSettings) -> str:
+    client, experiment_id = connect(settings, create=False)
+    query = f"attributes.status != '{FINISHED}'"
+    found = client.search_runs([experiment_id], query) if experiment_id else []
+    for run in found:
+        if IDENTITY in run.data.tags and "trial" not in run.data.tags:
+            return str(run.info.run_id)
+    raise GislrError(
+        f"resume={LAST} needs a training that was interrupted; MLflow's experiment "
+        f"{settings.experiment!r} holds none."
+    )
+
+
+def configuration_again(run: LoggedRun, config: DictConfig) -> DictConfig:
+    """Returns a run's own configuration, with the present places of its data and its runs.
+
+    Args:
+        run: What `interrupted_run` found.
+        config: The composed configuration that asks for it.
+
+    Raises:
+        SettingError: It asks for a change.
+    """
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    values = run.configuration().values
+    now: Any = OmegaConf.to_container(config, resolve=True)
+    other = [o for o in given if not o.startswith(_MAY_CHANGE) and _changes(o, values, now)]
+    if other:
+        raise SettingError(
+            f"resume goes on with the run's own settings; leave out {' '.join(other)}, or train "
+            "anew."
+        )
+    values["tracking"]["uri"] = now["tracking"]["uri"]
+    values["preparation"] = now["preparation"]
+    root = next((o.partition("=")[2] for o in given if o.startswith("data.root=")), None)
+    if root is not None:
+        values["data"]["root"] = root.strip("\"'")
+    return OmegaConf.create(values)
+
+
+def _changes(override: str, values: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Tells whether an override asks for something else than what a run was made with."""
+    key = override.partition("=")[0].lstrip("+")
+    key = "experiment" if key == "experiments" else key
+
+    def named(chosen: dict[str, Any]) -> Any:
+        found = OmegaConf.select(OmegaConf.create(chosen), key)
+        # Of a section only its choice: its other keys may be given, too, and are looked at then.
+        return found.get("name", found) if isinstance(found, DictConfig) else found
+
+    return bool(named(values) != named(now))
+
+
+def require_same_data(run: LoggedRun, fingerprint: str) -> None:
+    """Refuses other data than a run's, and says what else has changed since it began.
+
+    Args:
+        run: The run.
+        fingerprint: Of the data as it is now.
+
+    Raises:
+        GislrError: The data is not the same.
+    """
+    if run.tags.get("data.fingerprint") != fingerprint:
+        raise GislrError(
+            f"The data must be that of run {run.run_id}, {run.tags.get('data.fingerprint')}; its "
+            f"fingerprint is {fingerprint} now. Train anew."
+        )
+    note(f"goes on with run {run.name} ({run.run_id})")
+    for line in provenance.changes(run.tags, fingerprint):
+        warn(f"not as it was when the run began: {line}")
+
+
+@contextmanager
+def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Checkpoints]:
+    """Yields a run's checkpoints, which nobody else may use; removes them once it has ended.
+
+    Args:
+        run: The run.
+        settings: Where it is kept.
+    """
+    from gislr.training.checkpoints import Checkpoints
+
+    folder = _folder(settings, run.run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(_lock(folder)):
+        try:
+            yield Checkpoints(folder)
+        except (KeyboardInterrupt, OSError):
+            place = f" {shlex.quote(f'tracking.uri={settings.uri}')}" if settings.uri else ""
+            warn(f"not ended; go on with: python -m gislr.train {RESUME}={run.run_id}{place}")
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+    _lock(folder).unlink(missing_ok=True)
+
+
+def _folder(settings: TrackingSettings, run_id: str) -> Path:
+    return local_folder(settings.uri) / CHECKPOINTS / run_id
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_suffix(".lock")

@@ -1,0 +1,40 @@
+"""Says what to lower where memory does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gislr.errors import GislrError
+
+_SIGNS = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OOM when allocating", "out of memory")
+
+
+class OutOfMemory(GislrError):
+    """A training needs more memory than there is."""
+
+
+@contextmanager
+def lack_of_memory_told(clips_per_sign: int, precision: str) -> Iterator[None]:
+    """Turns what NumPy and each backend raise without memory into one sentence.
+
+    Args:
+        clips_per_sign: `batches.clips_per_sign`.
+        precision: `training.precision`.
+
+    Raises:
+        OutOfMemory: There was too little.
+    """
+    try:
+        yield
+    except Exception as error:
+        text = f"{type(error).__name__} {error}"
+        if not isinstance(error, MemoryError) and not any(sign in text for sign in _SIGNS):
+            raise
+        finer = (
+            "" if precision == "mixed_bfloat16" else ", or set training.precision=mixed_bfloat16"
+        )
+        raise OutOfMemory(
+            "The training must fit into memory, but it does not; lower batches.clips_per_sign "
+            f"(now {clips_per_sign}) or the model's size{finer}."
+        ) from error

@@ -1,0 +1,148 @@
+"""A training that goes on after it was killed ends as if nothing had happened."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gislr.training.checkpoints import Checkpoints
+from gislr.training.losses import LossSettings
+from gislr.training.optimizers import OptimizerSettings
+from gislr.training.schedules import ScheduleSettings
+from tests.conftest import make_store
+from tests.test_command_line import TINY, gislr, only_run, wait_for_epoch
+
+EPOCHS = 5
+
+
+def training(folder, seed=3):
+    """A training with everything whose state must be kept: averages, dropout, late dropout."""
+    from gislr.batches import TrainingBatches
+    from gislr.data.store import open_store
+    from gislr.models import layout_of
+    from gislr.training import loop
+    from tests.test_models import build, small
+
+    store = open_store(folder) if folder.exists() else make_store(folder, [5, 9, 3, 7, 4, 8])
+    settings = small("conv_transformer", dropout_epoch=2)
+    loop.prepare_backend(seed, deterministic=True)
+    layout = layout_of(settings, 64)
+    model = build(settings, layout)
+    loop.compile_model(model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, 0.8), LossSettings(0.25))
+    batches = TrainingBatches(
+        store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.2, seed=seed
+    )
+    return model, loop.TrainingLoop(
+        model, batches, epochs=EPOCHS, learning_rate=1e-2,
+        schedule=ScheduleSettings("cosine", 0), averaged_epochs=3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("stopped_after", [1, 3, EPOCHS])
+def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
+    model, whole = training(tmp_path / "store")
+    losses = [epoch.metrics["loss"] for epoch in whole.epochs()]
+    expected = model.get_weights()
+
+    checkpoints = Checkpoints(tmp_path)
+    _, first = training(tmp_path / "store")
+    before = []
+    for epoch in first.epochs():
+        before.append(epoch.metrics["loss"])
+        checkpoints.save(first.done, first.state(), {"loss": before})
+        if first.done == stopped_after:
+            break
+
+    model, second = training(tmp_path / "store", seed=4)
+    del model
+    model, second = training(tmp_path / "store")
+    found = checkpoints.newest()
+    assert found is not None
+    assert found.history["loss"] == before
+    second.restore(found.state)
+    assert second.done == stopped_after
+    after = [epoch.metrics["loss"] for epoch in second.epochs()]
+    assert before + after == losses
+    for value, other in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(value, other)
+
+
+def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_passed_over(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.newest() is None
+    for epoch in range(1, 5):
+        checkpoints.save(epoch, {"weights": np.full(100, epoch)}, {"loss": [0.5] * epoch})
+    third, fourth = sorted(tmp_path.iterdir())
+    assert checkpoints.newest().state["weights"][0] == 4
+    whole = fourth.read_bytes()
+    for broken in (whole[: len(whole) // 2], whole[:-300] + b"x" + whole[-299:], b""):
+        fourth.write_bytes(broken)
+        assert checkpoints.newest().state["weights"][0] == 3
+    flipped = bytearray(whole)
+    flipped[whole.index(np.full(100, 4).tobytes()) + 80] ^= 1
+    fourth.write_bytes(bytes(flipped))
+    assert checkpoints.newest().state["weights"][0] == 3
+    third.write_bytes(b"")
+    assert checkpoints.newest() is None
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    _, loop = training(tmp_path / "store")
+    state = dict(next(iter([loop.state() for _ in loop.epochs()])))
+    state["model.0"] = np.zeros((1, 2, 3), np.float32)
+    with pytest.raises(ValueError, match="train anew"):
+        loop.restore(state)
+
+
+def history(client, run_id):
+    """(metric, step) -> values, every point that the store holds."""
+    names = client.get_run(run_id).data.metrics
+    points = {}
+    for name in names:
+        for metric in client.get_metric_history(run_id, name):
+            points.setdefault((name, metric.step), []).append(metric.value)
+    return points
+
+
+def weights(client, run_id, folder):
+    return (
+        folder / client.download_artifacts(run_id, "model.weights.h5", str(folder))
+    ).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_in_its_own_run(workplace, client, tmp_path):
+    arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema=0.9"]
+    assert gislr(*arguments, "tracking.experiment=whole").returncode == 0
+    whole = only_run(client, "whole").info.run_id
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "gislr.train", *arguments, "tracking.experiment=resumed"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_epoch(killed)
+    killed.kill()
+    killed.communicate()
+    run_id = only_run(client, "resumed").info.run_id
+
+    refused = gislr(*workplace, "tracking.experiment=resumed", "resume=last", "model.units=8")
+    assert refused.returncode == 2
+    assert "leave out" in refused.stderr
+    done = gislr(*workplace, "tracking.experiment=resumed", "resume=last")
+    assert done.returncode == 0, done.stderr
+    assert "goes on after epoch" in done.stdout
+    run = only_run(client, "resumed")
+    assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
+    assert "gislr.reason" not in run.data.tags
+    resumed, expected = history(client, run_id), history(client, whole)
+    assert resumed.keys() == expected.keys()
+    for key, values in expected.items():
+        if key[0] != "clips_per_second":
+            assert resumed[key] == values, key
+        assert len(resumed[key]) == 1
+    assert sorted(weights(client, run_id, tmp_path)) == sorted(weights(client, whole, tmp_path))
+    again = gislr(*workplace, f"resume={run_id}")
+    assert again.returncode == 2
+    assert "has ended" in again.stderr
