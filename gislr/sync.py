@@ -10,7 +10,7 @@ from __future__ import annotations
 from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import GislrError
 from gislr.terminal import note
-from gislr.tracking.store import TrackingSettings, connect, local_folder
+from gislr.tracking.store import TrackingError, TrackingSettings, connect, local_folder
 
 
 def sync(uri: str | None) -> int:
@@ -26,17 +26,22 @@ def sync(uri: str | None) -> int:
     Raises:
         GislrError: Something could not be sent.
     """
+    from mlflow.exceptions import MlflowException
+
     from gislr.tracking.outbox import UNSENT, URI_FILE, Outbox
 
     folders = sorted(path for path in (local_folder(uri) / UNSENT).glob("*") if path.is_dir())
     failures = []
     for folder in folders:
         kept_uri = (folder / URI_FILE).read_text(encoding="utf-8")
-        client, _ = connect(TrackingSettings(kept_uri, "gislr", None), create=False)
-        outbox = Outbox(client, folder.name)
-        count = len(outbox.entries())
-        if failure := outbox.flush():
-            left = len(outbox.entries())
+        count = len(list(folder.glob("*.json")))
+        try:
+            client, _ = connect(TrackingSettings(kept_uri, "gislr", None), create=False)
+            failure = Outbox(client, folder.name).flush()
+        except (TrackingError, MlflowException) as error:
+            failure = str(error).splitlines()[0]
+        if failure:
+            left = len(list(folder.glob("*.json")))
             failures.append(f"run {folder.name} still lacks {left} entries: {failure}")
         else:
             note(f"run {folder.name}: {count} entries sent")

@@ -79,6 +79,7 @@ class Outbox:
                 entry.unlink()
                 shutil.rmtree(files, ignore_errors=True)
             shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.with_suffix(".lock").unlink(missing_ok=True)
         return None
 
     def entries(self) -> list[Path]:
@@ -111,7 +112,11 @@ class Outbox:
 
 
 def attempt(send: Callable[[], object]) -> str | None:
-    """Calls something that needs the tracking store; returns why it failed, in one line."""
+    """Calls something that needs the tracking store; returns why it failed, in one line.
+
+    Raises:
+        MlflowException: What is sent is wrong, and always will be.
+    """
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -119,6 +124,8 @@ def attempt(send: Callable[[], object]) -> str | None:
     try:
         send()
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
+            raise
         with suppress(IndexError):
             return str(error).splitlines()[0][:200]
         return type(error).__name__

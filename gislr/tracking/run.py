@@ -30,7 +30,8 @@ class TrackedRun:
         run_id: The run's id.
         name: The run's name.
         experiment: Name of its experiment.
-        logged: Metrics, by name and step, that it holds already and that are not written again.
+        logged: What it holds already and is not written again: metrics by name and step, and
+            parameters by name.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class TrackedRun:
         run_id: str,
         name: str,
         experiment: str,
-        logged: Container[tuple[str, int]] = (),
+        logged: Container[tuple[str, int] | str] = (),
     ) -> None:
         self.client = client
         self.run_id = run_id
@@ -50,8 +51,13 @@ class TrackedRun:
 
     def parameters(self, values: Mapping[str, object]) -> None:
         """Writes parameters by dotted key; MLflow cuts values over 6,000 characters."""
-        cut = {key: str(value)[:_LONGEST_VALUE] for key, value in values.items()}
-        self._outbox.put("parameters", cut)
+        new = {
+            key: str(value)[:_LONGEST_VALUE]
+            for key, value in values.items()
+            if key not in self._logged
+        }
+        if new:
+            self._outbox.put("parameters", new)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Writes metrics in one request; what is no finite number is left out."""
@@ -165,11 +171,12 @@ def _begun_again(
 ) -> TrackedRun:
     Outbox(client, run_id).flush()
     found = client.get_run(run_id)
-    logged = {
+    metrics = {
         (name, metric.step)
         for name in found.data.metrics
         for metric in client.get_metric_history(run_id, name)
     }
+    logged = {*metrics, *found.data.params}
     client.update_run(run_id, status=RUNNING)
     if REASON in found.data.tags:
         client.delete_tag(run_id, REASON)

@@ -1,0 +1,116 @@
+"""Trainings that are killed at random moments and gone on with, against one that never was."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from tests.conftest import separable_clips, write_folder
+from tests.test_command_line import TINY, gislr, only_run
+from tests.test_resuming import history, weights
+
+KILLS = 100
+PARTS = 4
+SETTINGS = [*TINY, "training.epochs=6", "optimizer.ema=0.9", "training.averaged_epochs=3"]
+_NOT_BEGUN = ("holds none", "must hold config.yaml")
+
+
+class Watched:
+    """A training whose lines say how far it is."""
+
+    def __init__(self, arguments, folder):
+        self.log = folder / "log"
+        self.began = time.monotonic()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gislr.train", *arguments], stdout=log, stderr=log
+            )
+
+    def text(self):
+        return self.log.read_text(encoding="utf-8")
+
+    def phase(self):
+        """Returns what the training was last seen to do."""
+        text = self.text()
+        if "data: " not in text:
+            return "start and preparation"
+        if "epoch " not in text:
+            return "before the first epoch's end"
+        return "evaluation and logging" if "epoch 6/6" in text else "epochs and checkpoints"
+
+    def killed_after(self, seconds, seen):
+        """Kills it some seconds after a line was seen; tells whether it still ran then."""
+        while seen not in self.text() and self.process.poll() is None:
+            time.sleep(0.01)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return True
+        return False
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_trainings_end_as_one_that_was_never_killed(part, tmp_path, tell):
+    from mlflow import MlflowClient
+
+    rng = random.Random(part)
+    root = write_folder(tmp_path / "clips", separable_clips())
+    uri = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+    places = [f"preparation.cache={tmp_path / 'cache'}", f"tracking.uri={uri}"]
+    settings = ["data=asl_signs", f"data.root={root}", *places, *SETTINGS]
+
+    whole = Watched([*settings, "tracking.experiment=whole"], tmp_path)
+    while "model: " not in whole.text():
+        time.sleep(0.01)
+    reading = time.monotonic() - whole.began
+    assert whole.process.wait(240) == 0, whole.text()
+    training = time.monotonic() - whole.began - reading
+    client = MlflowClient(uri)
+    expected = only_run(client, "whole").info.run_id
+    points = history(client, expected)
+    bits = weights(client, expected, tmp_path / "whole")
+
+    kills, ended, anew, phases = 0, 0, 0, Counter()
+    experiment, arguments = "", []
+    while kills < KILLS // PARTS or arguments:
+        if not arguments:
+            experiment = f"killed_{ended}_{anew}"
+            arguments = [*settings, f"tracking.experiment={experiment}"]
+        run = Watched(arguments, tmp_path)
+        late = rng.random() < 0.8
+        seconds = rng.uniform(0, training if late else reading)
+        if kills >= KILLS // PARTS:
+            run.process.wait(240)
+        elif run.killed_after(seconds, "model: " if late else ""):
+            kills += 1
+            phases[run.phase()] += 1
+            arguments = [*places, f"tracking.experiment={experiment}", "resume=last"]
+            continue
+        if run.process.returncode == 2 and any(sign in run.text() for sign in _NOT_BEGUN):
+            anew += 1
+            arguments = []
+            continue
+        assert run.process.returncode == 0, run.text()
+        found = only_run(client, experiment)
+        assert found.info.status == "FINISHED"
+        mine = history(client, found.info.run_id)
+        assert mine.keys() == points.keys()
+        for key, values in points.items():
+            assert len(mine[key]) == 1, key
+            assert key[0] == "clips_per_second" or mine[key] == values, key
+        assert weights(client, found.info.run_id, tmp_path / experiment) == bits
+        assert not list((tmp_path / "runs" / "checkpoints").iterdir())
+        ended += 1
+        arguments = []
+    assert gislr("--uri", uri, module="sync").returncode == 0
+    tell(
+        f"{kills} kills ({', '.join(f'{phase} {count}' for phase, count in phases.items())}); "
+        f"{ended} trainings ended with equal bits and metrics; {anew} started again, killed "
+        "before their configuration was written"
+    )

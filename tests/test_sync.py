@@ -1,0 +1,135 @@
+"""A tracking server that is gone, refuses or is slow: nothing stops, is lost or is there twice."""
+
+import http.client
+import http.server
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.test_command_line import TINY, gislr, only_run, wait_for_epoch
+from tests.test_resuming import history
+
+EPOCHS = 4
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+class Relay(http.server.ThreadingHTTPServer):
+    """Stands before a tracking server and can be told to fail in its stead."""
+
+    daemon_threads = True
+    behaviour = "well"
+
+    def __init__(self, server_port):
+        super().__init__(("127.0.0.1", 0), RelayHandler)
+        self.server_port_behind = server_port
+
+    def handle_error(self, request, client_address):
+        """What this server breaks off is meant."""
+
+
+class RelayHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        behaviour = self.server.behaviour
+        if behaviour == "gone":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        behind = http.client.HTTPConnection("127.0.0.1", self.server.server_port_behind)
+        behind.request(self.command, self.path, body, dict(self.headers))
+        found = behind.getresponse()
+        content = found.read()
+        if behaviour == "loses answers":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if behaviour == "slow":
+            time.sleep(4)
+        self.answer(found.status, content, found.getheader("Content-Type"))
+
+    # http.server calls them so.
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+    def answer(self, status, content, kind="text/plain"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind or "text/plain")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--workers", "1"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    found = Relay(port)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield found
+    found.shutdown()
+    server.terminate()
+    server.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tracking server")
+@pytest.mark.parametrize("behaviour", ["gone", "loses answers", "slow"])
+def test_what_a_server_does_not_take_is_sent_later_and_once(behaviour, relay, workplace, tmp_path):
+    import mlflow
+
+    address = f"http://127.0.0.1:{relay.server_address[1]}"
+    name = behaviour.replace(" ", "_")
+    training = subprocess.Popen(
+        [
+            sys.executable, "-m", "gislr.train", *workplace[:-1], *TINY,
+            f"training.epochs={EPOCHS}", f"tracking.uri={address}", f"tracking.experiment={name}",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for_epoch(training)
+    relay.behaviour = behaviour
+    _, errors = training.communicate(timeout=300)
+    relay.behaviour = "well"
+    assert training.returncode == 0, errors
+    assert "Traceback" not in errors
+    if behaviour != "slow":
+        assert "gislr.sync" in errors
+    done = gislr("--uri", address, module="sync")
+    assert done.returncode == 0, done.stderr
+    mlflow.set_tracking_uri(address)
+    client = mlflow.MlflowClient(address)
+    run = only_run(client, name)
+    assert run.info.status == "FINISHED"
+    points = history(client, run.info.run_id)
+    assert {step for metric, step in points if metric == "val_loss"} == set(range(EPOCHS))
+    assert all(len(values) == 1 for values in points.values())
+    assert len(run.outputs.model_outputs) == 1
+    found = {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    assert {"config.yaml", "evaluation", "statistics", "model.weights.h5"} <= found
+    path = "evaluation/probabilities.parquet"
+    assert Path(client.download_artifacts(run.info.run_id, path, str(tmp_path))).is_file()
