@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import threading
+import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -108,7 +109,7 @@ def _prepare_shards(
     todo = {}
     for start, shard in zip(starts, shards, strict=True):
         paths = listing.paths[start : start + CLIPS_PER_SHARD]
-        if shard.is_file():
+        if _is_whole(shard):
             done(len(paths))
         else:
             todo[shard] = paths
@@ -207,6 +208,15 @@ def frame_block(
         raw_lengths=np.array(raw_lengths, np.int64),
         left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),
     )
+
+
+def _is_whole(shard: Path) -> bool:
+    """Tells whether a shard of a killed preparation can be used; zip files check themselves."""
+    try:
+        _load_shard(shard)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+        return False
+    return True
 
 
 def _load_shard(shard: Path) -> FrameBlock:

@@ -2,7 +2,9 @@
 
 A store is a folder of `frames.npy` (float32 [frames, landmarks, 3]), `frame_index.npy` (float32
 [frames]), `clips.npz` (a row for every listed clip, those without a hand included) and
-`store.json`. It is written beside its place and renamed, so a folder that exists is complete.
+`store.json`, which holds the checksums of the others and one of itself. It is written beside its
+place and renamed, so a folder that exists is complete; it is compared with its checksums whenever
+it is opened.
 """
 
 from __future__ import annotations
@@ -22,11 +24,15 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.checksums import checksums, sealed, unsealed, verify
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.errors import DataError, SettingError
 
-STORE_VERSION = 4
+STORE_VERSION = 5
 """Part of every cache key; raised whenever the bytes of a store would change."""
+
+DESCRIPTION = "store.json"
+_FILES = ("frames.npy", "frame_index.npy", "clips.npz")
 
 Float32 = NDArray[np.float32]
 
@@ -222,8 +228,9 @@ def write_store(
             "fingerprint": of_frames.hexdigest(),
             "preprocessing": vars(preprocessing),
             "signs": list(signs),
+            "checksums": {name: checksums(folder / name) for name in _FILES},
         }
-        (folder / "store.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+        (folder / DESCRIPTION).write_text(sealed(description), encoding="utf-8")
 
 
 @contextmanager
@@ -246,7 +253,9 @@ def open_store(folder: Path, axes: str = "xy") -> Store:
         DataError: The folder holds no whole store of this version, or no clip with a hand.
     """
     try:
-        description = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        description = unsealed(folder / DESCRIPTION)
+        for name in _FILES:
+            verify(folder / name, description["checksums"][name])
         with np.load(folder / "clips.npz", allow_pickle=False) as table:
             listed = ClipTable(**table)
         signs = list(description["signs"])

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from gislr.errors import GislrError
-from gislr.paths import project_root
+from gislr.paths import project_root, written_whole
 
 SQLITE = "sqlite:///"
 
@@ -100,7 +100,8 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    # What fails is told by us, without the traceback that MLflow adds.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = tracking_uri(settings.uri)
     try:
         if not uri.startswith(SQLITE):
@@ -109,12 +110,24 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         folder = local_folder(uri)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
+            _make_whole(Path(uri.removeprefix(SQLITE).partition("?")[0]))
             mlflow.set_tracking_uri(uri if "?" in uri else f"{uri}?{_LOCK_WAIT}")
             return _experiment(settings.experiment, (folder / "artifacts").as_uri(), create)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise TrackingError(
             f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
+
+
+def _make_whole(database: Path) -> None:
+    """Makes a new database beside its place: MLflow cannot use one that was left half made."""
+    from mlflow import MlflowClient
+
+    if database.exists():
+        return
+    with written_whole(database) as path:
+        path.unlink(missing_ok=True)
+        MlflowClient(f"{SQLITE}{path}").search_experiments(max_results=1)
 
 
 def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, str]:
