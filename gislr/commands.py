@@ -10,16 +10,17 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.errors import GislrError, did_you_mean
+from gislr.errors import GislrError, SettingError, did_you_mean, unknown_name
 from gislr.paths import config_folder, project_root
 from gislr.settings import flatten
+from gislr.terminal import printable
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -68,6 +69,7 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
     _register_resolvers()
     sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
     with failures_in_one_line(config_name):
+        require_group_names(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
             told
         )()
@@ -104,6 +106,35 @@ def quoted(argument: str) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{key}="{escaped}"'
     return argument
+
+
+def require_group_names(arguments: Sequence[str]) -> None:
+    """Refuses what Hydra cannot take for the name of a group's choice, such as a number.
+
+    Args:
+        arguments: The command line.
+
+    Raises:
+        SettingError: A group is given something else than a name.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Sweep
+    from hydra.errors import HydraException
+
+    groups = {folder.name: folder for folder in config_folder().iterdir() if folder.is_dir()}
+    for argument in arguments:
+        key, _, value = argument.lstrip("+").partition("=")
+        if key not in groups and key != "hydra":
+            continue
+        try:
+            given = OverridesParser.create().parse_override(argument).value()
+        except HydraException:
+            continue  # Hydra says what is wrong with it
+        if not isinstance(given, str | Sweep):
+            choices = [file.stem for file in groups[key].glob("*.yaml")] if key in groups else []
+            if not choices:
+                raise SettingError(f"{key} is no setting; write its keys as {key}.KEY=VALUE.")
+            raise unknown_name(key, value[:100], choices)
 
 
 def argument_parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -153,7 +184,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def fail(message: str) -> NoReturn:
     """Prints what went wrong, one line each, and ends with exit code 2."""
     for line in message.splitlines():
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {printable(line)}", file=sys.stderr)
     sys.exit(USAGE_ERROR)
 
 

@@ -15,7 +15,7 @@ from gislr.data.splits import SplitSettings
 from gislr.errors import SettingError
 from gislr.models import model_settings
 from gislr.paths import config_folder
-from gislr.settings import read_settings
+from gislr.settings import read_settings, require_section
 from gislr.sweeping.objective import SweepSettings
 from gislr.tracking.store import TrackingSettings
 from gislr.training.distillation import DistillationSettings
@@ -99,12 +99,12 @@ def read_configuration(config: DictConfig) -> Configuration:
     values.pop(RESUME, None)
     for path, value in ADDED_LATER.items():
         section, _, key = path.rpartition(".")
-        (values[section] if section else values).setdefault(key, value)
+        (require_section(values[section], section) if section else values).setdefault(key, value)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
     return Configuration(
-        data=values["data"],
+        data=require_section(values["data"], "data"),
         preprocessing=read_settings(
             PreprocessingSettings, values["preprocessing"], "preprocessing"
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,20 @@ from typing import Any, TypeVar
 from gislr.errors import SettingError, did_you_mean
 
 Settings = TypeVar("Settings")
+
+
+def require_section(value: Any, key: str) -> Any:
+    """Returns a section of a configuration.
+
+    Raises:
+        SettingError: It is a single value.
+    """
+    if not isinstance(value, Mapping):
+        raise SettingError(
+            f"{key} must be a section, whose keys are written as {key}.KEY=VALUE; got "
+            f"{repr(value)[:100]}."
+        )
+    return value
 
 
 def read_settings(kind: type[Settings], section: Mapping[str, Any], key: str) -> Settings:
@@ -26,7 +41,7 @@ def read_settings(kind: type[Settings], section: Mapping[str, Any], key: str) ->
     """
     hints = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for name in section:
+    for name in require_section(section, key):
         if name not in names:
             raise SettingError(
                 f"{key}.{name} is no setting; {key} has {', '.join(names)}."
@@ -45,14 +60,14 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
     for kind in allowed:
         if kind is type(None) and value is None:
             return None
-        if kind is float and type(value) in (int, float):
+        if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
             return float(value)
         if kind is str and type(value) in (int, float):
             return str(value)
         if type(value) is kind:
             return value
     wanted = " or ".join(_NAMES.get(kind, str(kind)) for kind in allowed)
-    raise SettingError(f"{key} must be {wanted}; got {value!r}.")
+    raise SettingError(f"{key} must be {wanted}; got {repr(value)[:100]}.")
 
 
 _NAMES = {
@@ -60,6 +75,7 @@ _NAMES = {
     float: "a number",
     str: "text",
     bool: "true or false",
+    list: "a list",
     type(None): "null",
 }
 

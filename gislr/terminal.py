@@ -10,12 +10,19 @@ from contextlib import contextmanager
 
 def note(text: str) -> None:
     """Prints a line at once, so that it also appears in a log file when it is written."""
-    print(text, flush=True)
+    print(printable(text), flush=True)
+
+
+def printable(text: str) -> str:
+    """Returns a text without what a terminal would obey, such as escape sequences of a name."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text
+    )
 
 
 def warn(text: str) -> None:
     """Prints a line on standard error, where it does not get between results."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)
+    print(f"warning: {printable(text)}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -82,8 +89,9 @@ class EpochDisplay:
         """Shows what the epoch came to."""
         line = f"{self._head()}  {_shown(metrics)}"
         self._epoch += 1
-        rewind = "\r\033[K" if self._live else ""
-        note(f"{rewind}{line}  {self._remaining(self._epoch)}")
+        if self._live:
+            print("\r\033[K", end="")
+        note(f"{line}  {self._remaining(self._epoch)}")
 
     def _head(self) -> str:
         return f"epoch {self._epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ LABELS = "y.npy"
 FRAME_INDEX = "NON_EMPTY_FRAME_IDXS.npy"
 
 _CLIPS_AT_ONCE = 2048
+
+_BROKEN = (OSError, ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError)
+"""What NumPy raises for a file that it cannot read."""
 
 
 def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> Store:
@@ -77,7 +81,7 @@ def _load(path: Path) -> NDArray[Any]:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise DataError(
             f"{path} must be a .npy file of numbers; {str(error).splitlines()[0]}"
         ) from None
@@ -101,10 +105,10 @@ def _check(
             f"{LABELS} must be whole numbers of shape [{clips}], one a clip; "
             f"got {labels.dtype} {list(labels.shape)} in {root}."
         )
-    if frame_index.shape != (clips, most_frames):
+    if frame_index.shape != (clips, most_frames) or frame_index.dtype.kind not in "iuf":
         raise DataError(
-            f"{FRAME_INDEX} must have the shape [{clips}, {most_frames}]; "
-            f"got {list(frame_index.shape)} in {root}."
+            f"{FRAME_INDEX} must be numbers of the shape [{clips}, {most_frames}]; "
+            f"got {frame_index.dtype} {list(frame_index.shape)} in {root}."
         )
     real = np.asarray(frame_index) >= 0
     if (real[:, 1:] & ~real[:, :-1]).any():

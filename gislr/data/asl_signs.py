@@ -11,7 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,9 +98,10 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
                 strings_can_be_null=False,
             ),
         )
-    except (OSError, pa.ArrowException) as error:
+        columns = table.column_names
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} could not be read as a CSV file: {_first_line(error)}") from None
-    missing = [name for name in LISTING_COLUMNS if name not in table.column_names]
+    missing = [name for name in LISTING_COLUMNS if name not in columns]
     if missing:
         raise DataError(
             f"{path} must have the columns {', '.join(LISTING_COLUMNS)}; "
@@ -144,11 +145,11 @@ def _bad_paths(root: Path, paths: Sequence[str]) -> list[str]:
     outside, missing = [], []
     by_folder: dict[str, list[str]] = defaultdict(list)
     for path in paths:
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
+        # By hand, since pathlib takes half a minute for a million of them.
+        if path.startswith("/") or ".." in path.split("/") or "\\" in path or "\0" in path:
             outside.append(path)
         else:
-            by_folder[str(pure.parent)].append(path)
+            by_folder[path.rpartition("/")[0]].append(path)
     real_root = root.resolve()
     for folder, members in by_folder.items():
         present = file_stats(root / folder)
@@ -156,7 +157,7 @@ def _bad_paths(root: Path, paths: Sequence[str]) -> list[str]:
             outside += members
             continue
         for path in members:
-            stat = present.get(PurePosixPath(path).name)
+            stat = present.get(path.rpartition("/")[2])
             if stat is None:
                 missing.append(path)
             elif stat.is_link and not (root / path).resolve().is_relative_to(real_root):

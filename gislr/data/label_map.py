@@ -22,7 +22,7 @@ def read_label_map(path: Path) -> list[str]:
         label_map = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"A label map was expected at {path}; there is none.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"The label map {path} must be a JSON object of sign: index; {error}."
         ) from None

@@ -59,10 +59,20 @@ class LiteRTRecogniser:
         return cls(path, read_label_map(path.parent / LABEL_MAP))
 
     def probabilities(self, clips: Sequence[Float32]) -> Float32:
-        """See `gislr.recognition.Recogniser`."""
+        """See `gislr.recognition.Recogniser`.
+
+        Raises:
+            GislrError: The file is broken in a way that shows only now.
+        """
         found = np.zeros((len(clips), len(self.signs)), np.float32)
         for row, clip in zip(found, clips, strict=True):
-            row[:] = self._run(**{INPUT: np.ascontiguousarray(clip, np.float32)})[OUTPUT]
+            try:
+                row[:] = self._run(**{INPUT: np.ascontiguousarray(clip, np.float32)})[OUTPUT]
+            except (RuntimeError, ValueError) as error:
+                raise GislrError(
+                    "The .tflite file must recognise any clip, but it fails "
+                    f"({str(error).splitlines()[0][:100]}); export it again."
+                ) from None
         return found
 
 

@@ -1,0 +1,104 @@
+"""Broken, odd and huge input for every reader: a sentence or a result, soon, in little memory."""
+
+import csv
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import landmarks_of, separable_clips, write_folder
+from tests.faults.fuzz import CASES
+from tests.test_command_line import TINY, gislr
+
+MEGABYTES = 2000
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", CASES)
+def test_generated_cases_are_read_or_refused_in_a_sentence(name, tell):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.fuzz", name],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    found = json.loads(done.stdout)
+    assert found["wrong"] == []
+    assert found["megabytes"] < MEGABYTES
+    assert found["cases"] == CASES[name][1]
+    tell(
+        f"{found['cases']} cases: {found['read']} read, {found['refused']} refused, "
+        f"{found['megabytes']} MB"
+    )
+
+
+def test_there_are_five_hundred_generated_cases():
+    assert sum(count for _, count in CASES.values()) >= 500
+
+
+@pytest.mark.faults
+def test_a_listing_of_a_million_rows_is_read_in_time(tmp_path, tell):
+    root = write_folder(tmp_path / "clips", separable_clips(2, 2, 1))
+    with (root / "train.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "participant_id", "sequence_id", "sign"])
+        rows.writerows([f"clips/{k}.parquet", k % 21, k, "sign0"] for k in range(1_000_000))
+    began = time.monotonic()
+    done = prepared(root, tmp_path)
+    seconds = time.monotonic() - began
+    assert done.returncode == 2
+    assert "Missing files: 1000000" in done.stderr.replace(",", "")
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    assert megabytes < MEGABYTES
+    assert seconds < 30
+    tell(f"{seconds:.1f} s, at most {megabytes} MB")
+
+
+def prepared(root, folder):
+    place = ["data=asl_signs", f"data.root={root}", f"preparation.cache={folder / 'cache'}"]
+    return gislr(*place, "preparation.workers=1", module="prepare")
+
+
+def only(signers=4, signs=4):
+    return separable_clips(signers, signs, 2)
+
+
+ODD_SETS = {
+    "one signer": (only(signers=1), [], "signer"),
+    "one sign": (only(signs=1), [], None),
+    "a sign of one signer": ([*only(), ("100", "rare", landmarks_of(4))], [], None),
+    "a sign that nobody shows": (only(), ["unseen"], None),
+    "names of 10,000 letters": ([(s, g + "x" * 10_000, c) for s, g, c in only()], [], None),
+    "unicode and markup": ([(s, g + '💃"<b>\u202e', c) for s, g, c in only()], [], None),
+    "a line break in a sign": ([(s, g + "\n\x1b[31m", c) for s, g, c in only()], [], None),
+    "more clips a sign than there are": (only(), [], None),
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ODD_SETS)
+def test_odd_sets_are_trained_on_or_refused_in_a_sentence(name, tmp_path, tell):
+    clips, unseen, refused = ODD_SETS[name]
+    root = write_folder(tmp_path / "clips", clips)
+    label_map = root / "sign_to_prediction_index_map.json"
+    signs = json.loads(label_map.read_text())
+    signs |= {sign: len(signs) + k for k, sign in enumerate(unseen)}
+    label_map.write_text(json.dumps(signs))
+    more = ["batches.clips_per_sign=100"] if name.startswith("more") else []
+    done = gislr(
+        "data=asl_signs", f"data.root={root}", f"preparation.cache={tmp_path / 'cache'}",
+        f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}", *TINY, "training.epochs=1", *more,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    if refused:
+        assert done.returncode == 2
+        assert refused in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+    tell("refused in a sentence" if refused else "trained, evaluated, tracked")
