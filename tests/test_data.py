@@ -390,7 +390,7 @@ ARRAY_PROBLEMS = {
     ),
     "index": (
         lambda root: np.save(root / "NON_EMPTY_FRAME_IDXS.npy", np.zeros((32, 3))),
-        "must have the shape",
+        "must be numbers of the shape",
     ),
     "signers": (lambda root: np.save(root / "who.npy", np.zeros(5)), "a signer for each of 32"),
     "no signers": (lambda root: (root / "who.npy").unlink(), "signers cannot be kept apart"),

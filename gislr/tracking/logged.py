@@ -98,10 +98,19 @@ class LoggedRun:
         return [logged_run(self.client, self.client.get_run(name)) for name in found]
 
     def configuration(self) -> Configuration:
-        """Returns the configuration that it was trained with."""
+        """Returns the configuration that it was trained with.
+
+        Raises:
+            GislrError: It asks for something of this machine, such as `${oc.env:...}`.
+        """
         with tempfile.TemporaryDirectory() as folder:
-            values = OmegaConf.load(self.artifact("config.yaml", Path(folder)))
-        return read_configuration(OmegaConf.create(values))  # type: ignore[arg-type]
+            text = self.artifact("config.yaml", Path(folder)).read_text(encoding="utf-8")
+        if "${" in text:
+            raise GislrError(
+                f"config.yaml of run {self.run_id} must hold plain values, as gislr writes them; "
+                "it holds ${...}, which would be read from this machine."
+            )
+        return read_configuration(OmegaConf.create(text))  # type: ignore[arg-type]
 
     def signs(self) -> list[str]:
         """Returns the glosses in the order of their labels."""

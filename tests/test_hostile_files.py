@@ -1,0 +1,122 @@
+"""Files and settings from strangers: nothing in them is run, and none of it reaches a page raw."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from gislr.configuration import default_configuration
+from gislr.data.arrays import prepare_arrays
+from gislr.errors import GislrError, SettingError
+from gislr.terminal import printable
+from gislr.training.checkpoints import Checkpoints
+
+
+class Hostile:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, place):
+        self.place = str(place)
+
+    def __reduce__(self):
+        return os.mkdir, (self.place,)
+
+
+def test_a_pickle_among_the_arrays_is_not_opened(tmp_path):
+    ran = tmp_path / "ran"
+    np.save(tmp_path / "X.npy", np.array([Hostile(ran)], object), allow_pickle=True)
+    for name in ("y.npy", "NON_EMPTY_FRAME_IDXS.npy", "who.npy"):
+        np.save(tmp_path / name, np.zeros(1))
+    with pytest.raises(GislrError, match=r"must be a \.npy file of numbers"):
+        prepare_arrays(tmp_path, "who.npy", axes="xy", cache=tmp_path / "cache")
+    assert not ran.exists()
+
+
+def test_a_pickle_in_a_checkpoint_is_passed_over(tmp_path):
+    ran = tmp_path / "ran"
+    state = np.array([Hostile(ran)], object)
+    np.savez(tmp_path / "000001.npz", state=state, history=np.array("{}"))
+    assert Checkpoints(tmp_path).newest() is None
+    assert not ran.exists()
+
+
+def test_code_in_a_keras_file_is_not_run(tmp_path):
+    ran = tmp_path / "ran"
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Lambda(lambda x: x, output_shape=(1,))(inputs))
+    path = tmp_path / "model.keras"
+    model.save(path)
+    with pytest.raises(ValueError, match="safe_mode"):
+        keras.saving.load_model(path)
+    assert not ran.exists()
+
+
+def test_gislr_never_turns_safe_mode_off():
+    from gislr.paths import PACKAGE
+
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert "safe_mode" not in text, file
+        assert "enable_unsafe_deserialization" not in text, file
+        assert "allow_pickle=True" not in text, file
+        assert "instantiate(" not in text, file
+
+
+@pytest.mark.parametrize(
+    "override", ["+model._target_=os.mkdir", "+_target_=os.mkdir", "+data._target_=os.mkdir"]
+)
+def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    configuration = None
+    try:
+        configuration = default_configuration(override, "+model.path=ran")
+    except SettingError as error:
+        assert "no setting" in str(error)
+    assert configuration is None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
+    from gislr.tracking.logged import find_run
+    from gislr.tracking.store import TrackingSettings, connect
+
+    monkeypatch.setenv("SECRET", "hunter2")
+    settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "strangers", None)
+    client, experiment_id = connect(settings)
+    run_id = client.create_run(experiment_id).info.run_id
+    values = default_configuration().values | {"experiment": "${oc.env:SECRET}"}
+    client.log_text(run_id, OmegaConf.to_yaml(OmegaConf.create(values)), "config.yaml")
+    with pytest.raises(GislrError, match="must hold plain values"):
+        find_run(settings, run_id).configuration()
+
+
+def test_what_a_terminal_would_obey_is_shown_as_text():
+    assert printable("sign\x1b]0;title\x07\u202e") == "sign\\x1b]0;title\\x07\\u202e"
+    assert printable("ein Zeichen, 💃\nnext") == "ein Zeichen, 💃\nnext"
+
+
+def test_a_parquet_file_that_claims_millions_of_rows_is_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from gislr.data.raw_clips import require_clip
+
+    table = pa.table({name: pa.nulls(10**7, pa.float32()) for name in "xyz"})
+    table = table.append_column("landmark_index", pa.nulls(10**7, pa.int16()))
+    pq.write_table(table, tmp_path / "clip.parquet", compression="zstd")
+    assert (tmp_path / "clip.parquet").stat().st_size < 10**6
+    with pytest.raises(GislrError, match=r"frames|multiple"):
+        require_clip(tmp_path / "clip.parquet")
+
+
+def test_markup_in_names_is_escaped_in_charts_too():
+    import plotly.graph_objects
+
+    from gislr.pages import Section, page
+
+    hostile = "</script><script>alert(1)</script>"
+    chart = plotly.graph_objects.Figure(plotly.graph_objects.Bar(x=[hostile], y=[1]))
+    chart.update_layout(title=hostile)
+    assert "<script>alert" not in page("", "", [Section("", charts=[chart])])
