@@ -7,6 +7,7 @@ that a preparation that was killed goes on where it stopped and ends with the sa
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 
 from gislr.data.asl_signs import LISTING, Listing, file_stats, read_listing, summarise
+from gislr.data.checksums import open_sealed, sealed
 from gislr.data.label_map import LABEL_MAP
 from gislr.data.preprocessing import (
     PreparedClip,
@@ -31,6 +33,7 @@ from gislr.data.preprocessing import (
 from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
+from gislr.paths import named_failures
 
 CLIPS_PER_SHARD = 128
 
@@ -108,7 +111,7 @@ def _prepare_shards(
     todo = {}
     for start, shard in zip(starts, shards, strict=True):
         paths = listing.paths[start : start + CLIPS_PER_SHARD]
-        if shard.is_file():
+        if _is_whole(shard):
             done(len(paths))
         else:
             todo[shard] = paths
@@ -186,10 +189,13 @@ def prepare_shard(
     if problems:
         return problems
     block = frame_block(clips, raw_lengths, settings)
+    archive = io.BytesIO()
+    np.savez(archive, **vars(block))
+    # A worker of a preparation that was killed may be at the same shard for a moment more.
     beside = shard.with_suffix(f".{os.getpid()}.tmp")
-    with beside.open("wb") as file:
-        np.savez(file, **vars(block))
-    beside.replace(shard)
+    with named_failures(beside):
+        beside.write_bytes(sealed(archive.getvalue()))
+        beside.replace(shard)
     return {}
 
 
@@ -210,17 +216,30 @@ def frame_block(
 
 
 def _load_shard(shard: Path) -> FrameBlock:
-    with np.load(shard, allow_pickle=False) as arrays:
+    try:
+        data = open_sealed(shard.read_bytes())
+    except ValueError:
+        raise DataError(
+            f"{shard} must hold what was written into it a moment ago; it does not. The disk may "
+            "be broken; set preparation.cache to a folder on another one."
+        ) from None
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return FrameBlock(**arrays)
+
+
+def _is_whole(shard: Path) -> bool:
+    """Tells whether a shard is there as it was written, by a preparation that was cut off."""
+    try:
+        open_sealed(shard.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _assemble(
     listing: Listing, settings: PreprocessingSettings, shards: list[Path], target: Path
 ) -> None:
-    total = 0
-    for shard in shards:
-        with np.load(shard, allow_pickle=False) as arrays:
-            total += int(arrays["lengths"].sum())
+    total = sum(int(_load_shard(shard).lengths.sum()) for shard in shards)
     write_store(
         target,
         map(_load_shard, shards),
