@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.errors import GislrError, did_you_mean
 from gislr.paths import config_folder, project_root
+from gislr.refusals import refusal
 from gislr.settings import flatten
 
 USAGE_ERROR = 2
@@ -125,6 +126,10 @@ def failures_in_one_line(config_name: str = "train") -> Iterator[None]:
         reason = "Terminated" if isinstance(error, Terminated) else "Interrupted"
         print(f"\n{reason}.", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if (sentence := refusal(error)) is None:
+            raise
+        fail(sentence)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

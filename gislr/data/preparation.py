@@ -193,9 +193,12 @@ def prepare_shard(
     np.savez(archive, **vars(block))
     # A worker of a preparation that was killed may be at the same shard for a moment more.
     beside = shard.with_suffix(f".{os.getpid()}.tmp")
-    with named_failures(beside):
-        beside.write_bytes(sealed(archive.getvalue()))
-        beside.replace(shard)
+    try:
+        with named_failures(beside):
+            beside.write_bytes(sealed(archive.getvalue()))
+            beside.replace(shard)
+    finally:
+        beside.unlink(missing_ok=True)
     return {}
 
 

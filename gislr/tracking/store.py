@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from filelock import FileLock
 
 from gislr.errors import GislrError
 from gislr.paths import project_root
+from gislr.refusals import refusal
+from gislr.tracking.moved import ARTIFACTS, follow_move
 
 SQLITE = "sqlite:///"
 
@@ -84,7 +87,8 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    # It prints a traceback of what it raises; that is told in one line where it arrives.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = tracking_uri(settings.uri)
     try:
         if not uri.startswith(SQLITE):
@@ -93,11 +97,13 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         folder = Path(uri.removeprefix(SQLITE)).absolute().parent
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
+            follow_move(Path(uri.removeprefix(SQLITE)).absolute())
             mlflow.set_tracking_uri(uri)
-            return _experiment(settings.experiment, (folder / "artifacts").as_uri(), create)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+            return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
-            f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
+            refusal(error)
+            or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
 
 
