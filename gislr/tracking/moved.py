@@ -10,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 ARTIFACTS = "artifacts"
 """The folder beside the database with what runs have written."""
 
+_PATIENCE = 20.0
+"""Seconds for other processes to end what they write, as many as MLflow gives them."""
+
 _LOCATIONS = {
     "experiments": ["artifact_location"],
     "runs": ["artifact_uri"],
@@ -33,7 +36,7 @@ def follow_move(database: Path) -> None:
     if not database.is_file():
         return
     here = database.with_name(ARTIFACTS)
-    with closing(sqlite3.connect(database)) as connection, connection:
+    with closing(sqlite3.connect(database, timeout=_PATIENCE)) as connection, connection:
         columns = [
             (table, column)
             for table, names in _LOCATIONS.items()
