@@ -29,6 +29,7 @@ def measure(folder: Path, steps: int) -> str:
     began = time.perf_counter()
     store = open_store(folder)
     opened = time.perf_counter() - began
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e9
     with quiet_backend():
         import keras
 
@@ -45,7 +46,8 @@ def measure(folder: Path, steps: int) -> str:
         )
     )
     return (
-        f"{len(store.clips):>7,} clips  open {opened:5.2f} s  step {middle.median(seconds):5.2f} s "
+        f"{len(store.clips):>7,} clips  open {opened:5.2f} s ({size / opened:.2f} GB/s)  "
+        f"step {middle.median(seconds):5.2f} s "
         f"({min(seconds):.2f} to {max(seconds):.2f})  batch built in "
         f"{middle.median(variant.packing) / middle.median(seconds):.1%} of it  "
         f"resident {memory.rss / 2**30:.2f} GiB (of it {memory.shared / 2**30:.2f} mapped files), "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import errno
 import functools
 import os
 import re
@@ -19,25 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.errors import GislrError, SettingError, did_you_mean, unknown_name
 from gislr.paths import config_folder, project_root
+from gislr.refusals import refusal
 from gislr.settings import flatten
 from gislr.terminal import printable
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
-
-
-_ELSEWHERE = "or choose other places with preparation.cache and tracking.uri"
-_REMEDIES = {
-    errno.ENOSPC: f"The disk must have room, but it is full; free some, {_ELSEWHERE}",
-    errno.EDQUOT: f"The disk quota must leave room, but it is used up; free some, {_ELSEWHERE}",
-    errno.EFBIG: f"Files must be allowed to grow, but a limit was reached; raise it, {_ELSEWHERE}",
-    errno.EROFS: f"The folder must be writable, but its disk is read-only; mend that, {_ELSEWHERE}",
-    errno.EACCES: f"The file must be accessible, but permission is denied; grant it, {_ELSEWHERE}",
-    errno.EPERM: f"The file must be accessible, but that is not permitted; allow it, {_ELSEWHERE}",
-    errno.EMFILE: "The process must open more files than it may; raise the limit (ulimit -n)",
-    errno.EIO: f"The disk must answer, but it failed; look after it, {_ELSEWHERE}",
-}
-"""By error number: what was expected, what was found and what to do. Others are our own faults."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -167,14 +153,14 @@ def failures_in_one_line(config_name: str = "train") -> Iterator[None]:
         fail(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         fail(explain(error, config_name))
-    except OSError as error:
-        if error.errno not in _REMEDIES:
-            raise
-        fail(f"{_REMEDIES[error.errno]} ({error}).")
     except KeyboardInterrupt as error:
         reason = "Terminated" if isinstance(error, Terminated) else "Interrupted"
         print(f"\n{reason}.", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if (sentence := refusal(error)) is None:
+            raise
+        fail(sentence)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

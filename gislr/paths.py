@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,11 +36,42 @@ def resolve_here(path: str) -> Path:
 
 
 @contextmanager
+def named_failures(path: Path) -> Iterator[None]:
+    """Lets what the system refuses name a path: writing to a full disk, for one, tells none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Yields a file beside `path` that takes its place at the end, or is removed on failure."""
     beside = path.with_name(f"{path.name}.part")
     try:
-        yield beside
-        beside.replace(path)
+        with named_failures(path):
+            yield beside
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_beside(target: Path) -> Iterator[Path]:
+    """Yields a new folder beside `target`; renames it to `target` when nothing was raised.
+
+    Only one process at a time may do so: what one that was killed has left there is removed.
+    """
+    beside = target.with_name(f"{target.name}.tmp")
+    try:
+        with named_failures(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir()
+            yield beside
+            shutil.rmtree(target, ignore_errors=True)
+            beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -282,7 +282,7 @@ def test_a_failed_run_says_so(workplace, client, tmp_path):
     assert run.info.status == "FAILED"
     assert run.data.tags["gislr.reason"].startswith("TrainingDiverged: The loss must stay")
     listed = artifacts(client, run, tmp_path) / "diverged_clips.txt"
-    assert len(listed.read_text().splitlines()) == 16
+    assert 0 < len(listed.read_text().splitlines()) <= 16
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 """Reading raw clips, the cache, the report's arrays, statistics."""
 
-import dataclasses
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -142,72 +142,11 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
 
 def test_a_store_that_is_not_whole_is_refused(tmp_path):
     store = make_store(tmp_path / "store", [3, 4])
-    (store.folder / "frames.npy").unlink()
-    with pytest.raises(DataError, match="incomplete or broken"):
+    (store.folder / "frames.npy").write_bytes((store.folder / "frames.npy").read_bytes()[:-8])
+    with pytest.raises(
+        DataError, match=r"frames.npy must hold \d+ bytes; it holds \d+. Remove the folder"
+    ):
         open_store(store.folder)
-
-
-STORE_FILES = ("clips.npz", "frame_index.npy", "frames.npy", "store.json")
-
-
-@given(st.sampled_from(STORE_FILES), st.integers(0, 2**31), st.integers(0, 7))
-@settings(max_examples=150, deadline=None, derandomize=True)
-def test_every_flipped_bit_of_a_store_is_noticed(store_to_break, name, place, bit):
-    path = store_to_break / name
-    whole = path.read_bytes()
-    changed = bytearray(whole)
-    changed[place % len(whole)] ^= 1 << bit
-    path.write_bytes(changed)
-    try:
-        with pytest.raises(DataError, match="prepare the data again"):
-            open_store(store_to_break)
-    finally:
-        path.write_bytes(whole)
-    open_store(store_to_break)
-
-
-@pytest.mark.parametrize("name", STORE_FILES)
-@pytest.mark.parametrize("change", [lambda b: b[:-8], lambda b: b + b"0", lambda b: b""])
-def test_a_cut_or_grown_file_of_a_store_is_noticed(store_to_break, name, change):
-    path = store_to_break / name
-    whole = path.read_bytes()
-    path.write_bytes(change(whole))
-    try:
-        with pytest.raises(DataError, match="prepare the data again"):
-            open_store(store_to_break)
-    finally:
-        path.write_bytes(whole)
-
-
-@pytest.fixture(scope="module")
-def store_to_break(tmp_path_factory):
-    return make_store(tmp_path_factory.mktemp("broken") / "store", [3, 4]).folder
-
-
-def test_a_changed_file_is_named_with_the_place(tmp_path, monkeypatch):
-    from gislr.data import checksums
-
-    monkeypatch.setattr(checksums, "BYTES_AT_ONCE", 1000)
-    file = tmp_path / "file"
-    file.write_bytes(bytes(3500))
-    expected = checksums.checksums(file)
-    file.write_bytes(bytes(2100) + b"1" + bytes(1399))
-    with pytest.raises(DataError, match="between bytes 2,000 and 3,000"):
-        checksums.verify(file, expected)
-
-
-def test_a_broken_shard_of_a_killed_preparation_is_made_anew(tmp_path):
-
-    root = write_folder(tmp_path / "data", separable_clips())
-    whole = prepare_asl_signs(root, settings=reference(64), cache=tmp_path / "whole", workers=1)
-    listing = read_listing(root)
-    target = tmp_path / "cache" / preparation.source_key(listing, reference(64))
-    shard = target.with_name(f"{target.name}.partial") / "000000000.npz"
-    shard.parent.mkdir(parents=True)
-    preparation.prepare_shard(root, listing.paths, reference(64), shard)
-    shard.write_bytes(shard.read_bytes()[:-200])
-    again = prepare_asl_signs(root, settings=reference(64), cache=tmp_path / "cache", workers=1)
-    assert again.fingerprint == whole.fingerprint
 
 
 def test_no_clip_with_a_hand_is_an_error(tmp_path):
@@ -410,7 +349,7 @@ def test_statistics_are_of_the_nonzero_values_of_the_clips_trained_on(tmp_path):
     frames = np.array(store.frames)
     frames[2, :, 0] = 0
     frames[:, 65, 1] = 0
-    store = dataclasses.replace(store, frames=frames)
+    store = replace(store, frames=frames)
     measured = statistics.measure(store, np.array([0, 2]))
     chosen = np.concatenate([frames[:5], frames[14:]])[:, :, :2]
     for landmark in (0, 40, 64):

@@ -1,71 +1,126 @@
-"""Checksums of files that are read long after they were written."""
+"""CRC-32 checksums of what is kept on a disk: a flipped bit is noticed, and its place is named."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gislr.errors import DataError
 
-BYTES_AT_ONCE = 4 * 2**20
-_KEY = "checksum"
+CHUNK = 4 * 2**20
+"""Bytes that share a checksum."""
+
+_SEAL = "crc32"
+_TRAILER = 4
 
 
-def checksums(path: Path) -> list[int]:
-    """Returns the CRC-32 of each 4 MiB of a file."""
-    return list(_checksums(path))
+class ChecksummedFile:
+    """Writes into a file and keeps the checksums of what it was given.
+
+    What a disk makes of the bytes afterwards cannot reach the checksums.
+
+    Args:
+        file: Opened for writing, empty.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = 0
+        self._chunks: list[int] = []
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Appends some bytes."""
+        self._file.write(data)
+        rest = memoryview(data)
+        while rest:
+            behind = self._size % CHUNK
+            if not behind:
+                self._chunks.append(0)
+            part = rest[: CHUNK - behind]
+            self._chunks[-1] = zlib.crc32(part, self._chunks[-1])
+            self._size += len(part)
+            rest = rest[len(part) :]
+
+    def checksums(self) -> dict[str, Any]:
+        """Returns the number of bytes and the checksum of each chunk, as JSON holds them."""
+        return {"bytes": self._size, "chunks": self._chunks}
 
 
-def _checksums(path: Path) -> Iterator[int]:
-    # Not through a memory map: what was mapped would count as this process's memory.
-    with path.open("rb") as file:
-        while part := file.read(BYTES_AT_ONCE):
-            yield zlib.crc32(part)
+def require_unchanged(path: Path, checksums: Mapping[str, Any]) -> None:
+    """Compares a file with the checksums that were kept while it was written.
 
+    It is read a chunk at a time, so that a file of any size takes the memory of one.
 
-def verify(path: Path, expected: Sequence[int]) -> None:
-    """Compares a file with the checksums of when it was written.
+    Args:
+        path: A file of a prepared folder.
+        checksums: See `ChecksummedFile.checksums`.
 
     Raises:
-        DataError: A byte differs, or the file is longer or shorter; says where.
-        OSError: It cannot be read.
+        DataError: It is missing, of another size, or some of its bytes have changed.
     """
-    found = checksums(path)
-    if found == list(expected):
-        return
-    parts = max(len(found), len(expected))
-    first = next(k for k in range(parts) if found[k : k + 1] != list(expected[k : k + 1]))
-    start = first * BYTES_AT_ONCE
-    raise DataError(
-        f"{path} must be as it was written, but it has changed between bytes {start:,} and "
-        f"{start + BYTES_AT_ONCE:,}; remove the folder {path.parent} and prepare the data again."
-    )
+    remedy = f"Remove the folder {path.parent} and prepare the data again."
+    size = checksums["bytes"]
+    if not path.is_file():
+        raise DataError(f"{path} was expected; there is no such file. {remedy}")
+    if path.stat().st_size != size:
+        raise DataError(f"{path} must hold {size} bytes; it holds {path.stat().st_size}. {remedy}")
+    buffer = memoryview(bytearray(min(CHUNK, size)))
+    with path.open("rb", buffering=0) as file:
+        for number, expected in enumerate(checksums["chunks"]):
+            start = number * CHUNK
+            chunk = buffer[: min(CHUNK, size - start)]
+            if not _fill(file, chunk) or zlib.crc32(chunk) != expected:
+                raise DataError(
+                    f"{path} must hold what was written into it; its bytes {start} to "
+                    f"{start + len(chunk) - 1} have changed. {remedy}"
+                )
 
 
-def sealed(description: Mapping[str, Any]) -> str:
-    """Returns a description as JSON that holds a checksum of itself."""
-    return json.dumps({**description, _KEY: _of(description)}, indent=1)
+def _fill(file: Any, chunk: memoryview) -> bool:
+    while chunk:
+        count = file.readinto(chunk)
+        if not count:
+            return False
+        chunk = chunk[count:]
+    return True
 
 
-def unsealed(path: Path) -> dict[str, Any]:
-    """Reads what `sealed` returned.
+def sealed_json(values: Mapping[str, Any]) -> bytes:
+    """Returns values as JSON that holds a checksum of itself."""
+    seal = zlib.crc32(json.dumps(values).encode())
+    return json.dumps({**values, _SEAL: seal}, indent=1).encode()
+
+
+def open_sealed_json(data: bytes) -> dict[str, Any]:
+    """Returns the values of `sealed_json`.
 
     Raises:
-        DataError: It has changed since.
-        ValueError: It is no JSON.
-        OSError: It cannot be read.
+        ValueError: They are not those that were written, in any byte.
     """
-    description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if description.pop(_KEY) != _of(description):
-        raise DataError(
-            f"{path} must be as it was written, but it has changed; remove the folder "
-            f"{path.parent} and prepare the data again."
-        )
-    return description
+    values = json.loads(data)
+    if not isinstance(values, dict) or values.pop(_SEAL, None) is None:
+        raise ValueError("it holds no checksum of itself")
+    # Whatever differs, white space included, is not what would be written again.
+    if sealed_json(values) != data:
+        raise ValueError("it is not what its checksum was taken of")
+    return values
 
 
-def _of(description: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(description, sort_keys=True).encode())
+def sealed(data: bytes) -> bytes:
+    """Returns bytes with their checksum behind them."""
+    return data + zlib.crc32(data).to_bytes(_TRAILER, "little")
+
+
+def open_sealed(data: bytes) -> bytes:
+    """Returns the bytes of `sealed`.
+
+    Raises:
+        ValueError: They are not those that were written.
+    """
+    body = data[:-_TRAILER]
+    if len(data) < _TRAILER or sealed(body) != data:
+        raise ValueError("it is not what its checksum was taken of")
+    return body

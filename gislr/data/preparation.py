@@ -7,11 +7,11 @@ that a preparation that was killed goes on where it stopped and ends with the sa
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import threading
-import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 
 from gislr.data.asl_signs import LISTING, Listing, file_stats, read_listing, summarise
+from gislr.data.checksums import open_sealed, sealed
 from gislr.data.label_map import LABEL_MAP
 from gislr.data.preprocessing import (
     PreparedClip,
@@ -32,6 +33,7 @@ from gislr.data.preprocessing import (
 from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
 from gislr.errors import DataError
+from gislr.paths import named_failures
 
 CLIPS_PER_SHARD = 128
 
@@ -187,10 +189,16 @@ def prepare_shard(
     if problems:
         return problems
     block = frame_block(clips, raw_lengths, settings)
+    archive = io.BytesIO()
+    np.savez(archive, **vars(block))
+    # A worker of a preparation that was killed may be at the same shard for a moment more.
     beside = shard.with_suffix(f".{os.getpid()}.tmp")
-    with beside.open("wb") as file:
-        np.savez(file, **vars(block))
-    beside.replace(shard)
+    try:
+        with named_failures(beside):
+            beside.write_bytes(sealed(archive.getvalue()))
+            beside.replace(shard)
+    finally:
+        beside.unlink(missing_ok=True)
     return {}
 
 
@@ -210,27 +218,31 @@ def frame_block(
     )
 
 
-def _is_whole(shard: Path) -> bool:
-    """Tells whether a shard of a killed preparation can be used; zip files check themselves."""
+def _load_shard(shard: Path) -> FrameBlock:
     try:
-        _load_shard(shard)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+        data = open_sealed(shard.read_bytes())
+    except ValueError:
+        raise DataError(
+            f"{shard} must hold what was written into it a moment ago; it does not. The disk may "
+            "be broken; set preparation.cache to a folder on another one."
+        ) from None
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return FrameBlock(**arrays)
+
+
+def _is_whole(shard: Path) -> bool:
+    """Tells whether a shard is there as it was written, by a preparation that was cut off."""
+    try:
+        open_sealed(shard.read_bytes())
+    except (FileNotFoundError, ValueError):
         return False
     return True
-
-
-def _load_shard(shard: Path) -> FrameBlock:
-    with np.load(shard, allow_pickle=False) as arrays:
-        return FrameBlock(**arrays)
 
 
 def _assemble(
     listing: Listing, settings: PreprocessingSettings, shards: list[Path], target: Path
 ) -> None:
-    total = 0
-    for shard in shards:
-        with np.load(shard, allow_pickle=False) as arrays:
-            total += int(arrays["lengths"].sum())
+    total = sum(int(_load_shard(shard).lengths.sum()) for shard in shards)
     write_store(
         target,
         map(_load_shard, shards),

@@ -2,37 +2,40 @@
 
 A store is a folder of `frames.npy` (float32 [frames, landmarks, 3]), `frame_index.npy` (float32
 [frames]), `clips.npz` (a row for every listed clip, those without a hand included) and
-`store.json`, which holds the checksums of the others and one of itself. It is written beside its
-place and renamed, so a folder that exists is complete; it is compared with its checksums whenever
-it is opened.
+`store.json`, which holds checksums of them all. It is written beside its place and renamed, so a
+folder that exists is complete; what happened to its bytes since is noticed when it is opened.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import mmap
-import os
-import shutil
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.checksums import checksums, sealed, unsealed, verify
+from gislr.data.checksums import (
+    ChecksummedFile,
+    open_sealed_json,
+    require_unchanged,
+    sealed_json,
+)
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.errors import DataError, SettingError
+from gislr.errors import DataError
+from gislr.paths import written_beside
 
 STORE_VERSION = 5
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
+FRAMES, FRAME_INDEX, CLIPS = "frames.npy", "frame_index.npy", "clips.npz"
 DESCRIPTION = "store.json"
-_FILES = ("frames.npy", "frame_index.npy", "clips.npz")
 
 Float32 = NDArray[np.float32]
 
@@ -152,21 +155,6 @@ class FrameBlock:
     left_dominant: NDArray[np.bool_]
 
 
-@contextmanager
-def written_beside(target: Path) -> Iterator[Path]:
-    """Yields a new folder beside `target`; renames it to `target` when nothing was raised."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
-        yield beside
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
 def write_store(
     target: Path,
     blocks: Iterable[FrameBlock],
@@ -194,13 +182,15 @@ def write_store(
     """
     of_frames, of_index = hashlib.sha256(), hashlib.sha256()
     tables = []
+    checksums: dict[str, Any] = {}
+    landmarks = len(preprocessing.landmark_set)
     with written_beside(target) as folder:
         with (
-            _open_npy(
-                folder / "frames.npy", (total_frames, len(preprocessing.landmark_set), 3)
-            ) as frames,
-            _open_npy(folder / "frame_index.npy", (total_frames,)) as frame_index,
+            _checksummed(folder / FRAMES, checksums) as frames,
+            _checksummed(folder / FRAME_INDEX, checksums) as frame_index,
         ):
+            _write_header(frames, (total_frames, landmarks, 3))
+            _write_header(frame_index, (total_frames,))
             for block in blocks:
                 for file, digest, array in (
                     (frames, of_frames, block.frames),
@@ -220,7 +210,11 @@ def write_store(
             raw_lengths=raw_lengths,
             left_dominant=left_dominant,
         )
-        np.savez(folder / "clips.npz", **vars(table))
+        # An archive is not written from front to back, which its checksums are.
+        archive = io.BytesIO()
+        np.savez(archive, **vars(table))
+        with _checksummed(folder / CLIPS, checksums) as file:
+            file.write(archive.getbuffer())
         described = [list(signers), list(signs), lengths.tolist(), np.asarray(labels).tolist()]
         of_frames.update(of_index.digest() + json.dumps(described).encode())
         description = {
@@ -228,18 +222,23 @@ def write_store(
             "fingerprint": of_frames.hexdigest(),
             "preprocessing": vars(preprocessing),
             "signs": list(signs),
-            "checksums": {name: checksums(folder / name) for name in _FILES},
+            "checksums": checksums,
         }
-        (folder / DESCRIPTION).write_text(sealed(description), encoding="utf-8")
+        (folder / DESCRIPTION).write_bytes(sealed_json(description))
 
 
 @contextmanager
-def _open_npy(path: Path, shape: tuple[int, ...]) -> Iterator[BinaryIO]:
+def _checksummed(path: Path, checksums: dict[str, Any]) -> Iterator[ChecksummedFile]:
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "<f4", "fortran_order": False, "shape": shape}
-        )
-        yield file
+        checksummed = ChecksummedFile(file)
+        yield checksummed
+    checksums[path.name] = checksummed.checksums()
+
+
+def _write_header(file: ChecksummedFile, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
 
 
 def open_store(folder: Path, axes: str = "xy") -> Store:
@@ -250,45 +249,46 @@ def open_store(folder: Path, axes: str = "xy") -> Store:
         axes: What models read of it; a store keeps all three.
 
     Raises:
-        DataError: The folder holds no whole store of this version, or no clip with a hand.
+        DataError: The folder holds no whole store of this version, a byte of it has changed, or it
+            holds no clip with a hand.
     """
-    try:
-        description = unsealed(folder / DESCRIPTION)
-        for name in _FILES:
-            verify(folder / name, description["checksums"][name])
-        with np.load(folder / "clips.npz", allow_pickle=False) as table:
-            listed = ClipTable(**table)
-        signs = list(description["signs"])
-        fingerprint = description["fingerprint"]
-        preprocessing = PreprocessingSettings(**{**description["preprocessing"], "axes": axes})
-        _require_hand(listed)
-        frames = np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False)
-        frame_index = np.load(folder / "frame_index.npy", mmap_mode="r", allow_pickle=False)
-    except DataError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, SettingError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"A prepared store was expected in {folder}; it is incomplete or broken ({error}). "
-            "Remove the folder and prepare the data again."
-        ) from None
+    description = _read_description(folder / DESCRIPTION)
+    for name in (FRAMES, FRAME_INDEX, CLIPS):
+        require_unchanged(folder / name, description["checksums"][name])
+    with np.load(folder / CLIPS, allow_pickle=False) as table:
+        listed = ClipTable(**table)
+    _require_hand(listed)
     clips = listed.rows(listed.lengths > 0)
-    offsets = np.concatenate([[0], np.cumsum(clips.lengths)])
-    if offsets[-1] != len(frames) or len(frames) != len(frame_index):
-        raise DataError(
-            f"The store {folder} must hold {offsets[-1]} frames; it holds {len(frames)}. Remove "
-            "the folder and prepare the data again."
-        )
     return Store(
         folder=folder,
-        frames=frames,
-        frame_index=frame_index,
-        offsets=offsets,
+        frames=np.load(folder / FRAMES, mmap_mode="r", allow_pickle=False),
+        frame_index=np.load(folder / FRAME_INDEX, mmap_mode="r", allow_pickle=False),
+        offsets=np.concatenate([[0], np.cumsum(clips.lengths)]),
         clips=clips,
         listed=listed,
-        signs=signs,
-        fingerprint=fingerprint,
-        preprocessing=preprocessing,
+        signs=list(description["signs"]),
+        fingerprint=description["fingerprint"],
+        preprocessing=PreprocessingSettings(**{**description["preprocessing"], "axes": axes}),
     )
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    remedy = f"Remove the folder {path.parent} and prepare the data again."
+    try:
+        description = open_sealed_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{path} was expected; there is no such file. {remedy}") from None
+    except ValueError:
+        raise DataError(
+            f"{path} must hold what was written into it; some of its bytes, 0 to "
+            f"{path.stat().st_size - 1}, have changed. {remedy}"
+        ) from None
+    if description["version"] != STORE_VERSION:
+        raise DataError(
+            f"{path.parent} must be a store of version {STORE_VERSION}; it is one of version "
+            f"{description['version']}. {remedy}"
+        )
+    return description
 
 
 def _require_hand(listed: ClipTable) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from filelock import FileLock
 
 from gislr.errors import GislrError
 from gislr.paths import project_root, written_whole
+from gislr.refusals import refusal
+from gislr.tracking.moved import ARTIFACTS, follow_move
 
 SQLITE = "sqlite:///"
 
@@ -100,7 +103,7 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    # What fails is told by us, without the traceback that MLflow adds.
+    # It prints a traceback of what it raises; that is told in one line where it arrives.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = tracking_uri(settings.uri)
     try:
@@ -110,12 +113,15 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         folder = local_folder(uri)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            _make_whole(Path(uri.removeprefix(SQLITE).partition("?")[0]))
+            database = Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+            _make_whole(database)
+            follow_move(database)
             mlflow.set_tracking_uri(uri if "?" in uri else f"{uri}?{_LOCK_WAIT}")
-            return _experiment(settings.experiment, (folder / "artifacts").as_uri(), create)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+            return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
-            f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
+            refusal(error)
+            or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
 
 

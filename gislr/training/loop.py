@@ -76,18 +76,19 @@ class _EpochBatches(keras.utils.PyDataset):
 
 
 class _StepCallback(keras.callbacks.Callback):
-    """Tells of each step, and ends the epoch after the first whose loss is no number."""
+    """Tells of each step, and remembers the first after which the loss was no number."""
 
     def __init__(self, on_step: OnStep) -> None:
         super().__init__()
         self._on_step = on_step
+        self.diverged: tuple[int, float] | None = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.step, self.loss = batch, float((logs or {})["loss"])
-        if math.isfinite(self.loss):
-            self._on_step(batch, logs or {})
-        else:
-            self.model.stop_training = True
+        loss = float((logs or {})["loss"])
+        # The epoch goes on: TensorFlow complains of batches that nobody takes.
+        if self.diverged is None and not math.isfinite(loss):
+            self.diverged = batch, loss
+        self._on_step(batch, logs or {})
 
 
 class _KeptWeights(keras.callbacks.Callback):
@@ -235,12 +236,12 @@ class TrainingLoop:
         ).history
         seconds = time.perf_counter() - began
         metrics = {name: float(values[-1]) for name, values in history.items()}
-        if not math.isfinite(steps.loss):
-            clips = batches.batch(epoch, steps.step).clips
+        if steps.diverged is not None:
+            step, loss = steps.diverged
+            clips = batches.batch(epoch, step).clips
             raise TrainingDiverged(
-                f"The loss must stay a number; it was {steps.loss} after step {steps.step + 1} of "
-                f"epoch {epoch + 1} at a learning rate of {rate:.2g}. Lower "
-                "optimizer.learning_rate.",
+                f"The loss must stay a number; it was {loss} after step {step + 1} of epoch "
+                f"{epoch + 1} at a learning rate of {rate:.2g}. Lower optimizer.learning_rate.",
                 np.unique(clips[clips != EMPTY]),
             )
         metrics["learning_rate"] = rate

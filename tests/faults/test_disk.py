@@ -1,111 +1,239 @@
-"""Full, read-only and shared disks; needs the right to mount, and is left out without it."""
+"""Disks that are full, read-only or broken, and preparations that are killed or meet: never a
+wrong store, never a traceback."""
 
+import random
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.conftest import separable_clips, write_folder
 from tests.test_command_line import TINY, gislr
 
+pytestmark = pytest.mark.faults
+
+FILES = ("frames.npy", "frame_index.npy", "clips.npz", "store.json")
+KILLS = 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """512 clips: four shards."""
+    return write_folder(tmp_path_factory.mktemp("data") / "clips", separable_clips(repeats=32))
+
+
+def arguments(folder, cache):
+    return [
+        "data=asl_signs",
+        f"data.root={folder}",
+        f"preparation.cache={cache}",
+        "preparation.workers=2",
+    ]
+
+
+def started(folder, cache):
+    return subprocess.Popen(
+        [sys.executable, "-m", "gislr.prepare", *arguments(folder, cache)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def content(cache):
+    """The bytes of the one store of a cache, in which nothing else is left but its lock."""
+    [store] = [path for path in (cache / "stores").iterdir() if path.is_dir()]
+    assert {path.name for path in (cache / "stores").iterdir()} <= {
+        store.name,
+        f"{store.name}.lock",
+    }
+    assert {path.name for path in store.iterdir()} == set(FILES)
+    return [(store / name).read_bytes() for name in FILES]
+
+
+def refused(done, *texts):
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    for text in texts:
+        assert text in errors[0]
+
+
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory):
+    """The bytes of a preparation that nothing has disturbed, and its seconds."""
+    cache = tmp_path_factory.mktemp("whole")
+    began = time.monotonic()
+    assert gislr(*arguments(folder, cache), module="prepare").returncode == 0
+    return content(cache), time.monotonic() - began
+
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A function that mounts a disk of some kilobytes."""
-    mounted = []
+def mounted(tmp_path):
+    """Mounts what a test asks for and unmounts it; left out where mounting is not permitted."""
+    mounts = []
 
-    def mount(kilobytes, options=""):
-        place = tmp_path / f"disk{len(mounted)}"
-        place.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k{options}", "tmpfs", str(place)],
-            capture_output=True,
-            check=False,
+    def mount(*options):
+        target = tmp_path / f"mounted {len(mounts)}"
+        target.mkdir()
+        made = subprocess.run(
+            ["mount", *map(str, options), str(target)], capture_output=True, text=True, check=False
         )
-        if done.returncode:
-            pytest.skip("mounting is not permitted here")
-        mounted.append(place)
-        return place
+        if made.returncode:
+            pytest.skip(f"mounting is not permitted: {made.stderr.strip()}")
+        mounts.append(target)
+        return target
 
     yield mount
-    for place in mounted:
-        subprocess.run(["umount", "-l", str(place)], check=False)
+    for target in reversed(mounts):
+        subprocess.run(["umount", str(target)], check=True)
 
 
-@pytest.fixture
-def clips(tmp_path):
-    return write_folder(tmp_path / "clips", separable_clips())
+def room(target, size):
+    subprocess.run(["mount", "-o", f"remount,size={size}k", str(target)], check=True)
 
 
-def told_in_one_line(done, *words):
-    assert done.returncode == 2, (done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("error: ")
-    assert any(word in last for word in words), last
+def test_killed_preparations_end_with_the_same_bytes_when_run_again(folder, whole, tmp_path):
+    expected, seconds = whole
+    moments = random.Random(5)
+    cut_off = 0
+    for number in range(KILLS):
+        cache = tmp_path / str(number)
+        process = started(folder, cache)
+        try:
+            # Most of the first third is Python's start.
+            process.communicate(timeout=moments.uniform(seconds / 3, seconds))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            cut_off += process.returncode == -signal.SIGKILL
+        again = gislr(*arguments(folder, cache), module="prepare")
+        assert again.returncode == 0, again.stderr
+        assert content(cache) == expected
+        shutil.rmtree(cache)
+    assert cut_off >= KILLS // 2
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize("kilobytes", [4, 40, 160])
-def test_a_full_disk_stops_a_preparation_in_one_line(kilobytes, small_disk, clips, tell):
-    disk = small_disk(kilobytes)
-    place = [f"data.root={clips}", "data=asl_signs", "preparation.workers=1"]
-    done = gislr(*place, f"preparation.cache={disk / 'cache'}", module="prepare")
-    told_in_one_line(done, "full")
-    assert not list(disk.rglob("store.json"))
-    subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-    again = gislr(*place, f"preparation.cache={disk / 'cache'}", module="prepare")
-    assert again.returncode == 0, again.stderr
-    tell(f"disk of {kilobytes} KiB: one line; with room the same command prepares")
+@pytest.mark.parametrize("size", [8, 400, 1_600, 4_000, 8_000, 12_000])
+def test_a_full_disk_is_told_and_the_preparation_goes_on_with_room(folder, whole, mounted, size):
+    cache = mounted("-t", "tmpfs", "-o", f"size={size}k", "tmpfs")
+    done = gislr(*arguments(folder, cache), module="prepare")
+    if done.returncode:
+        refused(done, str(cache), "it is full. Free space")
+        assert not list(cache.glob("stores/*/store.json"))
+        assert not list(cache.rglob("*.tmp"))
+        room(cache, 40_000)
+        done = gislr(*arguments(folder, cache), module="prepare")
+    assert done.returncode == 0, done.stderr
+    assert content(cache) == whole[0]
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize("kilobytes", [300, 900, 1200])
-def test_a_full_disk_below_the_runs_loses_nothing(kilobytes, small_disk, clips, tmp_path, tell):
-    disk = small_disk(kilobytes)
-    arguments = [
-        "data=asl_signs", f"data.root={clips}", f"preparation.cache={tmp_path / 'cache'}",
-        f"tracking.uri=sqlite:///{disk / 'mlflow.db'}", *TINY,
-    ]  # fmt: skip
-    done = gislr(*arguments)
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == 2, (done.stdout, done.stderr)
-    assert done.stderr.splitlines()[-1].startswith("error: "), done.stderr
-    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-    again = gislr(*arguments, "resume=last")
-    if again.returncode:
-        assert "holds none" in again.stderr or "must hold config.yaml" in again.stderr, again.stderr
-        again = gislr(*arguments)
-    assert again.returncode == 0, again.stderr
-    tell(f"disk of {kilobytes} KiB: {done.stderr.splitlines()[-1][:90]}; goes on with room")
+def limited(limit, folder, cache):
+    """Prepares under a limit of the shell, such as `-n 16`."""
+    shell = ["bash", "-c", f'ulimit {limit}; exec "$@"', "-"]
+    prepare = [sys.executable, "-m", "gislr.prepare", *arguments(folder, cache)]
+    return subprocess.run([*shell, *prepare], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.faults
-def test_a_read_only_disk_is_told_in_one_line(small_disk, clips, tmp_path, tell):
-    disk = small_disk(1000, ",ro")
-    place = ["data=asl_signs", f"data.root={clips}", "preparation.workers=1"]
-    told_in_one_line(
-        gislr(*place, f"preparation.cache={disk / 'cache'}", module="prepare"), "read-only"
-    )
-    told_in_one_line(
-        gislr(
-            *place, *TINY, f"preparation.cache={tmp_path / 'cache'}",
-            f"tracking.uri=sqlite:///{disk / 'mlflow.db'}",
-        ),
-        "read-only", "Read-only",
-    )  # fmt: skip
-    tell("cache and runs: one line each")
+def test_a_largest_file_size_is_told(folder, tmp_path):
+    refused(limited("-f 100", folder, tmp_path), str(tmp_path), "a file's largest size is reached")
 
 
-@pytest.mark.faults
-def test_processes_that_prepare_the_same_data_at_once_agree(clips, tmp_path, tell):
-    command = [
-        sys.executable, "-m", "gislr.prepare", "data=asl_signs", f"data.root={clips}",
-        f"preparation.cache={tmp_path / 'cache'}", "preparation.workers=1",
-    ]  # fmt: skip
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    told = {process.communicate(timeout=120)[0] for process in both}
-    assert [process.returncode for process in both] == [0, 0, 0]
-    assert len(told) == 1
-    assert len(list((tmp_path / "cache").rglob("store.json"))) == 1
-    tell("3 processes: one store, the same answer")
+@pytest.mark.parametrize("files", [8, 12, 16, 20, 24, 32])
+def test_too_few_open_files_are_told_or_enough(folder, whole, tmp_path, files):
+    done = limited(f"-n {files}", folder, tmp_path)
+    if done.returncode:
+        refused(done, "too many files open")
+        assert gislr(*arguments(folder, tmp_path), module="prepare").returncode == 0
+    assert content(tmp_path) == whole[0]
+
+
+def test_a_read_only_disk_is_told_and_a_whole_cache_on_one_is_used(
+    folder, whole, tmp_path, mounted
+):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    frozen = mounted("--bind", cache)
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(frozen)], check=True)
+    refused(gislr(*arguments(folder, frozen), module="prepare"), str(frozen), "is read-only")
+    assert gislr(*arguments(folder, cache), module="prepare").returncode == 0
+    done = gislr(*arguments(folder, frozen), module="prepare")
+    assert done.returncode == 0, done.stderr
+    assert content(frozen) == whole[0]
+
+
+def test_two_preparations_of_the_same_data_at_once_give_one_store(folder, whole, tmp_path):
+    for number in range(3):
+        both = [started(folder, tmp_path / str(number)) for _ in range(2)]
+        for process in both:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+        assert content(tmp_path / str(number)) == whole[0]
+
+
+def test_a_stale_lock_and_leftovers_do_not_stop_a_preparation(folder, whole, tmp_path):
+    assert gislr(*arguments(folder, tmp_path / "first"), module="prepare").returncode == 0
+    [store] = (tmp_path / "first/stores").glob("*/")
+    stores = tmp_path / "cache/stores"
+    left = stores / f"{store.name}.tmp"
+    left.mkdir(parents=True)
+    (left / "frames.npy").write_bytes(b"half")
+    (stores / f"{store.name}.lock").write_text("4194304")
+    partial = stores / f"{store.name}.partial"
+    partial.mkdir()
+    (partial / "000000000.4194304.tmp").write_bytes(b"half")
+    (partial / "000000128.npz").write_bytes(b"half")
+    done = gislr(*arguments(folder, tmp_path / "cache"), module="prepare")
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "cache") == whole[0]
+
+
+def test_flipped_bits_of_a_cache_are_told_and_preparing_it_again_mends_them(
+    folder, whole, tmp_path
+):
+    cache = tmp_path / "cache"
+    assert gislr(*arguments(folder, cache), module="prepare").returncode == 0
+    kept = tmp_path / "kept"
+    shutil.copytree(cache, kept)
+    [store] = (cache / "stores").glob("*/")
+    places = random.Random(6)
+    for number in range(12):
+        path = store / FILES[number % len(FILES)]
+        data = bytearray(path.read_bytes())
+        data[places.randrange(len(data))] ^= 1 << places.randrange(8)
+        written = path.read_bytes()
+        path.write_bytes(data)
+        done = gislr(*arguments(folder, cache), module="prepare")
+        refused(done, str(path), f"Remove the folder {store} and prepare the data again.")
+        path.write_bytes(written)
+    (store / "clips.npz").write_bytes(b"")
+    refused(gislr(*arguments(folder, cache), module="prepare"), "clips.npz must hold")
+    shutil.rmtree(store)
+    assert gislr(*arguments(folder, cache), module="prepare").returncode == 0
+    assert content(cache) == whole[0] == content(kept)
+
+
+@pytest.mark.parametrize("size", [100, 900, 1_200, 1_500])
+def test_a_full_disk_of_runs_is_told(folder, tmp_path, mounted, size):
+    runs = mounted("-t", "tmpfs", "-o", f"size={size}k", "tmpfs")
+    overrides = [*arguments(folder, tmp_path), *TINY, f"tracking.uri=sqlite:///{runs}/mlflow.db"]
+    refused(gislr(*overrides), str(runs), "it is full. Free space")
+    room(runs, 40_000)
+    done = gislr(*overrides, "resume=last")
+    if done.returncode:
+        # It was full before a run, or its configuration, was there.
+        assert "holds none" in done.stderr or "must hold config.yaml" in done.stderr, done.stderr
+        done = gislr(*overrides)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_read_only_disk_of_runs_is_told(folder, tmp_path, mounted):
+    (tmp_path / "runs").mkdir()
+    runs = mounted("--bind", tmp_path / "runs")
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(runs)], check=True)
+    overrides = [*arguments(folder, tmp_path), *TINY, f"tracking.uri=sqlite:///{runs}/mlflow.db"]
+    refused(gislr(*overrides), str(runs), "is read-only")
