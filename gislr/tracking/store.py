@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,10 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         folder = Path(uri.removeprefix(SQLITE)).absolute().parent
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            follow_move(Path(uri.removeprefix(SQLITE)).absolute())
+            database = Path(uri.removeprefix(SQLITE)).absolute()
+            if not database.exists():
+                _create(database)
+            follow_move(database)
             mlflow.set_tracking_uri(uri)
             return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
@@ -105,6 +109,21 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
             refusal(error)
             or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
+
+
+def _create(database: Path) -> None:
+    """Makes a database beside its place: MLflow could never use one that is half made."""
+    import mlflow
+
+    beside = database.with_name(f"{database.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        new = beside / database.name
+        mlflow.MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1)
+        new.replace(database)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, str]:
