@@ -92,8 +92,8 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = tracking_uri(settings.uri)
     try:
+        mlflow.set_tracking_uri(uri)
         if not uri.startswith(SQLITE):
-            mlflow.set_tracking_uri(uri)
             return _experiment(settings.experiment, None, create)
         folder = Path(uri.removeprefix(SQLITE)).absolute().parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,6 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
             if not database.exists():
                 _create(database)
             follow_move(database)
-            mlflow.set_tracking_uri(uri)
             return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
