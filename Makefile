@@ -46,6 +46,7 @@ bench: setup
 	$(RUN) -m benchmarks.sweeping
 	$(RUN) -m benchmarks.exporting
 	$(RUN) -m benchmarks.augmentation
+	$(RUN) -m benchmarks.long_runs
 
 ui: setup
 	$(RUN) -m gislr.ui

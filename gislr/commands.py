@@ -40,6 +40,7 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
         function: The command.
         config_name: The primary configuration, a file of `conf/`.
     """
+    in_utf8()
     import hydra
 
     # Hydra would print errors in its own words and exit; they are told below.
@@ -76,6 +77,16 @@ def _register_resolvers() -> None:
     }
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(f"gislr.{name}", resolver, replace=True)
+
+
+def in_utf8() -> None:
+    """Starts the command again with names of files in UTF-8, where the locale has others.
+
+    PyArrow takes no others: in the locale C it could open no path with an umlaut.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        environment = {**os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
 def quoted(argument: str) -> str:
@@ -130,6 +141,7 @@ def argument_parser(name: str, description: str | None) -> argparse.ArgumentPars
         name: The command, a module of `gislr`.
         description: Its docstring, shown as it is.
     """
+    in_utf8()
     return argparse.ArgumentParser(
         prog=f"python -m gislr.{name}",
         description=description,

@@ -1,6 +1,7 @@
 """The command line as a person uses it: real processes, real sqlite, real MLflow."""
 
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -382,3 +383,18 @@ def test_help_and_the_configuration_come_without_the_heavy_packages():
 def test_every_yaml_says_what_it_is():
     for path in config_folder().rglob("*.yaml"):
         assert path.read_text().startswith("#"), path
+
+
+def test_a_path_with_an_umlaut_is_read_in_the_locale_c(asl_signs, tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "gislr.prepare", "data=asl_signs", f"data.root={asl_signs}"),
+            *(f"preparation.cache={tmp_path / 'ü'}", "preparation.workers=2"),
+        ],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "ü/stores").glob("*/store.json"))

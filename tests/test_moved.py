@@ -1,7 +1,10 @@
 """A tracking store that was moved or copied: its runs find their artifacts again."""
 
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -94,3 +97,27 @@ def test_what_is_no_store_is_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "other.db") as connection:
         connection.execute("CREATE TABLE runs (artifact_uri TEXT)")
     follow_move(tmp_path / "other.db")
+
+
+def test_a_new_store_that_was_killed_half_made_is_made_anew(tmp_path):
+    script = (
+        "import os, sys, threading, time; from pathlib import Path\n"
+        "from gislr.tracking.store import TrackingSettings, connect\n"
+        "folder = Path(sys.argv[1])\n"
+        "def large(path):\n"
+        "    try:\n"
+        "        return path.stat().st_size > 20_000\n"
+        "    except FileNotFoundError:\n"
+        "        return False\n"
+        "def kill():\n"
+        "    while not any(large(path) for path in list(folder.rglob('mlflow.db'))):\n"
+        "        time.sleep(0.001)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "threading.Thread(target=kill, daemon=True).start()\n"
+        "connect(TrackingSettings(f'sqlite:///{folder}/mlflow.db', 'killed', None))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    client, experiment = connect(settings(tmp_path))
+    client.create_run(experiment)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "mlflow.db"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from gislr.errors import GislrError
-from gislr.paths import project_root, written_whole
+from gislr.paths import project_root
 from gislr.refusals import refusal
 from gislr.tracking.moved import ARTIFACTS, follow_move
 
@@ -107,14 +108,15 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = tracking_uri(settings.uri)
     try:
+        mlflow.set_tracking_uri(uri)
         if not uri.startswith(SQLITE):
-            mlflow.set_tracking_uri(uri)
             return _experiment(settings.experiment, None, create)
         folder = local_folder(uri)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             database = Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
-            _make_whole(database)
+            if not database.exists():
+                _create(database)
             follow_move(database)
             mlflow.set_tracking_uri(uri if "?" in uri else f"{uri}?{_LOCK_WAIT}")
             return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
@@ -125,15 +127,19 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         ) from None
 
 
-def _make_whole(database: Path) -> None:
-    """Makes a new database beside its place: MLflow cannot use one that was left half made."""
-    from mlflow import MlflowClient
+def _create(database: Path) -> None:
+    """Makes a database beside its place: MLflow could never use one that is half made."""
+    import mlflow
 
-    if database.exists():
-        return
-    with written_whole(database) as path:
-        path.unlink(missing_ok=True)
-        MlflowClient(f"{SQLITE}{path}").search_experiments(max_results=1)
+    beside = database.with_name(f"{database.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        new = beside / database.name
+        mlflow.MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1)
+        new.replace(database)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, str]:
