@@ -102,7 +102,13 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         **trial_tags(trial, configuration),
         **(tags or {}),
     }
-    with tracked_run(configuration.tracking, started, resumed.run_id if resumed else None) as run:
+    with tracked_run(
+        configuration.tracking,
+        started,
+        resumed.run_id if resumed else None,
+        # Those who start a training read that the server is gone; a sweep runs by itself.
+        patient=trial is not None,
+    ) as run:
         if trial:
             trial.note(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)

@@ -2,11 +2,13 @@
 
 import http.client
 import http.server
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,47 @@ def test_what_a_server_does_not_take_is_sent_later_and_once(behaviour, relay, wo
     assert {"config.yaml", "evaluation", "statistics", "model.weights.h5"} <= found
     path = "evaluation/probabilities.parquet"
     assert Path(client.download_artifacts(run.info.run_id, path, str(tmp_path))).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tracking server")
+def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
+    from mlflow import MlflowClient
+
+    address = f"http://127.0.0.1:{relay.server_address[1]}"
+    sweep = subprocess.Popen(
+        [
+            sys.executable, "-m", "gislr.train", "-m", *workplace[:-1], *TINY,
+            "training.epochs=1", f"tracking.uri={address}", "tracking.experiment=waiting",
+            "model.units=choice(8,16,24)",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    lines = []
+    while not any(line.startswith("trial 0") for line in lines):
+        lines.append(sweep.stdout.readline())
+        assert lines[-1], sweep.communicate()
+    relay.behaviour = "gone"
+    try:
+        deadline = time.monotonic() + 120
+        logs = ""
+        while "waited for" not in logs and time.monotonic() < deadline:
+            time.sleep(0.1)
+            with suppress(FileNotFoundError):
+                logs = "".join(log.read_text() for log in tmp_path.glob("trial-*/log.txt"))
+        assert "waited for" in logs
+        assert sweep.poll() is None
+    finally:
+        relay.behaviour = "well"
+    _, errors = sweep.communicate(timeout=300)
+    assert sweep.returncode == 0, errors
+    assert "Traceback" not in errors
+    client = MlflowClient(address)
+    [experiment] = [e for e in client.search_experiments() if e.name == "waiting"]
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    assert [run.info.status for run in runs if "val_loss" in run.data.metrics] == ["FINISHED"] * 3
+    assert parents[0].info.status == "FINISHED"
+    assert parents[0].data.metrics["trials_complete"] == 3

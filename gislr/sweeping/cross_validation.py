@@ -10,8 +10,9 @@ from gislr.errors import DataError
 from gislr.evaluation import cross_validation as evaluation
 from gislr.evaluation.clip_predictions import FILE, ClipPredictions
 from gislr.sweeping.tracker import RUN_ID, ParentRun
-from gislr.terminal import note
+from gislr.terminal import note, warn
 from gislr.tracking.logged import OUT_OF_FOLD
+from gislr.tracking.outbox import attempt
 from hydra_plugins.optuna_sweeper import Sweep
 
 if TYPE_CHECKING:
@@ -38,7 +39,15 @@ class CrossValidationTracker(ParentRun):
                 "nothing is put together yet; the same command goes on."
             )
             return
-        result = evaluation.cross_validation([self._result(trial) for trial in trials])
+        results: list[evaluation.FoldResult] = []
+        failure = attempt(lambda: results.extend(self._result(trial) for trial in trials))
+        if failure is not None:
+            warn(
+                f"The folds' predictions cannot be read ({failure}): nothing is put together yet. "
+                "Once the tracking store answers: python -m gislr.sync, then the same command."
+            )
+            return
+        result = evaluation.cross_validation(results)
         note(evaluation.text(result))
         metrics: dict[str, float] = {}
         for name, interval in result.intervals.items():

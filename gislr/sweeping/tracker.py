@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 from gislr.configuration import read_configuration
 from gislr.errors import GislrError
 from gislr.paths import project_root
-from gislr.terminal import note
+from gislr.terminal import note, warn
 from gislr.tracking import provenance
+from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.record import IDENTITY, SWEEP
 from gislr.tracking.run import (
     FINISHED,
@@ -137,23 +138,13 @@ class ParentRun(Observer):
         except GislrError:
             return None  # the trial itself will say what is wrong
         identity = provenance.identity(configuration.values, self._fingerprint(configuration))
-        client, experiment_id = connect(configuration.tracking)
-        found = client.search_runs(
-            [experiment_id],
-            f"tags.`{IDENTITY}` = '{identity}' and attributes.status = '{FINISHED}'",
-            max_results=1,
-        )
-        if not found:
-            return None
-        run = found[0]
-        history = {
-            name: [metric.value for metric in client.get_metric_history(run.info.run_id, name)]
-            for name in configuration.sweep.objectives
-            if name in run.data.metrics
-        }
-        if len(history) < len(configuration.sweep.objectives):
-            return None
-        return Recalled(configuration.sweep.values(history), {RUN_ID: run.info.run_id})
+        answer: list[Recalled | None] = [None]
+
+        def search() -> None:
+            answer[0] = _finished_run(configuration, identity)
+
+        attempt(search)
+        return answer[0]
 
     def _fingerprint(self, configuration: Configuration) -> str:
         from gislr.prepare import open_data
@@ -165,7 +156,7 @@ class ParentRun(Observer):
 
     def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
         """Writes the counts, by how many trials have ended: they end in any order."""
-        mark_vanished(self._run.client, self._experiment_id)
+        attempt(lambda: mark_vanished(self._run.client, self._experiment_id))
         counts = {
             f"trials_{state}": float(count)
             for state, count in sweep.counts().items()
@@ -175,14 +166,26 @@ class ParentRun(Observer):
 
     def ended(self, sweep: Sweep, reason: str | None) -> None:
         """Writes what came of it and says how to go on."""
+        self._send_kept(sweep)
         with self._run.folder() as folder:
             _trials_table(sweep).to_csv(folder / "trials.csv", index=False)
         self.conclude(sweep, complete=reason is None)
-        if reason:
-            self._run.tags({REASON: reason})
-        self._run.client.set_terminated(self._run.run_id, KILLED if reason else FINISHED)
+        self._run.end(KILLED if reason else FINISHED, reason)
         look = pages(self._configuration.tracking.uri)
         note(f"tracked as run {self._run.run_id}; look at it with: {look}")
+
+    def _send_kept(self, sweep: Sweep) -> None:
+        """Sends what the store did not take while trials ran: their warnings are seen by nobody."""
+        run_ids = [t.user_attrs[RUN_ID] for t in sweep.trials() if RUN_ID in t.user_attrs]
+        kept = [Outbox(self._run.client, str(run_id)) for run_id in run_ids]
+        for outbox in kept:
+            if outbox.flush() is not None:
+                break
+        if lacking := sum(bool(outbox.entries()) for outbox in kept):
+            warn(
+                f"The tracking store still lacks entries of {lacking} trials; once it answers, "
+                "send them with: python -m gislr.sync"
+            )
 
     def conclude(self, sweep: Sweep, *, complete: bool) -> None:
         """Writes what the trials came to, together."""
@@ -221,6 +224,26 @@ class SweepTracker(ParentRun):
         note(f"train the best one on all signers with:\n  python -m gislr.train {retrain}")
         with self._run.folder(_PICTURES) as folder:
             write_pictures(sweep.study, folder, self._configuration.sweep.objectives)
+
+
+def _finished_run(configuration: Configuration, identity: str) -> Recalled | None:
+    client, experiment_id = connect(configuration.tracking)
+    found = client.search_runs(
+        [experiment_id],
+        f"tags.`{IDENTITY}` = '{identity}' and attributes.status = '{FINISHED}'",
+        max_results=1,
+    )
+    if not found:
+        return None
+    run = found[0]
+    history = {
+        name: [metric.value for metric in client.get_metric_history(run.info.run_id, name)]
+        for name in configuration.sweep.objectives
+        if name in run.data.metrics
+    }
+    if len(history) < len(configuration.sweep.objectives):
+        return None
+    return Recalled(configuration.sweep.values(history), {RUN_ID: run.info.run_id})
 
 
 def _configuration(config: Any) -> Configuration:

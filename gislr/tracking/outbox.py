@@ -20,7 +20,7 @@ from filelock import FileLock
 from gislr.paths import written_whole
 from gislr.terminal import warn
 from gislr.tracking.sending import SENDERS
-from gislr.tracking.store import local_folder
+from gislr.tracking.store import TrackingError, local_folder
 
 UNSENT = "unsent"
 URI_FILE = "tracking_uri.txt"
@@ -123,7 +123,7 @@ def attempt(send: Callable[[], object]) -> str | None:
 
     try:
         send()
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+    except (TrackingError, MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
             raise
         with suppress(IndexError):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from gislr.terminal import warn
-from gislr.tracking.outbox import Outbox
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.tracking.outbox import Outbox, attempt
+from gislr.tracking.store import (
+    SQLITE,
+    TrackingError,
+    TrackingSettings,
+    connect,
+    tracking_uri,
+)
 from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 
 FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
@@ -20,6 +26,7 @@ REASON = "gislr.reason"
 PROCESS = "gislr.process"
 TRIAL_STATE = "trial.state"
 _LONGEST_VALUE = 5000
+_PATIENCE, _ASKED_EVERY = 3600, 5
 
 
 class TrackedRun:
@@ -117,7 +124,11 @@ def _now() -> int:
 
 @contextmanager
 def tracked_run(
-    settings: TrackingSettings, tags: Mapping[str, str], resumed: str | None = None
+    settings: TrackingSettings,
+    tags: Mapping[str, str],
+    resumed: str | None = None,
+    *,
+    patient: bool = False,
 ) -> Iterator[TrackedRun]:
     """Starts a run and ends it as FINISHED, FAILED or KILLED, with the reason as a tag.
 
@@ -129,17 +140,21 @@ def tracked_run(
         settings: Where the run is kept.
         tags: The run's first tags.
         resumed: The id of a run that is gone on with instead.
+        patient: Whether a tracking server that does not answer is waited for.
     """
     from optuna import TrialPruned
 
-    client, experiment_id = connect(settings)
-    mark_vanished(client, experiment_id)
     tags = {**tags, PROCESS: owner_tag()}
-    run = (
-        _begun_again(client, settings, resumed, tags)
-        if resumed
-        else _begun(client, settings, experiment_id, tags)
-    )
+
+    def begin() -> TrackedRun:
+        client, experiment_id = connect(settings)
+        mark_vanished(client, experiment_id)
+        if resumed:
+            return _begun_again(client, settings, resumed, tags)
+        return _begun(client, settings, experiment_id, tags)
+
+    served = not tracking_uri(settings.uri).startswith(SQLITE)
+    run = _patiently(begin) if patient and served else begin()
     try:
         yield run
     except TrialPruned as error:
@@ -153,6 +168,23 @@ def tracked_run(
         _end(run, FAILED, f"{type(error).__name__}: {error}")
         raise
     run.end(FINISHED)
+
+
+def _patiently(begin: Callable[[], TrackedRun]) -> TrackedRun:
+    """Begins a run as soon as the server answers."""
+    began = time.monotonic()
+    begun: list[TrackedRun] = []
+    told = False
+    while (failure := attempt(lambda: begun.append(begin()))) is not None:
+        if time.monotonic() - began > _PATIENCE:
+            raise TrackingError(
+                f"The tracking server must answer within {_PATIENCE / 60:.0f} minutes; {failure}"
+            )
+        if not told:
+            warn(f"The tracking server does not answer ({failure}); it is waited for.")
+            told = True
+        time.sleep(_ASKED_EVERY)
+    return begun[0]
 
 
 def _begun(
