@@ -1,9 +1,10 @@
-"""A tracking server that is gone, refuses or is slow: nothing stops, is lost or is there twice."""
+"""A store that is gone, refuses, is slow or locked: nothing stops, is lost or is there twice."""
 
 import http.client
 import http.server
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -180,3 +181,27 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
     assert [run.info.status for run in runs if "val_loss" in run.data.metrics] == ["FINISHED"] * 3
     assert parents[0].info.status == "FINISHED"
     assert parents[0].data.metrics["trials_complete"] == 3
+
+
+@pytest.mark.slow
+def test_a_database_that_another_process_holds_is_waited_for(workplace, client):
+    training = subprocess.Popen(
+        [
+            sys.executable, "-m", "gislr.train", *workplace, *TINY, f"training.epochs={EPOCHS}",
+            "tracking.experiment=locked",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for_epoch(training)
+    uri = next(entry for entry in workplace if entry.startswith("tracking.uri="))
+    database = sqlite3.connect(uri.removeprefix("tracking.uri=sqlite:///"), timeout=60)
+    database.execute("BEGIN EXCLUSIVE")
+    time.sleep(8)  # sqlite itself would fail after 5
+    assert training.poll() is None
+    database.rollback()
+    database.close()
+    _, errors = training.communicate(timeout=300)
+    assert training.returncode == 0, errors
+    assert "gislr.sync" not in errors
+    run = only_run(client, "locked")
+    assert {step for _, step in history(client, run.info.run_id)} == set(range(EPOCHS))

@@ -98,7 +98,7 @@ class Outbox:
         if not self.folder.is_dir():
             warn(
                 f"The tracking store did not take everything ({reason}); what is left is kept in "
-                f"{self.folder}."
+                f"{self.folder} until it does."
             )
             self.folder.mkdir(parents=True)
             (self.folder / URI_FILE).write_text(self._uri, encoding="utf-8")
