@@ -4,7 +4,8 @@
     python -m gislr.demo model=exports/NAME/model.tflite --clip CLIP.parquet
     python -m gislr.demo --fetch-webcam                  once: MediaPipe's JavaScript, by npm
 
-The page is served on 127.0.0.1 only, and nothing leaves this machine.
+The page is served on 127.0.0.1 only, unless --host says otherwise, and nothing leaves this machine.
+Over another address browsers give no webcam.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gislr.addresses import add_host_option, warn_of_others
 from gislr.commands import argument_parser, failures_in_one_line
 from gislr.errors import DataError, SettingError
 from gislr.paths import resolve, resolve_here
@@ -72,6 +74,7 @@ def main() -> None:
     parser = argument_parser("demo", __doc__)
     parser.add_argument("model", nargs="?", default=_MODEL + CHAMPION, help="model=MODEL")
     parser.add_argument("--clip", action="append", default=[], metavar="FILE", help="a clip to try")
+    add_host_option(parser)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--uri", help="another tracking store than the project's own")
     parser.add_argument("--fetch-webcam", action="store_true", help="fetch MediaPipe's JavaScript")
@@ -97,7 +100,9 @@ def _serve(arguments: argparse.Namespace) -> None:
     samples = sample_clips([resolve_here(name) for name in arguments.clip])
     # Of a file its folder tells, the whole path would be noise.
     title = "/".join(Path(model).parts[-2:]) if model.endswith(".tflite") else model
-    server = DemoServer(arguments.port, recogniser, samples, webcam=folder(), title=title)
+    address = (arguments.host, arguments.port)
+    warn_of_others(arguments.host)
+    server = DemoServer(address, recogniser, samples, webcam=folder(), title=title)
     note(f"gislr's page: {server.address} (Ctrl-C ends it)")
     with server:
         server.serve_forever()

@@ -2,7 +2,7 @@
 
     python -m gislr.ui [--port 5000] [--uri http://...]
 
-They are served on 127.0.0.1 only.
+They are served on 127.0.0.1 only, unless --host says otherwise.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ from __future__ import annotations
 import os
 import sys
 
+from gislr.addresses import add_host_option, warn_of_others
 from gislr.commands import argument_parser
 from gislr.tracking.store import tracking_uri
-
-HOST = "127.0.0.1"
 
 
 def main() -> None:
     """Replaces this process with MLflow's server."""
     parser = argument_parser("ui", __doc__)
+    add_host_option(parser)
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()
-    print(f"MLflow's pages: http://{HOST}:{arguments.port} (Ctrl-C ends them)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--port", str(arguments.port)]
+    host, port = arguments.host, str(arguments.port)
+    warn_of_others(host)
+    print(f"MLflow's pages: http://{host}:{port} (Ctrl-C ends them)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", port]
     command += ["--backend-store-uri", tracking_uri(arguments.uri)]
     os.execv(sys.executable, command)
 

@@ -42,14 +42,16 @@ def server(tmp_path_factory):
     scripts = tmp_path_factory.mktemp("webcam")
     (scripts / "holistic.js").write_text("// a stand-in")
     samples = {"long": lambda: landmarks_of(300), "no hand": lambda: landmarks_of(3, hand=None)}
-    with DemoServer(0, Changing(), samples, webcam=scripts, title="a model") as found:
+    with DemoServer(
+        ("127.0.0.1", 0), Changing(), samples, webcam=scripts, title="a model"
+    ) as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield found
         found.shutdown()
 
 
 def ask(server, method, path, body=None, **headers):
-    connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+    connection = http.client.HTTPConnection(*server.server_address, timeout=60)
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
@@ -227,7 +229,7 @@ def test_what_is_wrong_is_told_in_a_sentence(server, method, path, body, status,
 
 
 def test_a_broken_address_is_answered(server):
-    connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+    connection = http.client.HTTPConnection(*server.server_address, timeout=60)
     connection.putrequest("GET", "http://[", skip_host=True)
     connection.putheader("Host", f"127.0.0.1:{server.server_address[1]}")
     connection.endheaders()
@@ -276,7 +278,7 @@ def test_uploads_are_limited_before_they_are_read(server):
         ({"Content-Length": "9" * 5000}, 411),
         ({"Transfer-Encoding": "chunked"}, 411),
     ):
-        connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+        connection = http.client.HTTPConnection(*server.server_address, timeout=60)
         connection.putrequest("POST", "/clip")
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -287,9 +289,9 @@ def test_uploads_are_limited_before_they_are_read(server):
 
 def test_a_taken_port_is_told(server):
     with pytest.raises(GislrError, match="is taken; choose another with --port"):
-        DemoServer(server.server_address[1], Changing(), {}, webcam=None, title="")
+        DemoServer(server.server_address, Changing(), {}, webcam=None, title="")
     with pytest.raises(GislrError, match="choose --port from 1024 to 65535"):
-        DemoServer(70_000, Changing(), {}, webcam=None, title="")
+        DemoServer(("127.0.0.1", 70_000), Changing(), {}, webcam=None, title="")
 
 
 @pytest.mark.slow
@@ -350,7 +352,9 @@ def test_the_webcam_is_read_in_the_page(tmp_path):
         "--enable-unsafe-swiftshader",
     ]
     samples = {"one": lambda: landmarks_of(9)}
-    with DemoServer(0, Changing(), samples, webcam=webcam.folder(), title="a model") as found:
+    with DemoServer(
+        ("127.0.0.1", 0), Changing(), samples, webcam=webcam.folder(), title="a model"
+    ) as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         with browser(*camera) as page:
             page.open(found.address)
@@ -382,19 +386,22 @@ def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
         [*command, "--port", "0", "--clip", str(tmp_path / "mine.parquet")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    lines = []
-    while not (lines and "http://" in lines[-1]):
-        lines.append(process.stdout.readline())
-        assert lines[-1], process.stderr.read()
-    port = int(lines[-1].split("127.0.0.1:")[1].split()[0])
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", "/samples/mine.parquet")
-    assert len(json.load(connection.getresponse())["moments"][0]["signs"]) == 3
-    connection.close()
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
-    assert process.stderr.read().splitlines()[-1] == "Interrupted."
+    try:
+        lines = []
+        while not (lines and "http://" in lines[-1]):
+            lines.append(process.stdout.readline())
+            assert lines[-1], process.stderr.read()
+        port = int(lines[-1].split("127.0.0.1:")[1].split()[0])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/samples/mine.parquet")
+        assert len(json.load(connection.getresponse())["moments"][0]["signs"]) == 3
+        connection.close()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read().splitlines()[-1] == "Interrupted."
+    finally:
+        process.kill()
     done = subprocess.run(
         [*command, "--clip", "none.parquet"], capture_output=True, text=True, check=False
     )

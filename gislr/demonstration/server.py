@@ -1,9 +1,11 @@
-"""Serves the page on 127.0.0.1, and answers nobody else's pages."""
+"""Serves the page, and answers nobody else's pages."""
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -14,13 +16,13 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from gislr.addresses import HOST, is_address, is_own
 from gislr.demonstration import clips
 from gislr.demonstration.reading import read_upload
 from gislr.errors import DataError, GislrError
 from gislr.landmarks import LANDMARKS_PER_FRAME
 from gislr.recognition import Recogniser, check_landmarks, likeliest
 
-HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("page")
 MOST_LIVE_FRAMES = 400
 _TYPES = {
@@ -39,21 +41,21 @@ class DemoServer(ThreadingHTTPServer):
     """The page and what it asks for.
 
     Args:
-        port: Where it listens on 127.0.0.1; 0 for any free port.
+        address: The host, 127.0.0.1 as a rule, and the port; 0 for any free one.
         recogniser: The model.
         samples: Clips to choose from, by name: what reads each.
         webcam: Folder of MediaPipe's JavaScript, if it was fetched.
         title: What the model is called.
 
     Raises:
-        GislrError: The port is taken, or none that may be used.
+        GislrError: The host is none of this machine, or the port taken or none that may be used.
     """
 
     daemon_threads = True
 
     def __init__(
         self,
-        port: int,
+        address: tuple[str, int],
         recogniser: Recogniser,
         samples: Mapping[str, Callable[[], clips.Float32]],
         *,
@@ -64,19 +66,30 @@ class DemoServer(ThreadingHTTPServer):
         self.webcam, self.title = webcam, title
         # One interpreter serves one clip at a time.
         self.lock = threading.Lock()
+        self.host, port = address
         try:
-            super().__init__((HOST, port), _Handler)
+            super().__init__(address, _Handler)
         except (PermissionError, OverflowError):
             raise GislrError(
                 f"Port {port} cannot be used; choose --port from 1024 to 65535."
             ) from None
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise GislrError(
+                    f"--host must name an address of this machine; {self.host} is none."
+                ) from None
             raise GislrError(f"Port {port} is taken; choose another with --port.") from None
 
     @property
     def address(self) -> str:
         """Where the page is."""
-        return f"http://{HOST}:{self.server_address[1]}"
+        return f"http://{self.host}:{self.server_address[1]}"
+
+    def is_called(self, name: str) -> bool:
+        """Tells whether a page asks for this machine; names may be made to lead here by others."""
+        if name in (HOST, "localhost", self.host):
+            return True
+        return not is_own(self.host) and (is_address(name) or name == socket.gethostname())
 
 
 class _Refusal(Exception):
@@ -112,12 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _require_own_page(self) -> None:
         """Refuses pages of other sites, also those whose name leads to this machine."""
-        port = self.server.server_address[1]
-        own = {f"{name}:{port}" for name in (HOST, "localhost")}
-        origin = self.headers.get("Origin")
-        if self.headers.get("Host") not in own:
+        host = self.headers.get("Host", "")
+        name, _, port = host.rpartition(":")
+        if not self.server.is_called(name) or port != str(self.server.server_address[1]):
             raise _Refusal(HTTPStatus.FORBIDDEN, "Only pages of this machine are answered.")
-        if origin is not None and origin.removeprefix("http://") not in own:
+        if self.headers.get("Origin", f"http://{host}") != f"http://{host}":
             raise _Refusal(HTTPStatus.FORBIDDEN, "Only the page itself may send clips.")
 
     def _get(self, path: str) -> None:
