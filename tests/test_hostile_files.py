@@ -92,6 +92,38 @@ def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
         find_run(settings, run_id).configuration()
 
 
+@pytest.mark.slow
+def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
+    import mlflow
+
+    from gislr.recognition.opening import open_recogniser
+    from gislr.tracking.store import TrackingSettings, connect
+
+    monkeypatch.chdir(tmp_path)
+    ran = tmp_path / "ran"
+    (tmp_path / "code.py").write_text(
+        "import mlflow, pathlib\n"
+        f"pathlib.Path({str(ran)!r}).mkdir(exist_ok=True)\n"
+        "class Model(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input):\n"
+        "        return None\n"
+        "mlflow.models.set_model(Model())\n"
+    )
+    settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "strangers", None)
+    _, experiment_id = connect(settings)
+    with mlflow.start_run(experiment_id=experiment_id):
+        mlflow.pyfunc.log_model(
+            name="recogniser", python_model="code.py", registered_model_name="gislr"
+        )
+    assert ran.is_dir(), "MLflow runs it where it is logged, and would where it is loaded"
+    ran.rmdir()
+    with pytest.raises(GislrError, match=r"must hold model\.tflite"):
+        open_recogniser(settings, "models:/gislr/1")
+    assert not ran.exists()
+    mlflow.pyfunc.load_model("models:/gislr/1")
+    assert ran.is_dir()
+
+
 def test_what_a_terminal_would_obey_is_shown_as_text():
     assert printable("sign\x1b]0;title\x07\u202e") == "sign\\x1b]0;title\\x07\\u202e"
     assert printable("ein Zeichen, 💃\nnext") == "ein Zeichen, 💃\nnext"
