@@ -4,6 +4,7 @@
     python -m gislr.final sweep=RUN_ID           its best trial
     python -m gislr.final +experiments=NAME      the experiment's newest validated run
     python -m gislr.final run=FINAL_RUN_ID promote=true
+    python -m gislr.final run=FINAL_RUN_ID       keeps and registers it, where that was cut off
 
 Nothing is left to validate it on, so it rests on the evidence of the run that it repeats, which is
 kept with it. It is trained for as many epochs as were validated: the last epoch's score is the
@@ -21,15 +22,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.backend import quiet_backend
 from gislr.commands import run_command
+from gislr.configuration import Configuration, read_configuration
 from gislr.errors import GislrError, SettingError
 from gislr.paths import config_folder
 from gislr.settings import read_settings
-from gislr.terminal import note
-from gislr.tracking import registry
+from gislr.terminal import note, warn
+from gislr.tracking import provenance, registry
 from gislr.tracking.evidence import Evidence
 from gislr.tracking.record import IDENTITY
-from gislr.tracking.run import TrackedRun, tracked_run
-from gislr.tracking.store import TrackingSettings
+from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
+from gislr.tracking.store import TrackingSettings, connect
 from gislr.train import train
 
 if TYPE_CHECKING:
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
 
 EVIDENCE_FILE = "evidence.json"
 KERAS_FILE = "model.keras"
-FINAL = "final"
-"""Tag of final runs."""
+FINAL, EVIDENCE = "final", "evidence.run_id"
+"""Tags: of final runs, and of the run that was validated, by those that rest on it."""
+
+_PARENT = "mlflow.parentRunId"
 
 
 def final(config: DictConfig) -> str:
@@ -63,7 +67,7 @@ def final(config: DictConfig) -> str:
         raise SettingError("promote=true needs a registered model; leave register=true.")
     named = _named_run(tracking, values)
     if FINAL in named.tags:
-        _promote_only(named, values)
+        _completed(named, tracking, values)
         return named.run_id
     evidence = Evidence.of_run(named)
     if values["register"]:
@@ -74,16 +78,9 @@ def final(config: DictConfig) -> str:
     note(f"rests on run {named.run_id} ({named.name}): {evidence}")
     if values["epochs"] is not None:
         note(f"      but is trained for {values['epochs']} epochs, whatever was validated")
-    trained = []
-    for k in range(values["seeds"]):
-        chosen = _all_signers(named, values, k)
-        tags = {"evidence.run_id": named.run_id} | ({FINAL: "true"} if values["seeds"] == 1 else {})
-        trained.append(train(OmegaConf.create(chosen), tags).run_id)
+    trained = [_trained(named, evidence, values, k) for k in range(values["seeds"])]
     run_id = trained[0] if len(trained) == 1 else _put_together(tracking, trained, evidence)
-    finished = find_run(tracking, run_id)
-    run = TrackedRun(finished.client, run_id, finished.name, tracking.experiment)
-    run.metrics({f"evidence_{name}": value for name, value in evidence.scores.items()})
-    _keep(run, finished, evidence, register=values["register"], promote=values["promote"])
+    _keep(find_run(tracking, run_id), evidence, values)
     note(f"final run {run_id}")
     return run_id
 
@@ -113,6 +110,35 @@ def _all_signers(named: LoggedRun, values: dict[str, Any], number: int) -> dict[
     return chosen
 
 
+def _trained(named: LoggedRun, evidence: Evidence, values: dict[str, Any], number: int) -> str:
+    """Trains one seed, unless a command that was cut off has, and returns the run's id."""
+    chosen = OmegaConf.create(_all_signers(named, values, number))
+    alone = values["seeds"] == 1
+    tags = {EVIDENCE: evidence.run_id} | ({FINAL: "true"} if alone else {})
+    if not alone and (known := _left_over(named, evidence, read_configuration(chosen))):
+        note(f"seed {chosen.seed} is trained already: run {known}")
+        return known
+    try:
+        return train(chosen, tags).run_id
+    except (KeyboardInterrupt, OSError):
+        then = "python -m gislr.final run=RUN_ID" if alone else "the same command as now"
+        warn(f"once it is trained, what is left is done by: {then}")
+        raise
+
+
+def _left_over(named: LoggedRun, evidence: Evidence, configuration: Configuration) -> str | None:
+    """Returns the id of a run that was trained for the same evidence and never put together."""
+    client, experiment_id = connect(configuration.tracking)
+    identity = provenance.identity(configuration.values, evidence.fingerprint)
+    found = client.search_runs(
+        [experiment_id],
+        f"tags.`{IDENTITY}` = '{identity}' and tags.`{EVIDENCE}` = '{named.run_id}' "
+        f"and attributes.status = '{FINISHED}'",
+    )
+    unused = (run for run in found if _PARENT not in run.data.tags)
+    return next((str(run.info.run_id) for run in unused if FINAL not in run.data.tags), None)
+
+
 def _put_together(tracking: TrackingSettings, trained: list[str], evidence: Evidence) -> str:
     """Makes the run of several models, with the trainings below it, and returns its id."""
     from gislr.tracking.logged import MEMBERS, find_run
@@ -121,7 +147,7 @@ def _put_together(tracking: TrackingSettings, trained: list[str], evidence: Evid
     own = {IDENTITY, *(name for name in first.tags if name.startswith("mlflow."))}
     tags = {
         FINAL: "true",
-        "evidence.run_id": evidence.run_id,
+        EVIDENCE: evidence.run_id,
         MEMBERS: ",".join(trained),
         **{name: value for name, value in first.tags.items() if name not in own},
     }
@@ -131,13 +157,11 @@ def _put_together(tracking: TrackingSettings, trained: list[str], evidence: Evid
             for artifact in first.shared_artifacts():
                 first.artifact(artifact, folder)
         for member in trained:
-            first.client.set_tag(member, "mlflow.parentRunId", run.run_id)
+            first.client.set_tag(member, _PARENT, run.run_id)
     return run.run_id
 
 
-def _keep(
-    run: TrackedRun, finished: LoggedRun, evidence: Evidence, *, register: bool, promote: bool
-) -> None:
+def _keep(finished: LoggedRun, evidence: Evidence, values: dict[str, Any]) -> None:
     """Writes the evidence and the model in the forms in which it is used."""
     with quiet_backend():
         from gislr.exporting.litert import litert
@@ -146,12 +170,15 @@ def _keep(
         from gislr.tracking.models import log_served_model
     from gislr.data.label_map import LABEL_MAP, write_label_map
 
+    experiment = str(values["tracking"]["experiment"])
+    run = TrackedRun(finished.client, finished.run_id, finished.name, experiment)
+    run.metrics({f"evidence_{name}": value for name, value in evidence.scores.items()})
     recogniser = KerasRecogniser.of_run(finished)
     with run.folder() as folder:
         text = json.dumps(asdict(evidence), indent=1, ensure_ascii=False)
         (folder / EVIDENCE_FILE).write_text(text, encoding="utf-8")
         recogniser.serving.save(folder / KERAS_FILE)
-    if not register:
+    if not values["register"]:
         return
     with run.folder("export") as folder:
         (folder / LITERT_FILE).write_bytes(litert(recogniser.models))
@@ -159,20 +186,29 @@ def _keep(
         uri = log_served_model(folder, run.run_id, recogniser.signs)
     version = registry.register(run.client, uri, run.run_id, evidence)
     note(f"registered as models:/{registry.NAME}/{version}")
-    if promote:
+    if values["promote"]:
         note(registry.promote(run.client, version))
 
 
-def _promote_only(named: LoggedRun, values: dict[str, Any]) -> None:
+def _completed(named: LoggedRun, tracking: TrackingSettings, values: dict[str, Any]) -> None:
+    """Does what is left to do of a final run: keeps and registers it, or makes it the champion."""
+    from gislr.tracking.logged import find_run
+
     version = registry.registered_version(named.client, named.run_id)
-    if not values["promote"]:
+    if version is None and values["register"]:
+        if named.client.get_run(named.run_id).info.status != FINISHED:
+            raise GislrError(
+                f"Run {named.run_id} must be trained to its end before it is registered; it is "
+                f"not. Go on with: python -m gislr.train resume={named.run_id}"
+            )
+        _keep(named, Evidence.of_run(find_run(tracking, named.tags[EVIDENCE])), values)
+    elif values["promote"] and version is not None:
+        note(registry.promote(named.client, version))
+    else:
         raise SettingError(
             f"Run {named.run_id} is a final run already; add promote=true, or repeat it with "
             "gislr.reproduce."
         )
-    if version is None:
-        raise GislrError(f"Run {named.run_id} must be registered to be promoted; it is not.")
-    note(registry.promote(named.client, version))
 
 
 def _as_key(argument: str) -> str:

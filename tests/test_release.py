@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import clip_table, landmarks_of
-from tests.test_command_line import TINY, artifacts, gislr
+from tests.test_command_line import TINY, artifacts, gislr, only_run, wait_for_epoch
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("release")]
 
@@ -68,6 +69,54 @@ def test_the_champion_moves_for_better_evidence_only(released, workplace, client
     done = gislr(f"run={final.info.run_id}", workplace[-1], module="final")
     assert done.returncode == 2
     assert "is a final run already" in done.stderr
+
+
+def test_a_final_run_that_was_cut_off_is_trained_kept_and_registered(released, workplace, client):
+    uri, experiment = workplace[-1], "tracking.experiment=cut_off"
+    command = [sys.executable, "-m", "gislr.final", f"run={released[0].info.run_id}"]
+    process = subprocess.Popen(
+        [*command, uri, experiment, "epochs=200"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for_epoch(process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    run = only_run(client, "cut_off")
+    run_id = run.info.run_id
+    assert run.info.status == "KILLED"
+    assert f"gislr.train resume={run_id}" in errors
+    assert "gislr.final run=RUN_ID" in errors
+    done = gislr(f"run={run_id}", uri, module="final")
+    assert done.returncode == 2
+    assert f"gislr.train resume={run_id}" in done.stderr
+    done = gislr(f"resume={run_id}", uri, workplace[2])
+    assert done.returncode == 0, done.stderr
+    done = gislr(f"run={run_id}", uri, experiment, module="final")
+    assert done.returncode == 0, done.stderr
+    assert "registered as models:/gislr/" in done.stdout
+    assert "evidence.json" in {entry.path for entry in client.list_artifacts(run_id)}
+    assert [v.run_id for v in client.search_model_versions("name = 'gislr'")].count(run_id) == 1
+
+
+def test_seeds_that_were_trained_before_a_final_run_was_cut_off_are_used(
+    released, workplace, client
+):
+    command = [f"run={released[0].info.run_id}", workplace[-1], "tracking.experiment=seeds"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gislr.final", *command, "seeds=2", "register=false"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    finished = []
+    while not finished and process.poll() is None:
+        time.sleep(0.1)
+        found = client.get_experiment_by_name("seeds")
+        runs = client.search_runs([found.experiment_id]) if found else []
+        finished = [run for run in runs if run.info.status == "FINISHED"]
+    process.kill()
+    process.communicate()
+    done = gislr(*command, "seeds=2", "register=false", module="final")
+    assert done.returncode == 0, done.stderr
+    assert "seed 42 is trained already" in done.stdout
 
 
 PLAIN = """
