@@ -31,14 +31,14 @@ def scores(
 ) -> dict[str, float]:
     """Trains once and returns the scores on the held-out signers."""
     from gislr.evaluation import score
-    from gislr.training import loop
+    from gislr.training import compiling, loop
     from gislr.training.losses import LossSettings
     from gislr.training.optimizers import OptimizerSettings
     from gislr.training.prediction import predict
     from gislr.training.schedules import ScheduleSettings
 
     precision, layout = how
-    loop.prepare_backend(seed, deterministic=True)
+    compiling.prepare_backend(seed, deterministic=True)
     settings = default_model()
     model = build_model(
         settings,
@@ -48,7 +48,9 @@ def scores(
         precision=precision,
         statistics=statistics.measure(store, split.train),
     )
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25))
+    compiling.compile_model(
+        model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
+    )
     batches = TrainingBatches(
         store,
         split.train,

@@ -44,7 +44,7 @@ class Variant:
     """One way of training the default model."""
 
     def __init__(self, store: Store, precision: str, layout: Layout) -> None:
-        from gislr.training import loop
+        from gislr.training import compiling
         from gislr.training.losses import LossSettings
         from gislr.training.optimizers import OptimizerSettings
 
@@ -58,7 +58,7 @@ class Variant:
             precision=precision,
             statistics=statistics.measure(store, clips),
         )
-        loop.compile_model(
+        compiling.compile_model(
             self.model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
         )
         self.batches = TrainingBatches(

@@ -110,7 +110,7 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
     with quiet_backend():
         import keras
 
-        from gislr.training.loop import compile_model
+        from gislr.training.compiling import compile_model
         from gislr.training.losses import LossSettings
         from gislr.training.optimizers import OptimizerSettings
 

@@ -12,19 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from omegaconf import DictConfig
 
 from gislr.backend import quiet_backend
-from gislr.batches import TrainingBatches
 from gislr.commands import run_command
 from gislr.configuration import RESUME, Configuration, read_configuration
 from gislr.data import statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
-from gislr.models import build_model, layout_of
 from gislr.prepare import open_data
 from gislr.sweeping.tracker import RUN_ID, track_sweeps, trial_tags
 from gislr.terminal import EpochDisplay, note
@@ -44,9 +42,8 @@ from hydra_plugins.optuna_sweeper import ReportingTrial, current_trial
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gislr.batches import Layout
     from gislr.training.checkpoints import Checkpoints
-    from gislr.training.loop import Epoch, TrainingLoop
+    from gislr.training.loop import Epoch
 
 BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
 """Logged once at the end as best_*; for information, since the last epoch's model is kept."""
@@ -136,12 +133,16 @@ def _train(
 ) -> TrainingResult:
     store, split = data
     with quiet_backend():
+        from gislr.building import build
         from gislr.evaluation import score, summary
-        from gislr.training import loop
+        from gislr.training.compiling import trainable_parameters
         from gislr.training.prediction import predict
 
-    built = _build(run, configuration, store, split)
-    parameters = loop.trainable_parameters(built.model)
+    measured = statistics.measure(store, split.train)
+    record.record_statistics(run, store, split.train, measured)
+    shows = taught(configuration, store, split)
+    built = build(configuration, store, split.train, measured, shows)
+    parameters = trainable_parameters(built.model)
     run.metrics({"parameters": parameters})
     note(
         f"model: {configuration.model.name}, {parameters:,} parameters; "
@@ -204,70 +205,6 @@ def _train(
         )
     )
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
-
-
-@dataclass(frozen=True)
-class _Built:
-    model: Any
-    layout: Layout
-    batches: TrainingBatches
-    loop: TrainingLoop
-
-
-def _build(run: TrackedRun, configuration: Configuration, store: Store, split: Split) -> _Built:
-    with quiet_backend():
-        from gislr.training import devices, loop
-        from gislr.training.trainer import trainer_of
-
-    shows = taught(configuration, store, split)
-    loop.prepare_backend(configuration.seed, configuration.training.deterministic)
-    count = devices.count_devices(configuration.training.devices)
-    layout = layout_of(configuration.model, store.most_frames, count)
-    measured = statistics.measure(store, split.train)
-    record.record_statistics(run, store, split.train, measured)
-    batches = TrainingBatches(
-        store,
-        split.train,
-        layout,
-        clips_per_sign=configuration.batches.clips_per_sign,
-        balance=configuration.batches.balance,
-        frame_masking=configuration.model.frame_masking,
-        seed=configuration.seed,
-        augmentation=configuration.augmentation,
-        shows=shows,
-    )
-    with devices.device_scope(count):
-        model = build_model(
-            configuration.model,
-            signs=len(store.signs),
-            layout=layout,
-            preprocessing=store.preprocessing,
-            precision=configuration.training.precision,
-            statistics=measured,
-        )
-        trainer = trainer_of(
-            model,
-            configuration.arcface,
-            perturbed=configuration.training.perturbation > 0,
-            several_signs=batches.several_signs,
-        )
-        loop.compile_model(
-            trainer,
-            configuration.optimizer,
-            configuration.loss,
-            several_signs=batches.several_signs,
-        )
-    training = loop.TrainingLoop(
-        trainer,
-        batches,
-        epochs=configuration.training.epochs,
-        learning_rate=configuration.optimizer.learning_rate,
-        schedule=configuration.schedule,
-        averaged_epochs=configuration.training.averaged_epochs,
-        perturbation=configuration.training.perturbation,
-        perturbation_epoch=configuration.training.perturbation_epoch,
-    )
-    return _Built(model, layout, batches, training)
 
 
 def _convergent(epochs: Iterator[Epoch], run: TrackedRun, store: Store) -> Iterator[Epoch]:

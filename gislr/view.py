@@ -19,7 +19,8 @@ from gislr.commands import argument_parser, failures_in_one_line
 from gislr.configuration import default_configuration
 from gislr.data.preparation import frame_block
 from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
-from gislr.data.store import Store, open_store, write_store
+from gislr.data.store import Store, open_store
+from gislr.data.store_writing import write_store
 from gislr.errors import DataError
 from gislr.paths import resolve_here
 from gislr.terminal import note

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gislr.data.preprocessing import PreprocessingSettings, reference
-from gislr.data.store import FrameBlock, Store, open_store, write_store
+from gislr.data.store import Store, open_store
+from gislr.data.store_writing import FrameBlock, write_store
 from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
 
 PARITY = Path(__file__).parent / "data"

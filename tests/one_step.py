@@ -20,7 +20,7 @@ if keras.backend.backend() == "tensorflow" and DEVICES == "all":
 
 from gislr.batches import TrainingBatches  # noqa: E402
 from gislr.batches.packing import layout_for  # noqa: E402
-from gislr.training import devices, loop  # noqa: E402
+from gislr.training import compiling, devices, loop  # noqa: E402
 from gislr.training.losses import LossSettings  # noqa: E402
 from gislr.training.optimizers import OptimizerSettings  # noqa: E402
 from gislr.training.prediction import predict  # noqa: E402
@@ -36,10 +36,10 @@ def main() -> None:
     store = make_store(folder / f"store {keras.backend.backend()} {DEVICES}", LENGTHS)
     count = devices.count_devices(DEVICES)
     layout = layout_for(64, packed=True, devices=count)
-    loop.prepare_backend(0, True)
+    compiling.prepare_backend(0, True)
     with devices.device_scope(count):
         model = build(without_dropout(), layout)
-        loop.compile_model(
+        compiling.compile_model(
             model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
         )
     weights = folder / "start.npz"

@@ -17,7 +17,8 @@ from gislr.data.asl_signs import read_listing
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
-from gislr.data.store import FrameBlock, open_store, write_store
+from gislr.data.store import open_store
+from gislr.data.store_writing import FrameBlock, write_store
 from gislr.errors import DataError
 from gislr.landmarks import DOMINANT_HAND
 from tests.conftest import clip_table, landmarks_of, make_store, separable_clips, write_folder

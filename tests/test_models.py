@@ -14,7 +14,7 @@ from gislr.errors import SettingError
 from gislr.models import FAMILIES, build_model, layout_of, model_settings
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.paths import config_folder
-from gislr.training import loop
+from gislr.training import compiling
 from gislr.training.losses import LossSettings
 from gislr.training.optimizers import OptimizerSettings
 from gislr.training.prediction import predict
@@ -101,7 +101,7 @@ def measured(store):
 
 
 def compiled(model, smoothing=0.25):
-    loop.compile_model(
+    compiling.compile_model(
         model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(smoothing)
     )
     return model
@@ -112,7 +112,7 @@ def test_the_default_transformer_has_the_reports_parameters():
     model = build_model(
         settings, signs=250, layout=PADDED, preprocessing=REFERENCE, precision="float32"
     )
-    assert loop.trainable_parameters(model) == 5_315_965
+    assert compiling.trainable_parameters(model) == 5_315_965
     size = {layer.name: sum(w.size for w in layer.get_weights()) for layer in model.layers}
     assert size["lips_embedding"] == 178_560
     assert size["hand_embedding"] == 163_968

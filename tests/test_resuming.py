@@ -22,15 +22,17 @@ def training(folder, seed=3):
     from gislr.batches import TrainingBatches
     from gislr.data.store import open_store
     from gislr.models import layout_of
-    from gislr.training import loop
+    from gislr.training import compiling, loop
     from tests.test_models import build, small
 
     store = open_store(folder) if folder.exists() else make_store(folder, [5, 9, 3, 7, 4, 8])
     settings = small("conv_transformer", dropout_epoch=2)
-    loop.prepare_backend(seed, deterministic=True)
+    compiling.prepare_backend(seed, deterministic=True)
     layout = layout_of(settings, 64)
     model = build(settings, layout)
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, 0.8), LossSettings(0.25))
+    compiling.compile_model(
+        model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, 0.8), LossSettings(0.25)
+    )
     batches = TrainingBatches(
         store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.2, seed=seed
     )

@@ -13,7 +13,7 @@ import pytest
 from gislr import parity
 from gislr.data.store import open_store
 from gislr.errors import SettingError
-from gislr.training import loop
+from gislr.training import compiling, loop
 from gislr.training.adamw import clip
 from gislr.training.distillation import DistillationSettings, targets
 from gislr.training.losses import ArcFaceSettings, LossSettings, build_loss
@@ -131,7 +131,7 @@ def test_parity_fails_where_it_should(tmp_path):
 def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monkeypatch):
     from gislr.batches import TrainingBatches, layout_for
     from gislr.models import layers
-    from gislr.training import loop
+    from gislr.training import compiling
     from tests.conftest import make_store
     from tests.test_models import build, small
 
@@ -147,7 +147,9 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     store = make_store(tmp_path / "store", rng.integers(1, 65, 60).tolist())
     layout = layout_for(64, packed=True)
     model = build(small(), layout)
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25))
+    compiling.compile_model(
+        model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
+    )
     batches = TrainingBatches(
         store, np.arange(60), layout, clips_per_sign=4, frame_masking=0.25, seed=0
     )
@@ -170,7 +172,7 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
 def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     """Losses are those of a training without it; what is kept is the average of its weights."""
     from gislr.batches import TrainingBatches, layout_for
-    from gislr.training import loop
+    from gislr.training import compiling
     from tests.conftest import make_store
     from tests.test_models import build, small
 
@@ -180,7 +182,7 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     for ema in (None, momentum):
         model = build(small(mlp_dropout=0.0, classifier_dropout=0.0), layout)
         settings = OptimizerSettings("adamw", 1e-2, 0.05, 1.0, ema)
-        loop.compile_model(model, settings, LossSettings(0.25))
+        compiling.compile_model(model, settings, LossSettings(0.25))
         batches = TrainingBatches(
             store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
         )
@@ -222,7 +224,7 @@ def trained_epochs(tmp_path, settings, epochs=4, **options):
     """Yields a tiny model after each epoch of a training."""
     from gislr.batches import TrainingBatches
     from gislr.models import layout_of
-    from gislr.training import loop
+    from gislr.training import compiling
     from tests.conftest import make_store
     from tests.test_models import build
 
@@ -230,7 +232,9 @@ def trained_epochs(tmp_path, settings, epochs=4, **options):
     store = make_store(folder, [5, 9, 3, 7, 4, 8]) if not folder.exists() else open_store(folder)
     layout = layout_of(settings, 64)
     model = build(settings, layout)
-    loop.compile_model(model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, None), LossSettings(0.25))
+    compiling.compile_model(
+        model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, None), LossSettings(0.25)
+    )
     batches = TrainingBatches(
         store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
     )
@@ -306,7 +310,7 @@ def one_step(model_settings, reach=0.0, weight=0.0, several_signs=False, steps=1
     trainer = trainer_of(
         model, ArcFaceSettings(weight, 0.5, 30.0), perturbed=reach > 0, several_signs=several_signs
     )
-    loop.compile_model(
+    compiling.compile_model(
         trainer,
         OptimizerSettings("adamw", 1e-2, 0.0, None, None),
         LossSettings(0.0),

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.preprocessing import reference
-from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
+from gislr.data.store import STORE_VERSION, Store, open_store
+from gislr.data.store_writing import FrameBlock, write_store
 from gislr.errors import DataError
 from gislr.landmarks import DOMINANT_HAND
 

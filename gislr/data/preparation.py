@@ -31,7 +31,8 @@ from gislr.data.preprocessing import (
     preprocess_read,
 )
 from gislr.data.raw_clips import ClipProblem, read_clip
-from gislr.data.store import STORE_VERSION, FrameBlock, Store, open_store, write_store
+from gislr.data.store import STORE_VERSION, Store, open_store
+from gislr.data.store_writing import FrameBlock, write_store
 from gislr.errors import DataError
 from gislr.paths import named_failures
 

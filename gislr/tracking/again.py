@@ -68,7 +68,7 @@ def predict_again(run: LoggedRun, store: Store, *, held_out_only: bool) -> ClipP
     Raises:
         DataError: The data holds a sign that the model does not know, or none of the signers.
     """
-    from gislr.training import loop
+    from gislr.training import compiling
     from gislr.training.prediction import predict
 
     configuration = run.configuration()
@@ -83,7 +83,7 @@ def predict_again(run: LoggedRun, store: Store, *, held_out_only: bool) -> ClipP
     clips: NDArray[np.int64] = np.flatnonzero(is_held_out | (not held_out_only))
     if not len(clips):
         raise DataError("The data holds no clip of the signers held out; add clips=all.")
-    loop.prepare_backend(configuration.seed, configuration.training.deterministic)
+    compiling.prepare_backend(configuration.seed, configuration.training.deterministic)
     layout = layout_of(configuration.model, store.most_frames)
     model = build_model(
         configuration.model,

@@ -1,0 +1,69 @@
+"""Readies a backend and a model for training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from gislr.training.losses import LossSettings, build_loss
+from gislr.training.optimizers import OptimizerSettings, build_optimizer
+
+
+def prepare_backend(seed: int, deterministic: bool) -> None:
+    """Seeds Python, NumPy and the backend; asks TensorFlow for repeatable operations.
+
+    Args:
+        seed: Decides weights, dropout and batches.
+        deterministic: Whether operations must be repeatable.
+    """
+    keras.utils.set_random_seed(seed)
+    if deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def compile_model(
+    model: Any, optimizer: OptimizerSettings, loss: LossSettings, *, several_signs: bool = False
+) -> None:
+    """Gives a model its optimiser, loss and metrics.
+
+    Args:
+        model: What is trained.
+        optimizer: The optimiser.
+        loss: The loss.
+        several_signs: Whether batches say how much of each sign a clip shows, not which one.
+    """
+    signs = model.output_shape[-1]
+    metrics = keras.metrics
+    exact, among = (
+        (metrics.CategoricalAccuracy, metrics.TopKCategoricalAccuracy)
+        if several_signs
+        else (metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy)
+    )
+    accuracies = [
+        exact(name="acc"),
+        *(among(k=min(k, signs), name=f"top_{k}_acc") for k in (5, 10)),
+    ]
+    model.compile(
+        optimizer=build_optimizer(optimizer),
+        loss=build_loss(loss, signs),
+        weighted_metrics=accuracies,
+        jit_compile=_compiles(),
+    )
+
+
+def _compiles() -> bool:
+    """XLA makes TensorFlow slower on a CPU; JAX is nothing without it."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def trainable_parameters(model: Any) -> int:
+    """Returns the number of weights that training changes."""
+    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
