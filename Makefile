@@ -25,7 +25,7 @@ test-slow: setup
 
 # Kills, full disks, broken and hostile files; what it came to is in tests/faults/README.md
 faults: setup
-	$(RUN) -m pytest -m faults tests/faults $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m faults tests/faults $(ARGS)
 
 lint: setup
 	$(RUN) -m ruff format --check .

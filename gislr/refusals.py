@@ -24,6 +24,7 @@ _SENTENCES = {
     "programs.",
     errno.EIO: f"must be readable and writable; its disk reports an error. Look after the disk, or "
     f"{_ELSEWHERE}.",
+    errno.ENOENT: "must exist; it does not. Make it, or name another.",
     errno.ENOTDIR: "must lie in a folder; a file is in the folder's place. Name another.",
     errno.EEXIST: "must be a folder or new; a file is in its place. Name another.",
     errno.ENAMETOOLONG: "must have a name that the disk can hold; it is too long. Name another.",
@@ -48,7 +49,8 @@ def refusal(error: BaseException) -> str | None:
     """
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _SENTENCES:
-            path = cause.filename2 or cause.filename or "What is written"
+            unnamed = "The working directory" if cause.errno == errno.ENOENT else "What is written"
+            path = cause.filename2 or cause.filename or unnamed
             return f"{os.fsdecode(path)} {_SENTENCES[cause.errno]}"
         if isinstance(cause, sqlite3.Error):
             # The low byte is the kind; the rest says more about it.

@@ -11,8 +11,8 @@ import os
 import sys
 
 from gislr.addresses import add_host_option, warn_of_others
-from gislr.commands import argument_parser
-from gislr.tracking.store import tracking_uri
+from gislr.commands import argument_parser, failures_in_one_line
+from gislr.tracking.store import SQLITE, local_folder, tracking_uri
 
 
 def main() -> None:
@@ -22,11 +22,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000)
     parser.add_argument("--uri", help="another tracking store than the project's own")
     arguments = parser.parse_args()
+    with failures_in_one_line():
+        uri = tracking_uri(arguments.uri)
+        if uri.startswith(SQLITE):
+            local_folder(uri).mkdir(parents=True, exist_ok=True)
     host, port = arguments.host, str(arguments.port)
     warn_of_others(host)
     print(f"MLflow's pages: http://{host}:{port} (Ctrl-C ends them)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", port]
-    command += ["--backend-store-uri", tracking_uri(arguments.uri)]
+    command += ["--backend-store-uri", uri]
     os.execv(sys.executable, command)
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gislr.commands import failures_in_one_line
-from gislr.paths import named_failures, written_beside
+from gislr.paths import named_failures, written_beside, written_whole
 from gislr.refusals import refusal
+from gislr.tracking.store import TrackingError, tracking_uri
 
 
 def raised(function):
@@ -58,6 +59,7 @@ def test_a_name_travels_between_processes_and_is_kept():
         errno.ENFILE,
         errno.EIO,
         errno.ENOTDIR,
+        errno.ENOENT,
         errno.EEXIST,
         errno.ENAMETOOLONG,
     ],
@@ -67,7 +69,21 @@ def test_every_refusal_is_one_sentence_that_names_the_path(code):
         sentence = refusal(OSError(code, os.strerror(code), path))
         assert sentence.startswith("some where/ü must ")
         assert "\n" not in sentence
-    assert refusal(OSError(code, os.strerror(code))).startswith("What is written must ")
+    unnamed = "The working directory" if code == errno.ENOENT else "What is written"
+    assert refusal(OSError(code, os.strerror(code))).startswith(f"{unnamed} must ")
+
+
+def test_a_folder_that_is_missing_is_named_and_nothing_is_made(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, written_whole(tmp_path / "none" / "file"):
+        pass
+    assert refusal(caught.value).startswith(f"{tmp_path / 'none'} must exist; it does not.")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///", "sqlite://", "sqlite:///:memory:", "sqlite:///?a=1"])
+def test_a_database_without_a_file_is_refused(uri):
+    with pytest.raises(TrackingError, match=r"tracking\.uri must name a file"):
+        tracking_uri(uri)
 
 
 def test_a_tracker_that_the_disk_refuses_is_told(tmp_path):
@@ -88,7 +104,6 @@ def test_a_tracker_that_the_disk_refuses_is_told(tmp_path):
     "error",
     [
         TypeError("a fault of the program"),
-        FileNotFoundError(errno.ENOENT, "No such file", "x"),
         ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
         OSError("without a number"),
     ],

@@ -18,6 +18,7 @@ from gislr.refusals import refusal
 from gislr.tracking.moved import ARTIFACTS, follow_move
 
 SQLITE = "sqlite:///"
+_NO_FILE = ("sqlite:", "sqlite:/", "sqlite://", SQLITE, f"{SQLITE}:memory:")
 
 _LOCK_WAIT = "timeout=60"
 # Seconds for which another process may hold sqlite's lock.
@@ -55,8 +56,15 @@ class TrackingError(GislrError):
 
 
 def tracking_uri(settings_uri: str | None) -> str:
-    """Returns the absolute URI of the store, whatever the working directory."""
-    return settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
+    """Returns the absolute URI of the store, whatever the working directory.
+
+    Raises:
+        TrackingError: It names a database without a file, which nobody else could read.
+    """
+    uri = settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
+    if uri.partition("?")[0] in _NO_FILE:
+        raise TrackingError(f"tracking.uri must name a file, as {SQLITE}FILE does; got {uri!r}.")
+    return uri
 
 
 def pages(settings_uri: str | None) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from tests.conftest import separable_clips, write_folder
@@ -15,6 +16,14 @@ from tests.test_resuming import history, weights
 KILLS = 100
 PARTS = 4
 SETTINGS = [*TINY, "training.epochs=6", "optimizer.ema=0.9", "training.averaged_epochs=3"]
+PHASES = {
+    "start and preparation": "",
+    "before the first epoch's end": "model: ",
+    "epochs and checkpoints": "\nepoch ",
+    "evaluation and logging": "\nepoch 6/6",
+}
+"""What a training does from which line on."""
+
 _NOT_BEGUN = ("holds none", "must hold config.yaml")
 
 
@@ -35,16 +44,15 @@ class Watched:
     def phase(self):
         """Returns what the training was last seen to do."""
         text = self.text()
-        if "data: " not in text:
-            return "start and preparation"
-        if "epoch " not in text:
-            return "before the first epoch's end"
-        return "evaluation and logging" if "epoch 6/6" in text else "epochs and checkpoints"
+        return next(phase for phase, line in reversed(PHASES.items()) if line in text)
 
-    def killed_after(self, seconds, seen):
+    def wait_for(self, line):
+        while line not in self.text() and self.process.poll() is None:
+            time.sleep(0.005)
+
+    def killed_after(self, seconds, line):
         """Kills it some seconds after a line was seen; tells whether it still ran then."""
-        while seen not in self.text() and self.process.poll() is None:
-            time.sleep(0.01)
+        self.wait_for(line)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -52,6 +60,16 @@ class Watched:
             self.process.wait()
             return True
         return False
+
+    def lengths(self):
+        """Waits for its end and returns how many seconds each phase took."""
+        marks = []
+        for line in PHASES.values():
+            self.wait_for(line)
+            marks.append(time.monotonic())
+        assert self.process.wait(240) == 0, self.text()
+        marks.append(time.monotonic())
+        return dict(zip(PHASES, np.diff(marks), strict=True))
 
 
 @pytest.mark.faults
@@ -66,11 +84,7 @@ def test_killed_trainings_end_as_one_that_was_never_killed(part, tmp_path, tell)
     settings = ["data=asl_signs", f"data.root={root}", *places, *SETTINGS]
 
     whole = Watched([*settings, "tracking.experiment=whole"], tmp_path)
-    while "model: " not in whole.text():
-        time.sleep(0.01)
-    reading = time.monotonic() - whole.began
-    assert whole.process.wait(240) == 0, whole.text()
-    training = time.monotonic() - whole.began - reading
+    lengths = whole.lengths()
     client = MlflowClient(uri)
     expected = only_run(client, "whole").info.run_id
     points = history(client, expected)
@@ -83,11 +97,10 @@ def test_killed_trainings_end_as_one_that_was_never_killed(part, tmp_path, tell)
             experiment = f"killed_{ended}_{anew}"
             arguments = [*settings, f"tracking.experiment={experiment}"]
         run = Watched(arguments, tmp_path)
-        late = rng.random() < 0.8
-        seconds = rng.uniform(0, training if late else reading)
+        aim = rng.choice(list(PHASES))
         if kills >= KILLS // PARTS:
             run.process.wait(240)
-        elif run.killed_after(seconds, "model: " if late else ""):
+        elif run.killed_after(rng.uniform(0, lengths[aim]), PHASES[aim]):
             kills += 1
             phases[run.phase()] += 1
             arguments = [*places, f"tracking.experiment={experiment}", "resume=last"]
