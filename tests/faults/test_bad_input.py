@@ -76,6 +76,7 @@ ODD_SETS = {
     "names of 10,000 letters": ([(s, g + "x" * 10_000, c) for s, g, c in only()], [], None),
     "unicode and markup": ([(s, g + '💃"<b>\u202e', c) for s, g, c in only()], [], None),
     "a line break in a sign": ([(s, g + "\n\x1b[31m", c) for s, g, c in only()], [], None),
+    "quotes and line breaks in a signer": ([(s + "\"' \n;", g, c) for s, g, c in only()], [], None),
     "more clips a sign than there are": (only(), [], None),
 }
 
@@ -102,3 +103,17 @@ def test_odd_sets_are_trained_on_or_refused_in_a_sentence(name, tmp_path, tell):
     else:
         assert done.returncode == 0, done.stderr
     tell("refused in a sentence" if refused else "trained, evaluated, tracked")
+
+
+@pytest.mark.faults
+def test_a_sign_may_be_missing_among_those_trained_on_or_held_out(tmp_path, tell):
+    clips = [*only(), ("100", "rare", landmarks_of(4)), ("100", "rare", landmarks_of(5))]
+    root = write_folder(tmp_path / "clips", clips)
+    done = gislr(
+        "data=asl_signs", f"data.root={root}", f"preparation.cache={tmp_path / 'cache'}",
+        f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}", *TINY, "training.epochs=1",
+        "split.folds=4", "seed=0", module="cross_validate",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "each held out once" in done.stdout
+    tell("trained and judged in each of 4 folds; a sign that one signer shows is missing in each")
