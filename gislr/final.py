@@ -115,7 +115,7 @@ def _trained(named: LoggedRun, evidence: Evidence, values: dict[str, Any], numbe
     chosen = OmegaConf.create(_all_signers(named, values, number))
     alone = values["seeds"] == 1
     tags = {EVIDENCE: evidence.run_id} | ({FINAL: "true"} if alone else {})
-    if not alone and (known := _left_over(named, evidence, read_configuration(chosen))):
+    if not alone and (known := _left_over(evidence, read_configuration(chosen))):
         note(f"seed {chosen.seed} is trained already: run {known}")
         return known
     try:
@@ -126,13 +126,13 @@ def _trained(named: LoggedRun, evidence: Evidence, values: dict[str, Any], numbe
         raise
 
 
-def _left_over(named: LoggedRun, evidence: Evidence, configuration: Configuration) -> str | None:
+def _left_over(evidence: Evidence, configuration: Configuration) -> str | None:
     """Returns the id of a run that was trained for the same evidence and never put together."""
     client, experiment_id = connect(configuration.tracking)
     identity = provenance.identity(configuration.values, evidence.fingerprint)
     found = client.search_runs(
         [experiment_id],
-        f"tags.`{IDENTITY}` = '{identity}' and tags.`{EVIDENCE}` = '{named.run_id}' "
+        f"tags.`{IDENTITY}` = '{identity}' and tags.`{EVIDENCE}` = '{evidence.run_id}' "
         f"and attributes.status = '{FINISHED}'",
     )
     unused = (run for run in found if _PARENT not in run.data.tags)
@@ -171,7 +171,8 @@ def _keep(finished: LoggedRun, evidence: Evidence, values: dict[str, Any]) -> No
     from gislr.data.label_map import LABEL_MAP, write_label_map
 
     experiment = str(values["tracking"]["experiment"])
-    run = TrackedRun(finished.client, finished.run_id, finished.name, experiment)
+    logged = {(name, 0) for name in finished.metrics}
+    run = TrackedRun(finished.client, finished.run_id, finished.name, experiment, logged)
     run.metrics({f"evidence_{name}": value for name, value in evidence.scores.items()})
     recogniser = KerasRecogniser.of_run(finished)
     with run.folder() as folder:
