@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from gislr.paths import written_whole
+from gislr.paths import named_failures, written_whole
 from gislr.terminal import warn
 from gislr.tracking.sending import SENDERS
 from gislr.tracking.store import TrackingError, local_folder
@@ -101,14 +101,25 @@ class Outbox:
                 f"{self.folder} until it does."
             )
             self.folder.mkdir(parents=True)
-            (self.folder / URI_FILE).write_text(self._uri, encoding="utf-8")
-        kept = self.entries()
-        number = int(kept[-1].stem) + 1 if kept else 0
-        entry = self.folder / f"{number:06d}.json"
-        if files is not None:
-            shutil.copytree(files, entry.with_suffix(""), dirs_exist_ok=True)
-        with written_whole(entry) as path:
-            path.write_text(json.dumps({"kind": kind, "content": content}), encoding="utf-8")
+        with named_failures(self.folder):
+            if not (self.folder / URI_FILE).exists():
+                with written_whole(self.folder / URI_FILE) as path:
+                    path.write_text(self._uri, encoding="utf-8")
+            kept = self.entries()
+            number = int(kept[-1].stem) + 1 if kept else 0
+            entry = self.folder / f"{number:06d}.json"
+            if files is not None:
+                _copy(files, entry.with_suffix(""))
+            with written_whole(entry) as path:
+                path.write_text(json.dumps({"kind": kind, "content": content}), encoding="utf-8")
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copies a folder; `shutil.copytree` does not say whether the disk was full."""
+    target.mkdir(exist_ok=True)
+    for path in sorted(folder.rglob("*")):
+        copy = target / path.relative_to(folder)
+        copy.mkdir(exist_ok=True) if path.is_dir() else shutil.copyfile(path, copy)
 
 
 def attempt(send: Callable[[], object]) -> str | None:
