@@ -50,6 +50,9 @@ class RelayHandler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        if behaviour == "refuses":
+            self.answer(403, b"not today")
+            return
         behind = http.client.HTTPConnection("127.0.0.1", self.server.server_port_behind)
         behind.request(self.command, self.path, body, dict(self.headers))
         found = behind.getresponse()
@@ -102,7 +105,7 @@ def relay(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("tracking server")
-@pytest.mark.parametrize("behaviour", ["gone", "loses answers", "slow"])
+@pytest.mark.parametrize("behaviour", ["gone", "refuses", "loses answers", "slow"])
 def test_what_a_server_does_not_take_is_sent_later_and_once(behaviour, relay, workplace, tmp_path):
     import mlflow
 

@@ -217,9 +217,7 @@ def test_flipped_bits_of_a_cache_are_told_and_preparing_it_again_mends_them(
     assert content(cache) == whole[0] == content(kept)
 
 
-@pytest.mark.parametrize(
-    "size", [100, 900, 1_300, 1_500, 1_700, 2_200]
-)
+@pytest.mark.parametrize("size", [100, 900, 1_300, 1_500, 1_700, 2_200])
 def test_a_full_disk_of_runs_is_told(folder, tmp_path, mounted, size):
     runs = mounted("-t", "tmpfs", "-o", f"size={size}k", "tmpfs")
     overrides = [*arguments(folder, tmp_path), *TINY, f"tracking.uri=sqlite:///{runs}/mlflow.db"]
