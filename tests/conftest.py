@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ PARITY = Path(__file__).parent / "data"
 TYPES = np.repeat(list(GROUPS), [size for _, size in GROUPS.values()])
 NUMBERS = np.concatenate([np.arange(size) for _, size in GROUPS.values()])
 REFERENCE = reference(64)
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach the commands that tests start, also where tests run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def landmarks_of(frames: int, seed: int = 0, *, hand: str | None = "left") -> np.ndarray:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -56,6 +57,15 @@ def test_an_address_of_another_machine_is_refused():
         DemoServer(("192.0.2.1", 0), None, {}, webcam=None, title="")
 
 
+def listened(process, port):
+    return {
+        connection.laddr.ip
+        for each in (process, *process.children(recursive=True))
+        for connection in each.net_connections("tcp")
+        if connection.laddr.port == port and connection.status == "LISTEN"
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("host", [None, "0.0.0.0"])
 def test_the_pages_of_runs_listen_where_they_are_told(host, tmp_path):
@@ -69,13 +79,8 @@ def test_the_pages_of_runs_listen_where_they_are_told(host, tmp_path):
         listening = set()
         while not listening and time.monotonic() < deadline:
             time.sleep(0.2)
-            found = psutil.Process(process.pid)
-            listening = {
-                connection.laddr.ip
-                for each in (found, *found.children(recursive=True))
-                for connection in each.net_connections("tcp")
-                if connection.laddr.port == port and connection.status == "LISTEN"
-            }
+            with suppress(psutil.NoSuchProcess):  # of its children, some end soon
+                listening = listened(psutil.Process(process.pid), port)
         assert listening == {host or HOST}
         warned = "lets everyone who reaches this machine" in (tmp_path / "log").read_text()
         assert warned is (host is not None)
