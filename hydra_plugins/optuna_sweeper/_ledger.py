@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
@@ -64,8 +64,7 @@ class Ledger:
     def queue_grid(self) -> int:
         """Queues every combination that the study does not hold yet; returns how many there are."""
         combinations = list(self._sweep.space.combinations())
-        dry = self._sweep.settings.dry_run
-        with nullcontext() if dry else locked(self._sweep.storage):
+        with self._locked():
             known = {_identity(_wanted(t)) for t in self._study.get_trials(deepcopy=False)}
             for combination in combinations:
                 if _identity(combination) not in known:
@@ -80,27 +79,43 @@ class Ledger:
         """
         from optuna.trial import TrialState
 
-        trials = self._study.get_trials(deepcopy=False)
-        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
-        if len(owed(trials)) >= self._sweep.n_trials:
+        with self._locked():
+            trial = self._take()
+        if trial is None:
             return None
-        if not waiting:
-            if self._sweep.sampler == GRID:
-                return None
-            # Queued with its owner, so that there is no moment in which nobody owns it.
-            self._study.enqueue_trial({}, user_attrs={OWNER: self._owner})
-        settings = self._sweep.settings
-        seed = (settings.seed * 1_000_003 + len(trials)) % 2**32
-        self._study.sampler = make_sampler(self._sweep.sampler, settings.sampler_options, seed)
-        trial = self._study.ask()
-        if trial.user_attrs.get(OWNER) != self._owner:
-            trial.set_user_attr(OWNER, self._owner)
         if self._is_surplus(trial):
             trial.set_user_attr(SURPLUS, True)
             trial.set_user_attr(REASON, "another sweep was quicker")
             self._study.tell(trial, state=TrialState.FAIL)
             return self.ask()
         return trial, self._sweep.space.suggest(trial)
+
+    def _take(self) -> optuna.Trial | None:
+        from optuna.trial import TrialState
+
+        trials = self._study.get_trials(deepcopy=False)
+        if len(owed(trials)) >= self._sweep.n_trials:
+            return None
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        if not waiting and self._sweep.sampler == GRID:
+            return None
+        # Owned before it runs, so that there is no moment in which nobody owns a running trial.
+        if waiting:
+            first = waiting[0]._trial_id
+            self._study._storage.set_trial_user_attr(first, OWNER, self._owner)
+        else:
+            self._study.enqueue_trial({}, user_attrs={OWNER: self._owner})
+        settings = self._sweep.settings
+        seed = (settings.seed * 1_000_003 + len(trials)) % 2**32
+        self._study.sampler = make_sampler(self._sweep.sampler, settings.sampler_options, seed)
+        trial = self._study.ask()
+        # Where a storage has no lock, another sweep may have taken that one meanwhile.
+        if trial.user_attrs.get(OWNER) != self._owner:
+            trial.set_user_attr(OWNER, self._owner)
+        return trial
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._sweep.settings.dry_run else locked(self._sweep.storage)
 
     def finish(self, trial: optuna.Trial, outcome: Outcome) -> optuna.trial.FrozenTrial:
         """Books an outcome; a killed trial's parameters are queued again, some times."""
@@ -185,9 +200,7 @@ class Ledger:
         kills = int(trial.user_attrs.get(KILLS, 0)) + killed
         if kills > self._sweep.settings.retries:
             return 0
-        self._study.enqueue_trial(
-            _wanted(trial), user_attrs={OWNER: "", KILLS: kills, RETRIED: trial.number}
-        )
+        self._study.enqueue_trial(_wanted(trial), user_attrs={KILLS: kills, RETRIED: trial.number})
         return 1
 
     def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:

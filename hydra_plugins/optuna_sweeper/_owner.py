@@ -23,7 +23,10 @@ def is_gone(tag: str) -> bool:
     if host != socket.gethostname() or not pid.isdigit():
         return False
     try:
+        process = psutil.Process(int(pid))
         # The clock may have been set since, by which the same process seems a little older.
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > _CLOCK_SET
+        another = abs(process.create_time() - float(created)) > _CLOCK_SET
+        # What nobody has waited for, as in containers without an init, stays listed when it ended.
+        return another or process.status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
         return True

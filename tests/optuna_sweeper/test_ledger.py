@@ -136,11 +136,11 @@ def test_a_killed_trial_is_tried_again_a_few_times(tmp_path):
 
 @pytest.fixture
 def gone(monkeypatch):
-    """Lets a test say that the processes that have owned trials so far are gone."""
-    return lambda: (
-        monkeypatch.setattr(_ledger, "owner_tag", lambda: "here 1 2")
-        or (monkeypatch.setattr(_ledger, "is_gone", lambda tag: tag != "here 1 2"))
-    )
+    """Lets a test say that the process that has owned trials so far is gone, and is another."""
+    tags = [_ledger.owner_tag()]
+    monkeypatch.setattr(_ledger, "owner_tag", lambda: tags[-1])
+    monkeypatch.setattr(_ledger, "is_gone", lambda tag: tag in tags[:-1])
+    return lambda: tags.append(f"here {len(tags)} 0")
 
 
 def test_what_a_killed_sweep_left_running_is_tried_again(tmp_path, gone):
@@ -168,23 +168,38 @@ def test_trials_of_a_sweep_that_lives_are_left_alone(tmp_path):
     assert len(run(make_sweep(tmp_path, 2))) == 1
 
 
-def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, gone):
-    sweep = make_sweep(tmp_path, 2)
+class KilledError(Exception):
+    pass
 
-    class KilledError(Exception):
-        pass
 
-    def killed(*arguments):
+def ask_and_be_killed(sweep, monkeypatch):
+    """Asks, and ends at the first moment in which the trial is running."""
+    study = sweep.study
+    ask = study.ask
+
+    def killed():
+        ask()
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "_is_surplus", killed)
+        patch.setattr(study, "ask", killed)
         with pytest.raises(KilledError):
             Ledger(sweep).ask()
-    assert sweep.study.trials[0].state == TrialState.RUNNING
+    assert TrialState.RUNNING in [trial.state for trial in study.trials]
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, gone, sampler):
+    sweep = make_sweep(tmp_path, 3, sampler, space=["y=range(0,3)"])
+    if sampler == "grid":
+        Ledger(sweep).queue_grid()
+    ask_and_be_killed(sweep, monkeypatch)
     gone()
-    run(make_sweep(tmp_path, 2))
-    assert len(owed(sweep.study.trials)) == 2
+    assert Ledger(sweep).recover() == 1
+    ask_and_be_killed(sweep, monkeypatch)  # now of a trial that was queued again
+    gone()
+    assert len(run(make_sweep(tmp_path, 3, sampler, space=["y=range(0,3)"]))) == 3
+    assert len(owed(sweep.study.trials)) == 3
     assert TrialState.RUNNING not in [trial.state for trial in sweep.study.trials]
 
 
