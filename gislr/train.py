@@ -24,7 +24,8 @@ from gislr.data import statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
 from gislr.prepare import open_data
-from gislr.sweeping.tracker import RUN_ID, track_sweeps, trial_tags
+from gislr.sweeping.parent_run import RUN_ID, trial_tags
+from gislr.sweeping.tracker import track_sweeps
 from gislr.terminal import EpochDisplay, note
 from gislr.tracking import record
 from gislr.tracking.again import taught

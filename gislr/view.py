@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from gislr.commands import argument_parser, failures_in_one_line
 from gislr.configuration import default_configuration
-from gislr.data.preparation import frame_block
 from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
+from gislr.data.shards import frame_block
 from gislr.data.store import Store, open_store
 from gislr.data.store_writing import write_store
 from gislr.errors import DataError

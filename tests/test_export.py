@@ -22,8 +22,7 @@ from gislr.exporting.graph import read_raw
 from gislr.exporting.litert import litert
 from gislr.exporting.submission import submission
 from gislr.models import FAMILIES
-from gislr.models.layers import ClipRows
-from gislr.models.serving import TrainedModel
+from gislr.models.serving import ClipRows, TrainedModel
 from gislr.recognition.keras_recogniser import KerasRecogniser
 from gislr.recognition.litert_recogniser import LiteRTRecogniser
 from tests.conftest import landmarks_of

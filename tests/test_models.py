@@ -225,7 +225,7 @@ def test_masking_queries_lets_frames_see_padding(store):
 
 
 def test_rows_of_padding_are_uniform_when_queries_are_masked():
-    from gislr.models.layers import SlotAttention
+    from gislr.models.attention import SlotAttention
 
     layer = SlotAttention(2, "queries")
     x = np.random.default_rng(0).normal(size=(1, 6, 8)).astype(np.float32)

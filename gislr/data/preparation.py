@@ -7,42 +7,30 @@ that a preparation that was killed goes on where it stopped and ends with the sa
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from filelock import FileLock
 
 from gislr.data.asl_signs import LISTING, Listing, file_stats, read_listing, summarise
-from gislr.data.checksums import open_sealed, sealed
 from gislr.data.label_map import LABEL_MAP
-from gislr.data.preprocessing import (
-    PreparedClip,
-    PreprocessingSettings,
-    empty_clip,
-    preprocess_read,
-)
-from gislr.data.raw_clips import ClipProblem, read_clip
+from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.shards import Problems, is_whole, load_shard, prepare_shard
 from gislr.data.store import STORE_VERSION, Store, open_store
-from gislr.data.store_writing import FrameBlock, write_store
+from gislr.data.store_writing import write_store
 from gislr.errors import DataError
-from gislr.paths import named_failures
 
 CLIPS_PER_SHARD = 128
 
 Advance = Callable[[int], None]
 """Called with the number of clips that were just done."""
-
-Problems = dict[tuple[str, str], list[str]]
-"""(kind, remedy) -> paths."""
 
 
 def cpu_count() -> int:
@@ -112,7 +100,7 @@ def _prepare_shards(
     todo = {}
     for start, shard in zip(starts, shards, strict=True):
         paths = listing.paths[start : start + CLIPS_PER_SHARD]
-        if _is_whole(shard):
+        if is_whole(shard):
             done(len(paths))
         else:
             todo[shard] = paths
@@ -122,7 +110,7 @@ def _prepare_shards(
         for kind, paths in found.items():
             problems[kind] += paths
     if problems:
-        # Shards without problems stay: once the files are mended, the key changes anyway.
+        # Once the files are mended, the key is another: nothing would read these shards again.
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
             [
@@ -168,85 +156,13 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def prepare_shard(
-    root: Path, paths: list[str], settings: PreprocessingSettings, shard: Path
-) -> Problems:
-    """Preprocesses some clips and writes them as one file; nothing is written if one is unusable.
-
-    Returns:
-        The clips that cannot be used, by kind.
-    """
-    problems: Problems = {}
-    clips: list[PreparedClip | None] = []
-    raw_lengths = []
-    for path in paths:
-        try:
-            read = read_clip(root / path, settings.landmark_set.read)
-        except ClipProblem as problem:
-            problems.setdefault((problem.kind, problem.remedy), []).append(path)
-            continue
-        clips.append(preprocess_read(read, settings))
-        raw_lengths.append(len(read))
-    if problems:
-        return problems
-    block = frame_block(clips, raw_lengths, settings)
-    archive = io.BytesIO()
-    np.savez(archive, **vars(block))
-    # A worker of a preparation that was killed may be at the same shard for a moment more.
-    beside = shard.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with named_failures(beside):
-            beside.write_bytes(sealed(archive.getvalue()))
-            beside.replace(shard)
-    finally:
-        beside.unlink(missing_ok=True)
-    return {}
-
-
-def frame_block(
-    clips: Sequence[PreparedClip | None],
-    raw_lengths: Sequence[int],
-    settings: PreprocessingSettings,
-) -> FrameBlock:
-    """Returns what a store is written from; `None` stands for a clip without a hand."""
-    kept = [empty_clip(settings), *(clip for clip in clips if clip is not None)]
-    return FrameBlock(
-        frames=np.concatenate([clip.frames for clip in kept]),
-        frame_index=np.concatenate([clip.frame_index for clip in kept]),
-        lengths=np.array([0 if clip is None else len(clip.frames) for clip in clips], np.int64),
-        raw_lengths=np.array(raw_lengths, np.int64),
-        left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),
-    )
-
-
-def _load_shard(shard: Path) -> FrameBlock:
-    try:
-        data = open_sealed(shard.read_bytes())
-    except ValueError:
-        raise DataError(
-            f"{shard} must hold what was written into it a moment ago; it does not. The disk may "
-            "be broken; set preparation.cache to a folder on another one."
-        ) from None
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return FrameBlock(**arrays)
-
-
-def _is_whole(shard: Path) -> bool:
-    """Tells whether a shard is there as it was written, by a preparation that was cut off."""
-    try:
-        open_sealed(shard.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
-
-
 def _assemble(
     listing: Listing, settings: PreprocessingSettings, shards: list[Path], target: Path
 ) -> None:
-    total = sum(int(_load_shard(shard).lengths.sum()) for shard in shards)
+    total = sum(int(load_shard(shard).lengths.sum()) for shard in shards)
     write_store(
         target,
-        map(_load_shard, shards),
+        map(load_shard, shards),
         total_frames=total,
         paths=listing.paths,
         signers=listing.signers,

@@ -13,8 +13,6 @@ import keras
 from keras import ops
 
 PACKAGE = "gislr"
-MASKED = -3e4
-"""Added to the score of what must not be seen: float16 holds it, and exp of it is 0."""
 
 
 def rows_and_frames(inputs: Any) -> tuple[int, int]:
@@ -175,87 +173,6 @@ class PositionEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class SlotAttention(keras.layers.Layer):
-    """Multi-head self-attention in which a frame sees the frames of its own clip.
-
-    With `mask="keys"` every frame attends to the counted frames of its slot. With `mask="queries"`
-    it is the reference's: the mask covers queries, so that real frames attend to the whole row,
-    padding included, and the rows of padding become exactly uniform, as legacy Keras left them.
-
-    Input: [rows, frames, units] and int32 slots [rows, frames]. Output: [rows, frames, units].
-
-    Args:
-        heads: Number of heads; divides the width.
-        mask: `keys` or `queries`.
-    """
-
-    def __init__(self, heads: int, mask: str, **options: Any) -> None:
-        super().__init__(**options)
-        self.heads, self.mask = heads, mask
-
-    def build(self, inputs_shape: tuple[int | None, ...], slot_shape: Any) -> None:
-        units = int(inputs_shape[-1] or 0)
-        depth = units // self.heads
-        # The reference's heads are Dense layers of their own: limits of [units, depth] matrices.
-        limit = (6 / (units + depth)) ** 0.5
-        shape = (units, self.heads, depth)
-        self.kernels = [
-            # An initializer of its own each: one that is used again draws the same numbers.
-            self.add_weight(
-                name=f"{name}_kernel",
-                shape=shape,
-                initializer=keras.initializers.RandomUniform(-limit, limit),
-            )
-            for name in ("query", "key", "value")
-        ]
-        self.biases = [
-            self.add_weight(name=f"{name}_bias", shape=shape[1:], initializer="zeros")
-            for name in ("query", "key", "value")
-        ]
-        for kernel, bias in zip(self.kernels, self.biases, strict=True):
-            kernel.clip_axes, bias.clip_axes = (0, 2), (1,)
-        self.output_kernel = self.add_weight(
-            name="output_kernel", shape=(units, units), initializer="glorot_uniform"
-        )
-        self.output_bias = self.add_weight(name="output_bias", shape=(units,), initializer="zeros")
-
-    def call(self, inputs: Any, slot: Any) -> Any:
-        leading, units = rows_and_frames(inputs), inputs.shape[-1]
-        depth = units // self.heads
-
-        def in_heads(kernel: Any, bias: Any) -> Any:
-            projected = project(inputs, ops.reshape(kernel, (units, units)))
-            projected = projected + ops.reshape(bias, (units,))
-            return ops.transpose(
-                ops.reshape(projected, (*leading, self.heads, depth)), (0, 2, 1, 3)
-            )
-
-        query, key, value = map(in_heads, self.kernels, self.biases)
-        scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * depth**-0.5
-        scores = ops.cast(scores, "float32")
-        if self.mask == "queries":
-            # Float32 forgets a score beside 1e9, so a masked row becomes uniform; its gradient does
-            # not vanish. Both are legacy Keras', and published weights were trained with them.
-            counted = ops.expand_dims(ops.cast(slot > 0, "float32"), (1, 3))
-            scores = scores + (counted - 1) * 1e9
-        else:
-            seen = ops.logical_and(
-                ops.expand_dims(slot, 2) == ops.expand_dims(slot, 1), ops.expand_dims(slot > 0, 1)
-            )
-            scores = ops.where(ops.expand_dims(seen, 1), scores, MASKED)
-        attention = ops.cast(ops.softmax(scores), self.compute_dtype)
-        heads = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
-        merged = ops.reshape(heads, (*leading, units))
-        return project(merged, self.output_kernel) + self.output_bias
-
-    def compute_output_shape(self, inputs_shape: Any, slot_shape: Any) -> Any:
-        return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "heads": self.heads, "mask": self.mask}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
 class ClipMean(keras.layers.Layer):
     """Averages the counted frames of each slot: packed rows -> one vector a clip.
 
@@ -314,41 +231,3 @@ class LateDropout(keras.layers.Dropout):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "epoch": self.epoch}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class ClipRows(keras.layers.Layer):
-    """Turns padded clips into rows of one clip each: coordinates, positions, slots.
-
-    Input: float32 [clips, frames, landmarks, 3] and the frame index [clips, frames], -1 where
-    padded. Output: what a model of `gislr.models` reads.
-
-    Args:
-        axes: How many of x, y and z a model reads.
-    """
-
-    def __init__(self, axes: int = 2, **options: Any) -> None:
-        super().__init__(**options)
-        self.axes = axes
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axes": self.axes}
-
-    def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
-        most_frames = frame_index.shape[1]
-        counted = frame_index >= 0
-        last = ops.maximum(ops.max(frame_index, axis=1, keepdims=True), 1.0)
-        position = ops.cast(frame_index / last * most_frames, "int32")
-        return {
-            "frames": frames[..., : self.axes],
-            "position": ops.where(counted, position, most_frames),
-            "slot": ops.cast(counted, "int32"),
-        }
-
-    def compute_output_spec(self, frames: Any, frame_index: Any) -> dict[str, Any]:
-        shape = frame_index.shape
-        return {
-            "frames": keras.KerasTensor((*frames.shape[:-1], self.axes), "float32"),
-            "position": keras.KerasTensor(shape, "int32"),
-            "slot": keras.KerasTensor(shape, "int32"),
-        }

@@ -11,7 +11,7 @@ from keras import ops
 
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.layers import ClipRows
+from gislr.models.layers import PACKAGE
 from gislr.models.registry import build_model
 
 
@@ -42,6 +42,44 @@ class TrainedModel:
         )
         copied.set_weights(self.model.get_weights())
         return copied
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ClipRows(keras.layers.Layer):
+    """Turns padded clips into rows of one clip each: coordinates, positions, slots.
+
+    Input: float32 [clips, frames, landmarks, 3] and the frame index [clips, frames], -1 where
+    padded. Output: what a model of `gislr.models` reads.
+
+    Args:
+        axes: How many of x, y and z a model reads.
+    """
+
+    def __init__(self, axes: int = 2, **options: Any) -> None:
+        super().__init__(**options)
+        self.axes = axes
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axes": self.axes}
+
+    def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
+        most_frames = frame_index.shape[1]
+        counted = frame_index >= 0
+        last = ops.maximum(ops.max(frame_index, axis=1, keepdims=True), 1.0)
+        position = ops.cast(frame_index / last * most_frames, "int32")
+        return {
+            "frames": frames[..., : self.axes],
+            "position": ops.where(counted, position, most_frames),
+            "slot": ops.cast(counted, "int32"),
+        }
+
+    def compute_output_spec(self, frames: Any, frame_index: Any) -> dict[str, Any]:
+        shape = frame_index.shape
+        return {
+            "frames": keras.KerasTensor((*frames.shape[:-1], self.axes), "float32"),
+            "position": keras.KerasTensor(shape, "int32"),
+            "slot": keras.KerasTensor(shape, "int32"),
+        }
 
 
 def serving_model(models: Sequence[TrainedModel]) -> Any:

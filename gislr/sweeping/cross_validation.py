@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gislr.errors import DataError
 from gislr.evaluation import cross_validation as evaluation
 from gislr.evaluation.clip_predictions import FILE, ClipPredictions
-from gislr.sweeping.tracker import RUN_ID, ParentRun
+from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.terminal import note, warn
 from gislr.tracking.logged import OUT_OF_FOLD
 from gislr.tracking.outbox import attempt

@@ -106,6 +106,7 @@ def build_conv_transformer(
     from keras import ops
 
     from gislr.models import layers as shared
+    from gislr.models.attention import SlotAttention
     from gislr.models.conv_transformer import features, layers
 
     policy: dict[str, Any] = {"dtype": precision}
@@ -158,7 +159,7 @@ def build_conv_transformer(
             inner = dense(attention(inner, slot), settings.units, f"{name}_project")
             x = added(x, inner, f"{name}_dropout")
         name = f"stage_{stage}_attention"
-        attend = shared.SlotAttention(settings.num_heads, "keys", name=name, **policy)
+        attend = SlotAttention(settings.num_heads, "keys", name=name, **policy)
         x = added(x, attend(normalised(x, f"{name}_norm"), slot), f"{name}_dropout")
         name = f"stage_{stage}_mlp"
         inner = dense(normalised(x, f"{name}_norm"), wide, f"{name}_1", "silu")

@@ -113,6 +113,7 @@ def build_transformer(
     import keras
 
     from gislr.models import layers
+    from gislr.models.attention import SlotAttention
 
     policy: dict[str, Any] = {"dtype": precision}
     whole: dict[str, Any] = {"dtype": "float32"}
@@ -150,7 +151,7 @@ def build_transformer(
     )(position)
     x = keras.layers.Dropout(settings.embedding_dropout, name="embedding_dropout", **policy)(x)
     for k in range(settings.num_blocks):
-        attention = layers.SlotAttention(
+        attention = SlotAttention(
             settings.num_heads, settings.attention_mask, name=f"block_{k}_attention", **policy
         )
         x = x + attention(normalised(x, f"block_{k}_attention_norm"), slot)

@@ -1,0 +1,102 @@
+"""Shards: some prepared clips in a file, from which a preparation that was killed goes on."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gislr.data.checksums import open_sealed, sealed
+from gislr.data.preprocessing import (
+    PreparedClip,
+    PreprocessingSettings,
+    empty_clip,
+    preprocess_read,
+)
+from gislr.data.raw_clips import ClipProblem, read_clip
+from gislr.data.store_writing import FrameBlock
+from gislr.errors import DataError
+from gislr.paths import named_failures
+
+Problems = dict[tuple[str, str], list[str]]
+"""(kind, remedy) -> paths."""
+
+
+def prepare_shard(
+    root: Path, paths: list[str], settings: PreprocessingSettings, shard: Path
+) -> Problems:
+    """Preprocesses some clips and writes them as one file; nothing is written if one is unusable.
+
+    Returns:
+        The clips that cannot be used, by kind.
+    """
+    problems: Problems = {}
+    clips: list[PreparedClip | None] = []
+    raw_lengths = []
+    for path in paths:
+        try:
+            read = read_clip(root / path, settings.landmark_set.read)
+        except ClipProblem as problem:
+            problems.setdefault((problem.kind, problem.remedy), []).append(path)
+            continue
+        clips.append(preprocess_read(read, settings))
+        raw_lengths.append(len(read))
+    if problems:
+        return problems
+    block = frame_block(clips, raw_lengths, settings)
+    archive = io.BytesIO()
+    np.savez(archive, **vars(block))
+    # A worker of a preparation that was killed may be at the same shard for a moment more.
+    beside = shard.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with named_failures(beside):
+            beside.write_bytes(sealed(archive.getvalue()))
+            beside.replace(shard)
+    finally:
+        beside.unlink(missing_ok=True)
+    return {}
+
+
+def frame_block(
+    clips: Sequence[PreparedClip | None],
+    raw_lengths: Sequence[int],
+    settings: PreprocessingSettings,
+) -> FrameBlock:
+    """Returns what a store is written from; `None` stands for a clip without a hand."""
+    kept = [empty_clip(settings), *(clip for clip in clips if clip is not None)]
+    return FrameBlock(
+        frames=np.concatenate([clip.frames for clip in kept]),
+        frame_index=np.concatenate([clip.frame_index for clip in kept]),
+        lengths=np.array([0 if clip is None else len(clip.frames) for clip in clips], np.int64),
+        raw_lengths=np.array(raw_lengths, np.int64),
+        left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),
+    )
+
+
+def load_shard(shard: Path) -> FrameBlock:
+    """Reads what `prepare_shard` wrote.
+
+    Raises:
+        DataError: The file has changed since.
+    """
+    try:
+        data = open_sealed(shard.read_bytes())
+    except ValueError:
+        raise DataError(
+            f"{shard} must hold what was written into it a moment ago; it does not. The disk may "
+            "be broken; set preparation.cache to a folder on another one."
+        ) from None
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return FrameBlock(**arrays)
+
+
+def is_whole(shard: Path) -> bool:
+    """Tells whether a shard is there as it was written, by a preparation that was cut off."""
+    try:
+        open_sealed(shard.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
