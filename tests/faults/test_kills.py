@@ -1,4 +1,4 @@
-"""Trainings that are killed at random moments and gone on with, against one that never was."""
+"""Trainings and sweeps that are killed at random moments and gone on with."""
 
 import random
 import subprocess
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import separable_clips, write_folder
+from tests.optuna_sweeper.test_sweeps import kill_at_random
 from tests.test_command_line import TINY, gislr, only_run
 from tests.test_resuming import history, weights
 
@@ -127,3 +128,9 @@ def test_killed_trainings_end_as_one_that_was_never_killed(part, tmp_path, tell)
         f"{ended} trainings ended with equal bits and metrics; {anew} started again, killed "
         "before their configuration was written"
     )
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(PARTS))
+def test_killed_sweeps_end_with_one_result_of_every_combination(seed, tmp_path, tell):
+    tell(f"kills, part {seed}: {dict(kill_at_random(tmp_path, KILLS // PARTS, 40, seed))}")

@@ -142,9 +142,12 @@ def kill_at_random(folder, kills, trials, seed):
             kill(rng.choice(children))
             killed["trial"] += 1
             time.sleep(rng.uniform(0, 1.0))
+        ended = process.poll() is not None
         process.kill()
-        killed["sweep"] += 1
         process.communicate()
+        if ended:
+            break
+        killed["sweep"] += 1
     done = sweep(folder, *arguments)
     assert done.returncode == 0, done.stderr
     assert_nothing_lost(folder, trials)
