@@ -1,5 +1,8 @@
 """What every registered model must do, and what the report's transformer must be."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import keras
@@ -373,6 +376,23 @@ def test_distances_are_those_of_the_image():
     expected = np.linalg.norm(frames[0, 0, first] - frames[0, 0, second])
     np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
     assert (found[0, 1, 10:] == 0).sum() == 10
+
+
+IMPORTED = """
+import json, sys, keras, gislr.models.serving
+for name in json.load(sys.stdin):
+    assert keras.saving.get_registered_object(f"gislr>{name}"), name
+"""
+
+
+def test_importing_the_serving_module_registers_every_layer_of_a_saved_model():
+    own = set()
+    for name in FAMILIES:
+        model = build(small(name), PADDED)
+        own |= {type(found).__name__ for found in model.layers if "gislr" in type(found).__module__}
+    assert len(own) > 10
+    command = [sys.executable, "-c", IMPORTED]
+    subprocess.run(command, input=json.dumps(sorted(own)), text=True, check=True)
 
 
 def test_landmarks_without_a_nose_cannot_be_centred_on_it():

@@ -1,4 +1,7 @@
-"""Trained models in the form in which they are kept: padded clips in, probabilities out."""
+"""Trained models in the form in which they are kept: padded clips in, probabilities out.
+
+Importing this module registers every layer of a family, so that Keras can load what was saved.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import Any
 import keras
 from keras import ops
 
+import gislr.models.attention
+import gislr.models.conv_transformer.features
+import gislr.models.conv_transformer.layers  # noqa: F401
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.models.layers import PACKAGE

@@ -1,10 +1,13 @@
 """Booking of trials in a real sqlite study, without their processes."""
 
 import dataclasses
+import itertools
 import math
+import os
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState
 
 from hydra_plugins.optuna_sweeper import SweepError, _ledger
@@ -168,7 +171,7 @@ def test_trials_of_a_sweep_that_lives_are_left_alone(tmp_path):
     assert len(run(make_sweep(tmp_path, 2))) == 1
 
 
-class KilledError(Exception):
+class KilledError(BaseException):
     pass
 
 
@@ -201,6 +204,47 @@ def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, 
     assert len(run(make_sweep(tmp_path, 3, sampler, space=["y=range(0,3)"]))) == 3
     assert len(owed(sweep.study.trials)) == 3
     assert TrialState.RUNNING not in [trial.state for trial in sweep.study.trials]
+
+
+def killed_at_commit(number, make, outcome):
+    """Runs a sweep in a process that is no more at its so manieth commit; tells whether it was."""
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) in (0, 9)
+        return status != 0
+    try:
+        sweep, commits = make(), itertools.count()
+        engine = sweep.study._storage._backend.engine
+        sqlalchemy.event.listen(engine, "commit", lambda _: next(commits) == number and os._exit(9))
+        run(sweep, outcome)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_a_kill_between_any_two_writes_loses_nothing(tmp_path, sampler):
+    def make():
+        return make_sweep(tmp_path / str(number), 3, sampler, space=["y=range(0,3)"])
+
+    def outcome(trial):
+        if trial.number == 0:
+            return Outcome(KILLED, 0.1, reason="killed by SIGKILL")
+        return complete(float(trial.params["y"]))
+
+    for number in itertools.count():
+        killed = killed_at_commit(number, make, outcome)
+        run(make(), outcome)
+        found = make().study.trials
+        assert {trial.state.name for trial in found} <= {"COMPLETE", "FAIL"}, number
+        results = [trial.params["y"] for trial in found if trial.state == TrialState.COMPLETE]
+        assert len(results) == len(owed(found)) == 3, number
+        assert sampler != "grid" or sorted(results) == [0, 1, 2], number
+        if not killed:
+            break
+    assert number > 20
 
 
 def test_a_kill_while_a_lost_trial_is_queued_again_neither_loses_nor_doubles_it(
