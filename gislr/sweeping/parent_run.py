@@ -24,13 +24,7 @@ from gislr.tracking.run import (
     mark_vanished,
 )
 from gislr.tracking.store import connect, pages
-from hydra_plugins.optuna_sweeper import (
-    Observer,
-    Recalled,
-    ReportingTrial,
-    Sweep,
-    owner_tag,
-)
+from hydra_plugins.optuna_sweeper import Observer, Recalled, ReportingTrial, Sweep, owner_tag
 
 if TYPE_CHECKING:
     import optuna

@@ -50,7 +50,7 @@ class Ledger:
         from optuna.trial import TrialState
 
         lost = 0
-        with locked(self._sweep.storage):
+        with self._locked():
             for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if is_gone(str(trial.user_attrs.get(OWNER, ""))):
                     lost += self._lose(trial, LOST)

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import os
+from functools import partial
 
 import optuna
 import pytest
@@ -171,7 +172,7 @@ def test_trials_of_a_sweep_that_lives_are_left_alone(tmp_path):
     assert len(run(make_sweep(tmp_path, 2))) == 1
 
 
-class KilledError(BaseException):
+class KilledError(Exception):
     pass
 
 
@@ -193,7 +194,8 @@ def ask_and_be_killed(sweep, monkeypatch):
 
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, gone, sampler):
-    sweep = make_sweep(tmp_path, 3, sampler, space=["y=range(0,3)"])
+    make = partial(make_sweep, tmp_path, 3, sampler, space=["y=range(0,3)"])
+    sweep = make()
     if sampler == "grid":
         Ledger(sweep).queue_grid()
     ask_and_be_killed(sweep, monkeypatch)
@@ -201,7 +203,7 @@ def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, 
     assert Ledger(sweep).recover() == 1
     ask_and_be_killed(sweep, monkeypatch)  # now of a trial that was queued again
     gone()
-    assert len(run(make_sweep(tmp_path, 3, sampler, space=["y=range(0,3)"]))) == 3
+    assert len(run(make())) == 3
     assert len(owed(sweep.study.trials)) == 3
     assert TrialState.RUNNING not in [trial.state for trial in sweep.study.trials]
 
@@ -226,15 +228,13 @@ def killed_at_commit(number, make, outcome):
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_a_kill_between_any_two_writes_loses_nothing(tmp_path, sampler):
-    def make():
-        return make_sweep(tmp_path / str(number), 3, sampler, space=["y=range(0,3)"])
-
     def outcome(trial):
         if trial.number == 0:
             return Outcome(KILLED, 0.1, reason="killed by SIGKILL")
         return complete(float(trial.params["y"]))
 
     for number in itertools.count():
+        make = partial(make_sweep, tmp_path / str(number), 3, sampler, space=["y=range(0,3)"])
         killed = killed_at_commit(number, make, outcome)
         run(make(), outcome)
         found = make().study.trials
