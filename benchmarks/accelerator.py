@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.made_up import REAL_CLIPS, made_up_store
 from benchmarks.training import VARIANTS, Variant
-from gislr.backend import quiet_backend
+from gislr.utils.quiet import quiet_backend
 
 EPOCHS = 100
 
@@ -75,16 +75,16 @@ def main() -> None:
         for name in ("packed float32", "packed bfloat16"):
             variant = Variant(store, *VARIANTS[name])
             batches = [variant.batches.batch(0, step) for step in range(arguments.steps)]
-            work = sum(operations(variant, len(batch.slot)) for batch in batches)
+            work = sum(operations(variant, len(batch.segment_ids)) for batch in batches)
             seconds = []
             for turn in range(arguments.rounds + 1):
                 began = time.perf_counter()
                 variant.model.fit(Prebuilt(batches), epochs=1, verbose=0, shuffle=False)
                 if turn:
                     seconds.append(time.perf_counter() - began)
-            clips = variant.batches.clips_per_batch * arguments.steps
+            clips = variant.batches.batch_size * arguments.steps
             rates = [clips / took for took in seconds]
-            whole = EPOCHS * (REAL_CLIPS // variant.batches.clips_per_batch)
+            whole = EPOCHS * (REAL_CLIPS // variant.batches.batch_size)
             minutes = whole * middle.median(seconds) / arguments.steps / 60
             share = work / middle.median(seconds) / (arguments.peak * 1e12)
             print(

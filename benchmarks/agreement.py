@@ -1,4 +1,4 @@
-"""Whether packed rows and bfloat16 change how well signs are recognised.
+"""Whether packed rows and bfloat16 change how well signs are recognized.
 
     python -m benchmarks.agreement DIR [--epochs 10] [--seeds 3] [--fold 0]
 
@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.training import VARIANTS, default_model
-from gislr.backend import quiet_backend
 from gislr.batches import Layout, TrainingBatches
-from gislr.data import statistics
+from gislr.data import landmark_statistics as statistics
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.data.splits import Split, SplitSettings, split_clips
 from gislr.data.store import Store
 from gislr.models import build_model
-from gislr.paths import resolve
+from gislr.utils.paths import resolve
+from gislr.utils.quiet import quiet_backend
 
 
 def scores(
@@ -55,7 +55,7 @@ def scores(
         store,
         split.train,
         layout,
-        clips_per_sign=4,
+        samples_per_class=4,
         frame_masking=settings.frame_masking,
         seed=seed,
     )
@@ -85,7 +85,7 @@ def main() -> None:
     split = split_clips(
         SplitSettings("group_kfold", None, 5, arguments.fold, 42),
         store.clips.signers,
-        store.listed.signers,
+        store.all_clips.signers,
     )
     with quiet_backend():
         import keras  # noqa: F401

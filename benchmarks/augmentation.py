@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.made_up import made_up_store
-from gislr.backend import quiet_backend
 from gislr.batches import TrainingBatches
-from gislr.configuration import default_configuration
+from gislr.config.configuration import default_configuration
+from gislr.utils.quiet import quiet_backend
 
 CLIPS = 6_000
 EVERYTHING = [
@@ -56,7 +56,7 @@ def main() -> None:
                     store,
                     np.arange(CLIPS),
                     layout,
-                    clips_per_sign=4,
+                    samples_per_class=4,
                     frame_masking=chosen.model.frame_masking,
                     seed=0,
                     augmentation=configuration.augmentation,

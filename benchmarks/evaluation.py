@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.made_up import made_up_store
 from benchmarks.training import VARIANTS, default_model
-from gislr.backend import quiet_backend
-from gislr.data import statistics
+from gislr.data import landmark_statistics as statistics
 from gislr.models import build_model
+from gislr.utils.quiet import quiet_backend
 
 
 def main() -> None:

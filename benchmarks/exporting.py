@@ -9,8 +9,8 @@ import argparse
 import statistics as middle
 
 from benchmarks.training import default_model
-from gislr.backend import quiet_backend
 from gislr.batches.packing import Layout
+from gislr.utils.quiet import quiet_backend
 
 FRAMES = (10, 20, 200, 400, 5_000)
 SIGNS = 250
@@ -23,31 +23,31 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with quiet_backend():
         from gislr.data.preprocessing import reference
-        from gislr.exporting import PRECISIONS
-        from gislr.exporting.checks import milliseconds
-        from gislr.exporting.litert import litert
-        from gislr.exporting.onnx import ONNXRecogniser, onnx
+        from gislr.export import PRECISIONS
+        from gislr.export.agreement import milliseconds
+        from gislr.export.litert import litert
+        from gislr.export.onnx import ONNXRecognizer, onnx
+        from gislr.inference.litert_recognizer import LiteRTRecognizer
         from gislr.models import build_model
         from gislr.models.serving import TrainedModel
-        from gislr.recognition.litert_recogniser import LiteRTRecogniser
 
     settings, signs = default_model(), [f"sign {k}" for k in range(SIGNS)]
-    layout = Layout(64, slots=1, packed=False)
+    layout = Layout(64, segments=1, packed=False)
     model = build_model(
         settings, signs=SIGNS, layout=layout, preprocessing=reference(64), precision="float32"
     )
     models = [TrainedModel(model, settings, signs, reference(64))]
     contents = {name: litert(models, name) for name in PRECISIONS}
-    recognisers: dict[str, object] = {
-        name: LiteRTRecogniser(content, signs) for name, content in contents.items()
+    recognizers: dict[str, object] = {
+        name: LiteRTRecognizer(content, signs) for name, content in contents.items()
     }
     contents["ONNX"] = onnx(models)
-    recognisers["ONNX"] = ONNXRecogniser(contents["ONNX"], signs)
+    recognizers["ONNX"] = ONNXRecognizer(contents["ONNX"], signs)
     times: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):
         for frames in FRAMES:
-            for name, recogniser in recognisers.items():
-                times.setdefault((name, frames), []).append(milliseconds(recogniser, frames))
+            for name, recognizer in recognizers.items():
+                times.setdefault((name, frames), []).append(milliseconds(recognizer, frames))
     print("file      " + "MB".rjust(7) + "".join(f"{f'{n} frames':>24}" for n in FRAMES))
     for name, content in contents.items():
         cells = [times[name, frames] for frames in FRAMES]

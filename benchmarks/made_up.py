@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gislr.data.preprocessing import reference
 from gislr.data.store import Store, open_store
-from gislr.data.store_writing import FrameBlock, write_store
+from gislr.data.store_writer import FrameBlock, write_store
 
 REAL_CLIPS = 94_477
 REAL_SIGNS = 250

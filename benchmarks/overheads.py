@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from gislr.evaluation.metrics import METRICS
+from gislr.evaluation.metrics.scores import METRICS
 from gislr.tracking.run import tracked_run
 from gislr.tracking.store import SQLITE, TrackingSettings
 

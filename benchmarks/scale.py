@@ -23,8 +23,8 @@ def measure(folder: Path, steps: int) -> str:
     import psutil
 
     from benchmarks.training import VARIANTS, Variant
-    from gislr.backend import quiet_backend
     from gislr.data.store import open_store
+    from gislr.utils.quiet import quiet_backend
 
     began = time.perf_counter()
     store = open_store(folder)

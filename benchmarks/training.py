@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.made_up import made_up_store
-from gislr.backend import quiet_backend
 from gislr.batches import Layout, TrainingBatches, layout_for
-from gislr.data import statistics
+from gislr.data import landmark_statistics as statistics
 from gislr.data.store import Store
 from gislr.models import build_model, model_settings
-from gislr.paths import config_folder
+from gislr.utils.paths import config_folder
+from gislr.utils.quiet import quiet_backend
 
 VARIANTS = {
-    "padded float32": ("float32", Layout(64, slots=1, packed=False)),
+    "padded float32": ("float32", Layout(64, segments=1, packed=False)),
     "packed float32": ("float32", layout_for(64, packed=True)),
     "packed bfloat16": ("mixed_bfloat16", layout_for(64, packed=True)),
 }
@@ -62,7 +62,7 @@ class Variant:
             self.model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
         )
         self.batches = TrainingBatches(
-            store, clips, layout, clips_per_sign=4, frame_masking=settings.frame_masking, seed=0
+            store, clips, layout, samples_per_class=4, frame_masking=settings.frame_masking, seed=0
         )
         self.fill: list[float] = []
         self.packing: list[float] = []
@@ -105,7 +105,7 @@ def main() -> None:
         for name, variant in variants.items():
             steps = [step for turn in seconds[name] for step in turn]
             ratios = [a / middle.median(turn) for a, turn in zip(base, seconds[name], strict=True)]
-            rates = [variant.batches.clips_per_batch / step for step in steps]
+            rates = [variant.batches.batch_size / step for step in steps]
             print(
                 f"{name:<16}{middle.median(rates):8.1f} clips/s  ({min(rates):.1f} to "
                 f"{max(rates):.1f})  {middle.median(ratios):5.2f}x "

@@ -1,43 +1,6 @@
-"""Looks at data before training: counts, lengths, hands, suspect clips, on one page.
+"""Describe data on one page: `gislr describe` or `python -m gislr.describe`."""
 
-python -m gislr.describe data=asl_signs data.root=DIR
-"""
-
-from __future__ import annotations
-
-from omegaconf import DictConfig
-
-from gislr.commands import run_command
-from gislr.configuration import read_configuration
-from gislr.paths import resolve_here
-from gislr.prepare import open_data
-from gislr.terminal import note
-
-
-def describe(config: DictConfig) -> str:
-    """Writes `description.html` where the command was typed and returns its path.
-
-    Args:
-        config: A composed `conf/train.yaml`.
-
-    Raises:
-        GislrError: The configuration or the data cannot be used.
-    """
-    from gislr.evaluation.data_page import data_page, suspect_clips
-
-    configuration = read_configuration(config)
-    store = open_data(configuration)
-    name = str(configuration.data["name"])
-    simulated = " (simulated)" if name == "sample" else ""
-    file = resolve_here("description.html")
-    suspects = suspect_clips(store)
-    file.write_text(data_page(f"Data: {name}{simulated}", store, suspects), encoding="utf-8")
-    note(f"data: {name}, {store.summary()}")
-    found = suspects["problem"].value_counts()
-    named = ", ".join(f"{count} {problem}" for problem, count in found.items())
-    note(f"suspect clips: {named or 'none'}\nwritten to {file}")
-    return str(file)
-
+from gislr.cli.hydra_app import run
 
 if __name__ == "__main__":
-    run_command(describe, "train")
+    run("describe")

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
 from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import Store, open_store
-from gislr.data.store_writing import FrameBlock, write_store
-from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
+from gislr.data.store_writer import FrameBlock, write_store
 
 PARITY = Path(__file__).parent / "data"
 TYPES = np.repeat(list(GROUPS), [size for _, size in GROUPS.values()])

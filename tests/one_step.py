@@ -49,7 +49,7 @@ def main() -> None:
     else:
         np.savez(weights, *model.get_weights())
     batches = TrainingBatches(
-        store, np.arange(12), layout, clips_per_sign=4, frame_masking=0.25, seed=0
+        store, np.arange(12), layout, samples_per_class=4, frame_masking=0.25, seed=0
     )
     for epoch in loop.TrainingLoop(
         model,

@@ -11,9 +11,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from gislr.addresses import HOST, is_own
-from gislr.demonstration.server import DemoServer
-from gislr.errors import GislrError
+from gislr.demo.server import DemoServer
+from gislr.utils.addresses import HOST, is_own
+from gislr.utils.errors import GislrError
 from tests.test_sync import free_port
 
 

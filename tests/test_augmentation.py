@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
-from gislr.errors import DataError, SettingError
-from gislr.landmarks import DOMINANT_HAND, LANDMARK_SETS
-from gislr.paths import config_folder
-from gislr.view import view_augmentation
+from gislr.data.landmarks import DOMINANT_HAND, LANDMARK_SETS
+from gislr.utils.errors import DataError, SettingError
+from gislr.utils.paths import config_folder
+from gislr.workflows.view import view_augmentation
 from tests.conftest import clip_table, landmarks_of, make_store
 
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
@@ -110,12 +110,12 @@ def test_without_augmentation_batches_are_what_they_were(store):
     plain = assemble(store, clips, PACKED, frame_masking=0.25, generator=np.random.default_rng(5))
     batches = [
         TrainingBatches(
-            store, clips, PACKED, clips_per_sign=4, frame_masking=0.25, seed=5,
+            store, clips, PACKED, samples_per_class=4, frame_masking=0.25, seed=5,
             augmentation=augmentation,
         ).batch(0, 0)
         for augmentation in (None, of_file("none"))
     ]  # fmt: skip
-    for name in ("frames", "position", "slot", "labels", "clips"):
+    for name in ("frames", "position", "segment_ids", "labels", "clips"):
         np.testing.assert_array_equal(getattr(batches[0], name), getattr(batches[1], name))
     assert plain.fill() > 0
 
@@ -124,15 +124,15 @@ def test_without_augmentation_batches_are_what_they_were(store):
 def test_the_standard_augmentation_keeps_every_clip(store, seed):
     clips = np.arange(len(LENGTHS))
     batches = TrainingBatches(
-        store, clips, PACKED, clips_per_sign=4, frame_masking=0.25, seed=seed,
+        store, clips, PACKED, samples_per_class=4, frame_masking=0.25, seed=seed,
         augmentation=of_file("standard"),
     )  # fmt: skip
     first, again, second = batches.batch(0, 0), batches.batch(0, 0), batches.batch(0, 1)
     np.testing.assert_array_equal(first.frames, again.frames)
     assert first.frames.tobytes() != second.frames.tobytes()
-    assert (first.clips >= 0).sum() == batches.clips_per_batch
+    assert (first.clips >= 0).sum() == batches.batch_size
     for row, members in enumerate(first.clips):
-        assert set(first.slot[row]) - {0} == set(np.flatnonzero(members >= 0) + 1)
+        assert set(first.segment_ids[row]) - {0} == set(np.flatnonzero(members >= 0) + 1)
     assert np.isfinite(first.frames).all()
 
 

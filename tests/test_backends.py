@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gislr.paths import project_root
+from gislr.utils.paths import project_root
 
 
 def figures(folder, devices, backend="tensorflow", **environment):

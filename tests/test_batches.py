@@ -9,7 +9,7 @@ from gislr.batches.assembly import EMPTY, assemble, choose_frames, frame_positio
 from gislr.batches.packing import Layout, bucketed, layout_for, pack
 from gislr.batches.sampling import BalancedSampler
 from gislr.batches.sequences import OrderedBatches, TrainingBatches, gather
-from gislr.errors import SettingError
+from gislr.utils.errors import SettingError
 from tests.conftest import make_store
 
 PACKED = layout_for(64, packed=True)
@@ -25,17 +25,17 @@ def store(tmp_path_factory):
 @settings(max_examples=50, deadline=None)
 @given(
     labels=st.lists(st.integers(0, 9), min_size=1, max_size=60),
-    clips_per_sign=st.integers(1, 5),
+    samples_per_class=st.integers(1, 5),
     seed=st.integers(0, 99),
 )
-def test_every_sign_comes_equally_often(labels, clips_per_sign, seed):
+def test_every_sign_comes_equally_often(labels, samples_per_class, seed):
     labels = np.array(labels, np.int32)
-    sampler = BalancedSampler(labels, clips_per_sign)
+    sampler = BalancedSampler(labels, samples_per_class)
     drawn = labels[sampler.draw(np.random.default_rng(seed))]
-    assert len(drawn) == sampler.clips_per_batch
+    assert len(drawn) == sampler.batch_size
     present, counts = np.unique(drawn, return_counts=True)
     assert set(present) == set(labels)
-    assert (counts == clips_per_sign).all()
+    assert (counts == samples_per_class).all()
 
 
 def test_every_clip_of_a_sign_is_drawn_equally_often():
@@ -47,10 +47,10 @@ def test_every_clip_of_a_sign_is_drawn_equally_often():
     np.testing.assert_allclose(counts[labels == 1], 1667, rtol=0.15)
 
 
-@pytest.mark.parametrize(("balance", "share"), [(0.0, 0.9), (0.5, 0.75), (0.999999, 0.5)])
-def test_signs_come_as_often_as_the_balance_says(balance, share):
+@pytest.mark.parametrize(("class_balance", "share"), [(0.0, 0.9), (0.5, 0.75), (0.999999, 0.5)])
+def test_signs_come_as_often_as_the_balance_says(class_balance, share):
     labels = np.repeat(np.array([0, 1], np.int32), [90, 10])
-    sampler = BalancedSampler(labels, 50, balance)
+    sampler = BalancedSampler(labels, 50, class_balance)
     drawn = np.concatenate([sampler.draw(np.random.default_rng(k)) for k in range(200)])
     assert len(drawn) == 200 * 100
     assert np.mean(labels[drawn] == 0) == pytest.approx(share, abs=0.02)
@@ -60,20 +60,20 @@ def test_signs_come_as_often_as_the_balance_says(balance, share):
 @settings(max_examples=100, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 64), max_size=200),
-    slots=st.integers(1, 16),
+    segments=st.integers(1, 16),
 )
-def test_clips_never_overlap_and_rows_are_never_too_long(lengths, slots):
+def test_clips_never_overlap_and_rows_are_never_too_long(lengths, segments):
     lengths = np.array(lengths, np.int64)
-    placement = pack(lengths, Layout(64, slots, packed=True))
+    placement = pack(lengths, Layout(64, segments, packed=True))
     owner = np.full((placement.rows, 64), -1)
     for clip, length in enumerate(lengths):
         cells = owner[placement.row[clip], placement.start[clip] : placement.start[clip] + length]
         assert len(cells) == length
         assert (cells == -1).all()
         cells[:] = clip
-    pairs = set(zip(placement.row.tolist(), placement.slot.tolist(), strict=True))
+    pairs = set(zip(placement.row.tolist(), placement.segment.tolist(), strict=True))
     assert len(pairs) == len(lengths)
-    assert placement.slot.max(initial=0) < slots
+    assert placement.segment.max(initial=0) < segments
     assert (owner != -1).any(axis=1).all(), "no row is empty"
 
 
@@ -115,8 +115,8 @@ def test_masking_drops_the_asked_share_and_never_a_whole_clip():
 
 
 def frames_of(store, batch, clip):
-    row, slot = np.argwhere(batch.clips == clip)[0]
-    return batch.frames[row][batch.slot[row] == slot + 1]
+    row, segment_ids = np.argwhere(batch.clips == clip)[0]
+    return batch.frames[row][batch.segment_ids[row] == segment_ids + 1]
 
 
 @pytest.mark.parametrize("layout", [PACKED, PADDED])
@@ -126,18 +126,18 @@ def test_a_batch_holds_each_clips_frames_once(store, layout):
     for clip in clips:
         expected = store.frames[store.offsets[clip] : store.offsets[clip + 1], :, :2]
         assert np.array_equal(frames_of(store, batch, clip), expected)
-        row, slot = np.argwhere(batch.clips == clip)[0]
-        assert batch.labels[row, slot] == store.clips.labels[clip]
-    assert (batch.frames[batch.slot == 0] == 0).all()
-    assert (batch.position[batch.slot == 0] == 64).all()
-    assert np.count_nonzero(batch.slot) == sum(LENGTHS)
+        row, segment_ids = np.argwhere(batch.clips == clip)[0]
+        assert batch.labels[row, segment_ids] == store.clips.labels[clip]
+    assert (batch.frames[batch.segment_ids == 0] == 0).all()
+    assert (batch.position[batch.segment_ids == 0] == 64).all()
+    assert np.count_nonzero(batch.segment_ids) == sum(LENGTHS)
 
 
 def test_masked_frames_are_left_out_of_packed_rows_but_stay_in_padded_ones(store):
     clips = np.array([1, 5])
     packed = assemble(store, clips, PACKED, frame_masking=0.5, generator=np.random.default_rng(3))
     padded = assemble(store, clips, PADDED, frame_masking=0.5, generator=np.random.default_rng(3))
-    assert np.count_nonzero(packed.slot) == np.count_nonzero(padded.slot) < 100
+    assert np.count_nonzero(packed.segment_ids) == np.count_nonzero(padded.segment_ids) < 100
     assert (padded.frames != 0).any(axis=(2, 3)).all()
     for clip in clips:
         assert np.array_equal(frames_of(store, packed, clip), frames_of(store, padded, clip))
@@ -155,14 +155,14 @@ def training_batches(store, seed=7, layout=PACKED):
         store,
         np.arange(1, len(LENGTHS)),
         layout,
-        clips_per_sign=3,
+        samples_per_class=3,
         frame_masking=0.25,
         seed=seed,
     )
 
 
 def arrays_of(batch):
-    return [batch.frames, batch.position, batch.slot, batch.labels, batch.clips]
+    return [batch.frames, batch.position, batch.segment_ids, batch.labels, batch.clips]
 
 
 def test_the_same_seed_epoch_and_step_give_the_same_batch(store):
@@ -188,12 +188,12 @@ def test_only_the_clips_trained_on_are_drawn(store):
     batches = training_batches(store)
     drawn = np.unique(np.concatenate([batches.batch(0, k).clips.ravel() for k in range(60)]))
     assert drawn.tolist() == [EMPTY, *range(1, len(LENGTHS))]
-    assert (batches.clips_per_batch, batches.steps_per_epoch) == (9, 1)
+    assert (batches.batch_size, batches.steps_per_epoch) == (9, 1)
 
 
 def test_ordered_batches_hold_every_clip_once_and_results_come_back_in_order(store):
     clips = np.random.default_rng(0).permutation(len(LENGTHS))
-    batches = OrderedBatches(store, clips, PACKED, clips_per_batch=5)
+    batches = OrderedBatches(store, clips, PACKED, batch_size=5)
     got = []
     for step in range(batches.steps):
         batch = batches.batch(step)
@@ -202,7 +202,7 @@ def test_ordered_batches_hold_every_clip_once_and_results_come_back_in_order(sto
     assert np.array_equal(np.concatenate(got), np.stack([clips, clips * 10], axis=-1))
 
 
-def test_masked_frames_keep_their_place_where_neighbours_are_seen(store):
+def test_masked_frames_keep_their_place_where_neighbors_are_seen(store):
     spaced = layout_for(64, packed=True, gap=4)
     clips = np.arange(len(LENGTHS))
     options = {"frame_masking": 0.5, "generator": np.random.default_rng(0)}
@@ -210,6 +210,6 @@ def test_masked_frames_keep_their_place_where_neighbours_are_seen(store):
     plain = assemble(store, clips, spaced)
     np.testing.assert_array_equal(batch.frames, plain.frames)
     np.testing.assert_array_equal(batch.clips, plain.clips)
-    masked = (plain.slot > 0) & (batch.slot == 0)
+    masked = (plain.segment_ids > 0) & (batch.segment_ids == 0)
     assert masked.any()
-    np.testing.assert_array_equal(batch.slot[~masked], plain.slot[~masked])
+    np.testing.assert_array_equal(batch.segment_ids[~masked], plain.segment_ids[~masked])

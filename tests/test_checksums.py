@@ -9,7 +9,7 @@ from gislr.data.checksums import open_sealed, open_sealed_json, sealed, sealed_j
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.data.store import open_store
-from gislr.errors import DataError
+from gislr.utils.errors import DataError
 from tests.conftest import make_store
 
 FILES = ("frames.npy", "frame_index.npy", "clips.npz", "store.json")

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from gislr.paths import config_folder, project_root
+from gislr.utils.paths import config_folder, project_root
 
 TINY = [
     "model.units=16",
@@ -292,7 +292,7 @@ def test_everything_that_makes_training_harder_works_together(workplace, client)
         *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
         "model.centre=nose", "model.distances=true", "model.dropout_epoch=1",
         "augmentation=standard", "augmentation.mixup=0.5", "augmentation.part_mixing=0.5",
-        "batches.balance=0.5", "optimizer=adamw_rectified", "optimizer.ema=0.9",
+        "batches.class_balance=0.5", "optimizer=adamw_rectified", "optimizer.ema=0.9",
         "arcface.weight=0.2", "training.perturbation=0.1", "training.perturbation_epoch=1",
         "training.averaged_epochs=1", "tracking.experiment=everything",
     )  # fmt: skip

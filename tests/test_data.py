@@ -11,16 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gislr.data import preparation, statistics
-from gislr.data.arrays import prepare_arrays
-from gislr.data.asl_signs import read_listing
+from gislr.data import landmark_statistics as statistics
+from gislr.data import preparation
+from gislr.data.landmarks import DOMINANT_HAND
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
+from gislr.data.sources.arrays import prepare_arrays
+from gislr.data.sources.asl_signs import read_listing
 from gislr.data.store import open_store
-from gislr.data.store_writing import FrameBlock, write_store
-from gislr.errors import DataError
-from gislr.landmarks import DOMINANT_HAND
+from gislr.data.store_writer import FrameBlock, write_store
+from gislr.utils.errors import DataError
 from tests.conftest import clip_table, landmarks_of, make_store, separable_clips, write_folder
 
 
@@ -38,7 +39,7 @@ def test_a_clip_is_read_as_it_was_written(tmp_path):
 
 def test_the_store_holds_what_preprocessing_gives(asl_signs, tmp_path):
     store = prepare(asl_signs, tmp_path)
-    assert (len(store.clips), store.left_out, len(store.listed)) == (32, 1, 33)
+    assert (len(store.clips), store.left_out, len(store.all_clips)) == (32, 1, 33)
     assert store.signs == ["sign0", "sign1", "sign2", "sign3"]
     for clip, (signer, sign, landmarks) in enumerate(separable_clips()):
         expected = preprocess(landmarks, reference(64))
@@ -135,7 +136,7 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
     store = open_store(target)
     kept = [k for k, n in enumerate(lengths) if n]
     assert store.clips.paths.tolist() == [names[k] for k in kept]
-    assert store.listed.signers.tolist() == names == store.signs
+    assert store.all_clips.signers.tolist() == names == store.signs
     for row, k in enumerate(kept):
         got = store.frames[store.offsets[row] : store.offsets[row + 1]]
         assert np.array_equal(got, clips[k])

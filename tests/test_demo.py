@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.demonstration import clips, reading, webcam
-from gislr.demonstration.server import DemoServer
-from gislr.errors import DataError, GislrError
+from gislr.demo import demo_clips as clips
+from gislr.demo import uploads as reading
+from gislr.demo import webcam
+from gislr.demo.server import DemoServer
+from gislr.utils.errors import DataError, GislrError
 from tests.browser import browser, needs_browser
 from tests.conftest import clip_table, landmarks_of
 
@@ -375,7 +377,7 @@ def test_the_webcam_is_read_in_the_page(tmp_path):
 
 @pytest.mark.slow
 def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
-    from gislr.exporting.litert import litert
+    from gislr.export.litert import litert
     from tests.test_export import SIGNS, trained
 
     (tmp_path / "model.tflite").write_bytes(litert([trained("transformer")]))

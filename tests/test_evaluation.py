@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.errors import GislrError, SettingError
 from gislr.evaluation import (
     LOWER_IS_BETTER,
     METRICS,
@@ -22,7 +21,8 @@ from gislr.evaluation import (
     score,
     write_reports,
 )
-from gislr.evaluation.metrics import rank_of_true
+from gislr.evaluation.metrics.scores import rank_of_true
+from gislr.utils.errors import GislrError, SettingError
 
 SIGNS = ["airplane", "bee", "cow", "dog"]
 # airplane: 2 right, 1 taken for bee; bee: 1 right, 2 taken for cow; cow: 0 of 1, taken for dog.

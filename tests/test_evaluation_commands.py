@@ -5,17 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from gislr.compare import compare_runs
-from gislr.cross_validate import with_folds
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
-from gislr.errors import SettingError
-from gislr.evaluation import clip_figures
-from gislr.evaluation.clip_predictions import ClipPredictions
-from gislr.experiments import rewritten
-from gislr.pages import Section, page
+from gislr.evaluation.figures import clip_figures
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.reports.html_page import Section, page
 from gislr.tracking.store import TrackingSettings
-from gislr.view import view_clip
+from gislr.utils.errors import SettingError
+from gislr.workflows.compare import compare_runs
+from gislr.workflows.cross_validate import with_folds
+from gislr.workflows.experiments import rewritten
+from gislr.workflows.view import view_clip
 from tests.conftest import landmarks_of, write_folder
 from tests.test_command_line import TINY, artifacts, gislr
 from tests.test_sweeping import runs_of

@@ -10,28 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches.packing import Layout
-from gislr.data.preprocessing import (
-    PreprocessingSettings,
-    empty_clip,
-    pad,
-    preprocess,
-    reference,
-)
-from gislr.exporting import PRECISIONS
-from gislr.exporting.graph import read_raw
-from gislr.exporting.litert import litert
-from gislr.exporting.submission import submission
+from gislr.data.preprocessing import PreprocessingSettings, empty_clip, pad, preprocess, reference
+from gislr.export import PRECISIONS
+from gislr.export.graph import read_raw
+from gislr.export.litert import litert
+from gislr.export.submission import submission
+from gislr.inference.keras_recognizer import KerasRecognizer
+from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.models import FAMILIES
 from gislr.models.serving import ClipRows, TrainedModel
-from gislr.recognition.keras_recogniser import KerasRecogniser
-from gislr.recognition.litert_recogniser import LiteRTRecogniser
 from tests.conftest import landmarks_of
 from tests.test_models import build, small
 
 SIGNS = ["bee", "cow", "dog"]
 WHOLE = PreprocessingSettings("whole", 64, "both_hands", "motion", "xy")
 READINGS = [reference(64), WHOLE, PreprocessingSettings("whole", 64, "competition", "found", "xyz")]
-PADDED = Layout(64, slots=1, packed=False)
+PADDED = Layout(64, segments=1, packed=False)
 
 
 def clip(frames, seed=0, hand="left", missing=0.3):
@@ -91,12 +85,12 @@ def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand
 )
 def test_every_precision_agrees_with_keras(name, reading, changes):
     model = trained(name, preprocessing=reading, **changes)
-    expected = KerasRecogniser([model]).probabilities(CLIPS)
+    expected = KerasRecognizer([model]).probabilities(CLIPS)
     sizes = {}
     for precision in PRECISIONS:
         content = litert([model], precision)
         sizes[precision] = len(content)
-        found = LiteRTRecogniser(content, SIGNS).probabilities(CLIPS)
+        found = LiteRTRecognizer(content, SIGNS).probabilities(CLIPS)
         assert np.isfinite(found).all()
         allowed = {"float32": 1e-4, "float16": 5e-3, "int8": 5e-2}[precision]
         np.testing.assert_allclose(found, expected, atol=allowed, err_msg=precision)
@@ -115,24 +109,24 @@ def test_the_most_exact_model_that_the_competition_allows_is_submitted():
 @pytest.mark.slow
 def test_frames_that_see_padding_see_it_in_the_file_too():
     model = trained("transformer", attention_mask="queries")
-    found = LiteRTRecogniser(litert([model]), SIGNS).probabilities(CLIPS)
-    np.testing.assert_allclose(found, KerasRecogniser([model]).probabilities(CLIPS), atol=1e-4)
+    found = LiteRTRecognizer(litert([model]), SIGNS).probabilities(CLIPS)
+    np.testing.assert_allclose(found, KerasRecognizer([model]).probabilities(CLIPS), atol=1e-4)
 
 
 @pytest.mark.slow
 def test_several_models_are_averaged():
     models = [trained("transformer", seed=seed) for seed in range(2)]
-    found = LiteRTRecogniser(litert(models), SIGNS).probabilities(CLIPS)
-    each = [KerasRecogniser([model]).probabilities(CLIPS) for model in models]
+    found = LiteRTRecognizer(litert(models), SIGNS).probabilities(CLIPS)
+    each = [KerasRecognizer([model]).probabilities(CLIPS) for model in models]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-4)
-    np.testing.assert_allclose(found, KerasRecogniser(models).probabilities(CLIPS), atol=1e-4)
+    np.testing.assert_allclose(found, KerasRecognizer(models).probabilities(CLIPS), atol=1e-4)
 
 
 def test_onnx_agrees_with_keras():
     pytest.importorskip("tf2onnx")
-    from gislr.exporting.onnx import ONNXRecogniser, onnx
+    from gislr.export.onnx import ONNXRecognizer, onnx
 
     model = trained("transformer")
-    found = ONNXRecogniser(onnx([model]), SIGNS).probabilities(CLIPS)
-    np.testing.assert_allclose(found, KerasRecogniser([model]).probabilities(CLIPS), atol=1e-4)
+    found = ONNXRecognizer(onnx([model]), SIGNS).probabilities(CLIPS)
+    np.testing.assert_allclose(found, KerasRecognizer([model]).probabilities(CLIPS), atol=1e-4)
     assert np.isfinite(found).all()

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from gislr.errors import GislrError
+from gislr.data.landmarks import DOMINANT_HAND
 from gislr.evaluation import (
     confusion_matrix,
     confusion_picture,
@@ -22,10 +22,10 @@ from gislr.evaluation import (
     most_confused,
     per_sign,
 )
-from gislr.evaluation.confusion_figure import order_by_confusion
-from gislr.evaluation.drawing import short_name
-from gislr.evaluation.landmark_figures import sampled_frames
-from gislr.landmarks import DOMINANT_HAND
+from gislr.evaluation.figures.canvas import short_name
+from gislr.evaluation.figures.confusion_figure import order_by_confusion
+from gislr.evaluation.figures.landmark_figures import sampled_frames
+from gislr.utils.errors import GislrError
 
 
 def png(figure) -> bytes:

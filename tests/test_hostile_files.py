@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from gislr.configuration import default_configuration
-from gislr.data.arrays import prepare_arrays
-from gislr.errors import GislrError, SettingError
-from gislr.terminal import printable
+from gislr.config.configuration import default_configuration
+from gislr.data.sources.arrays import prepare_arrays
 from gislr.training.checkpoints import Checkpoints
+from gislr.utils.errors import GislrError, SettingError
+from gislr.utils.terminal import printable
 
 
 class Hostile:
@@ -54,7 +54,7 @@ def test_code_in_a_keras_file_is_not_run(tmp_path):
 
 
 def test_gislr_never_turns_safe_mode_off():
-    from gislr.paths import PACKAGE
+    from gislr.utils.paths import PACKAGE
 
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
@@ -79,7 +79,7 @@ def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monke
 
 
 def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
-    from gislr.tracking.logged import find_run
+    from gislr.tracking.run_reader import find_run
     from gislr.tracking.store import TrackingSettings, connect
 
     monkeypatch.setenv("SECRET", "hunter2")
@@ -96,7 +96,7 @@ def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
 def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
     import mlflow
 
-    from gislr.recognition.opening import open_recogniser
+    from gislr.inference.open_model import open_recognizer
     from gislr.tracking.store import TrackingSettings, connect
 
     monkeypatch.chdir(tmp_path)
@@ -113,12 +113,12 @@ def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
     _, experiment_id = connect(settings)
     with mlflow.start_run(experiment_id=experiment_id):
         mlflow.pyfunc.log_model(
-            name="recogniser", python_model="code.py", registered_model_name="gislr"
+            name="recognizer", python_model="code.py", registered_model_name="gislr"
         )
     assert ran.is_dir(), "MLflow runs it where it is logged, and would where it is loaded"
     ran.rmdir()
     with pytest.raises(GislrError, match=r"must hold model\.tflite"):
-        open_recogniser(settings, "models:/gislr/1")
+        open_recognizer(settings, "models:/gislr/1")
     assert not ran.exists()
     mlflow.pyfunc.load_model("models:/gislr/1")
     assert ran.is_dir()
@@ -146,7 +146,7 @@ def test_a_parquet_file_that_claims_millions_of_rows_is_refused(tmp_path):
 def test_markup_in_names_is_escaped_in_charts_too():
     import plotly.graph_objects
 
-    from gislr.pages import Section, page
+    from gislr.evaluation.reports.html_page import Section, page
 
     hostile = "</script><script>alert(1)</script>"
     chart = plotly.graph_objects.Figure(plotly.graph_objects.Bar(x=[hostile], y=[1]))

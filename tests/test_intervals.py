@@ -7,17 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.errors import DataError
-from gislr.evaluation.clip_predictions import ClipPredictions, pooled
-from gislr.evaluation.cross_validation import FoldResult, cross_validation, text
-from gislr.evaluation.intervals import (
+from gislr.evaluation.metrics.calibration import (
+    by_quantity,
+    calibration,
+    hand_shares,
+    top_k,
+    worst_block,
+)
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
+from gislr.evaluation.metrics.folds import FoldResult, cross_validation, text
+from gislr.evaluation.metrics.intervals import (
     SCORES,
     paired_differences,
     score_intervals,
     scores_of_counts,
 )
-from gislr.evaluation.metrics import score
-from gislr.evaluation.quality import by_quantity, calibration, hand_shares, top_k, worst_block
+from gislr.evaluation.metrics.scores import score
+from gislr.utils.errors import DataError
 
 
 def made_up(seed=0, clips=120, signs=5, signers=10, skill=2.0, first_signer=0):

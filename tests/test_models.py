@@ -11,19 +11,19 @@ import pytest
 
 from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
-from gislr.data import statistics
+from gislr.data import landmark_statistics as statistics
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.errors import SettingError
 from gislr.models import FAMILIES, build_model, layout_of, model_settings
 from gislr.models.serving import TrainedModel, serving_model
-from gislr.paths import config_folder
 from gislr.training import compiling
 from gislr.training.losses import LossSettings
 from gislr.training.optimizers import OptimizerSettings
 from gislr.training.prediction import predict
+from gislr.utils.errors import SettingError
+from gislr.utils.paths import config_folder
 from tests.conftest import REFERENCE, make_store
 
-PADDED = Layout(64, slots=1, packed=False)
+PADDED = Layout(64, segments=1, packed=False)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
 SMALL = {
     "transformer": {"units": 32, "landmark_units": 24, "num_heads": 4},
@@ -35,7 +35,7 @@ VARIANTS = [
     *((name, {}, REFERENCE) for name in FAMILIES),
     (
         "conv_transformer",
-        {"centre": "nose", "distances": True, "normalisation": "layer"},
+        {"centre": "nose", "distances": True, "normalization": "layer"},
         PreprocessingSettings("whole", 64, "both_hands", "motion", "xy"),
     ),
     (
@@ -45,7 +45,7 @@ VARIANTS = [
     ),
     (
         "transformer",
-        {"normalisation": "rms"},
+        {"normalization": "rms"},
         PreprocessingSettings("whole", 64, "both_hands", "motion", "xyz"),
     ),
 ]
@@ -169,7 +169,7 @@ def test_what_lies_in_empty_positions_is_not_seen(name, store):
     batch = assemble(store, np.arange(3), layout_of(settings, 64), rows=4)
     inputs = batch.inputs()
     before = np.asarray(model(inputs))[batch.clips >= 0]
-    empty = batch.slot == 0
+    empty = batch.segment_ids == 0
     inputs["frames"] = inputs["frames"].copy()
     inputs["frames"][empty] = 9.0
     after = np.asarray(model(inputs))[batch.clips >= 0]
@@ -220,7 +220,7 @@ def test_masking_queries_lets_frames_see_padding(store):
     keys, queries = (small(attention_mask=mask) for mask in ("keys", "queries"))
     batch = assemble(store, np.array([3]), PADDED)
     inputs = batch.inputs()
-    inputs["frames"] = np.where((batch.slot == 0)[..., None, None], 0.5, inputs["frames"])
+    inputs["frames"] = np.where((batch.segment_ids == 0)[..., None, None], 0.5, inputs["frames"])
     for settings, same in ((keys, True), (queries, False)):
         model = build(settings, PADDED)
         before, after = np.asarray(model(batch.inputs())), np.asarray(model(inputs))
@@ -228,12 +228,12 @@ def test_masking_queries_lets_frames_see_padding(store):
 
 
 def test_rows_of_padding_are_uniform_when_queries_are_masked():
-    from gislr.models.attention import SlotAttention
+    from gislr.models.attention import SegmentAttention
 
-    layer = SlotAttention(2, "queries")
+    layer = SegmentAttention(2, "queries")
     x = np.random.default_rng(0).normal(size=(1, 6, 8)).astype(np.float32)
-    slot = np.array([[1, 1, 1, 0, 0, 0]], np.int32)
-    out = np.asarray(layer(x, slot))[0]
+    segment_ids = np.array([[1, 1, 1, 0, 0, 0]], np.int32)
+    out = np.asarray(layer(x, segment_ids))[0]
     np.testing.assert_allclose(out[3], out[5], atol=1e-6)
     assert np.abs(out[0] - out[1]).max() > 1e-3
     value = np.asarray(layer.kernels[2]).reshape(8, 8)
@@ -311,7 +311,7 @@ def test_random_masking_is_for_training_unless_asked_for(store, measured):
     ],
 )
 def test_settings_that_cannot_be_used_are_told(changes, message):
-    from gislr.errors import SettingError
+    from gislr.utils.errors import SettingError
 
     with pytest.raises(SettingError, match=message):
         small(**{"name": "transformer", **changes}) if "name" not in changes else model_settings(
@@ -330,15 +330,15 @@ def features_of(layer, landmarks, *more):
 
 
 def test_centred_clips_do_not_say_where_and_how_large_they_were():
-    from gislr.models.conv_transformer.features import Centre
+    from gislr.models.conv_transformer.frame_features import Centre
 
     rng = np.random.default_rng(0)
     clip = rng.uniform(0.2, 0.8, (1, 6, 10, 2))
     clip[0, 2, 3:5] = clip[0, 4] = 0
-    slot = np.array([[1, 1, 1, 1, 1, 0]], np.int32)
+    segment_ids = np.array([[1, 1, 1, 1, 1, 0]], np.int32)
     moved = np.where(clip != 0, clip * 0.5 + [0.3, -0.05], 0)
-    layer = Centre(2, slots=2)
-    before, after = features_of(layer, clip, slot), features_of(layer, moved, slot)
+    layer = Centre(2, segments=2)
+    before, after = features_of(layer, clip, segment_ids), features_of(layer, moved, segment_ids)
     np.testing.assert_allclose(after[0, :5], before[0, :5], atol=1e-4)
     assert (before[0, 2, 3:5] == 0).all()
     np.testing.assert_allclose(before[0, [0, 1, 2, 3], 2].mean(axis=0), 0, atol=1e-5)
@@ -348,7 +348,7 @@ def test_centred_clips_do_not_say_where_and_how_large_they_were():
 
 
 def test_the_shape_of_a_hand_does_not_say_where_it_is():
-    from gislr.models.conv_transformer.features import HandShape
+    from gislr.models.conv_transformer.frame_features import HandShape
 
     rng = np.random.default_rng(0)
     frames = rng.uniform(0.2, 0.8, (1, 4, 30, 3))
@@ -364,7 +364,7 @@ def test_the_shape_of_a_hand_does_not_say_where_it_is():
 
 
 def test_distances_are_those_of_the_image():
-    from gislr.models.conv_transformer.features import Distances, measured_pairs
+    from gislr.models.conv_transformer.frame_features import Distances, measured_pairs
 
     kept = REFERENCE.landmark_set
     pairs = measured_pairs(kept)

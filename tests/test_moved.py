@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gislr.tracking.moved import follow_move
+from gislr.tracking.relocation import follow_move
 from gislr.tracking.store import TrackingSettings, connect
 
 

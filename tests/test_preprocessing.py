@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.preprocessing import (
-    PreprocessingSettings,
-    pad,
-    preprocess,
-    reference,
-    resize_windows,
-)
-from gislr.errors import DataError
-from gislr.landmarks import (
+from gislr.data.landmarks import (
     DOMINANT_HAND,
     LANDMARK_SETS,
     LEFT_ARM,
@@ -25,6 +17,14 @@ from gislr.landmarks import (
     RIGHT_HAND,
     other_side,
 )
+from gislr.data.preprocessing import (
+    PreprocessingSettings,
+    pad,
+    preprocess,
+    reference,
+    resize_windows,
+)
+from gislr.utils.errors import DataError
 from tests.conftest import landmarks_of
 
 

@@ -1,4 +1,4 @@
-"""What a recogniser accepts, and which final model becomes the champion."""
+"""What a recognizer accepts, and which final model becomes the champion."""
 
 import json
 from dataclasses import replace
@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gislr.errors import DataError, GislrError
-from gislr.recognition import MOST_FRAMES, check_landmarks, likeliest
-from gislr.recognition.litert_recogniser import LiteRTRecogniser
-from gislr.recognition.opening import open_recogniser
-from gislr.tracking import registry
+from gislr.inference import MOST_FRAMES, check_landmarks, most_likely
+from gislr.inference.litert_recognizer import LiteRTRecognizer
+from gislr.inference.open_model import open_recognizer
+from gislr.tracking import model_registry as registry
 from gislr.tracking.evidence import Evidence
-from gislr.tracking.logged import LoggedRun
+from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.store import TrackingSettings, connect
+from gislr.utils.errors import DataError, GislrError
 from tests.conftest import landmarks_of
 
 
@@ -26,7 +26,7 @@ class Fixed:
 
 
 def test_the_likeliest_signs_come_first():
-    with_hand, without = likeliest(Fixed(), [landmarks_of(3), landmarks_of(3, hand=None)], 2)
+    with_hand, without = most_likely(Fixed(), [landmarks_of(3), landmarks_of(3, hand=None)], 2)
     assert with_hand.signs == ["cow", "bee"]
     assert with_hand.probabilities == pytest.approx([0.7, 0.2])
     assert (with_hand.has_hand, without.has_hand) == (True, False)
@@ -66,17 +66,17 @@ def test_landmarks_that_cannot_be_used_are_told_in_a_sentence(landmarks, message
 def test_files_that_are_no_models_are_told(tmp_path):
     settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "gislr", None)
     with pytest.raises(GislrError, match="there is no file"):
-        open_recogniser(settings, str(tmp_path / "none.tflite"))
+        open_recognizer(settings, str(tmp_path / "none.tflite"))
     (tmp_path / "model.tflite").write_bytes(b"TFL3" * 9)
     with pytest.raises(DataError, match="A label map was expected"):
-        open_recogniser(settings, str(tmp_path / "model.tflite"))
+        open_recognizer(settings, str(tmp_path / "model.tflite"))
     (tmp_path / "sign_to_prediction_index_map.json").write_text(json.dumps({"bee": 0}))
     with pytest.raises(GislrError, match=r"must read raw landmarks.*model\.tflite does not"):
-        LiteRTRecogniser.of_file(tmp_path / "model.tflite")
+        LiteRTRecognizer.of_file(tmp_path / "model.tflite")
     with pytest.raises(GislrError, match="there is no 'models:/gislr@champion'"):
-        open_recogniser(settings, "models:/gislr@champion")
+        open_recognizer(settings, "models:/gislr@champion")
     with pytest.raises(GislrError, match="there is no 'abc'"):
-        open_recogniser(settings, "abc")
+        open_recognizer(settings, "abc")
 
 
 def test_a_run_that_held_nobody_out_is_no_evidence():

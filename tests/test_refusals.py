@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gislr.commands import failures_in_one_line
-from gislr.paths import named_failures, written_beside, written_whole
-from gislr.refusals import refusal
+from gislr.cli.hydra_app import errors_as_messages
+from gislr.cli.system_errors import system_error_message
 from gislr.tracking.store import TrackingError, tracking_uri
+from gislr.utils.paths import atomic_file, atomic_folder, errors_name_path
 
 
 def raised(function):
@@ -26,8 +26,8 @@ def test_a_full_disk_names_the_file_that_was_written(capsys):
     # Without a buffer, like the ends of large files: the system names no file.
     with (
         pytest.raises(SystemExit, match="2"),
-        failures_in_one_line(),
-        named_failures(Path("cache/frames.npy")),
+        errors_as_messages(),
+        errors_name_path(Path("cache/frames.npy")),
         Path("/dev/full").open("wb", buffering=0) as file,
     ):
         file.write(b"frames")
@@ -40,10 +40,12 @@ def test_a_full_disk_names_the_file_that_was_written(capsys):
 def test_a_name_travels_between_processes_and_is_kept():
     error = raised(lambda: Path("/proc/version/x").mkdir())
     assert pickle.loads(pickle.dumps(error)).filename == "/proc/version/x"
-    with pytest.raises(NotADirectoryError) as caught, named_failures(Path("other")):
+    with pytest.raises(NotADirectoryError) as caught, errors_name_path(Path("other")):
         raise error
     assert caught.value.filename == "/proc/version/x"
-    assert refusal(caught.value).startswith("/proc/version/x must lie in a folder; a file is")
+    assert system_error_message(caught.value).startswith(
+        "/proc/version/x must lie in a folder; a file is"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,17 +68,19 @@ def test_a_name_travels_between_processes_and_is_kept():
 )
 def test_every_refusal_is_one_sentence_that_names_the_path(code):
     for path in ("some where/ü", b"some where/\xc3\xbc"):
-        sentence = refusal(OSError(code, os.strerror(code), path))
+        sentence = system_error_message(OSError(code, os.strerror(code), path))
         assert sentence.startswith("some where/ü must ")
         assert "\n" not in sentence
     unnamed = "The working directory" if code == errno.ENOENT else "What is written"
-    assert refusal(OSError(code, os.strerror(code))).startswith(f"{unnamed} must ")
+    assert system_error_message(OSError(code, os.strerror(code))).startswith(f"{unnamed} must ")
 
 
 def test_a_folder_that_is_missing_is_named_and_nothing_is_made(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught, written_whole(tmp_path / "none" / "file"):
+    with pytest.raises(FileNotFoundError) as caught, atomic_file(tmp_path / "none" / "file"):
         pass
-    assert refusal(caught.value).startswith(f"{tmp_path / 'none'} must exist; it does not.")
+    assert system_error_message(caught.value).startswith(
+        f"{tmp_path / 'none'} must exist; it does not."
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -94,9 +98,9 @@ def test_a_tracker_that_the_disk_refuses_is_told(tmp_path):
     cause = raised(lambda: frozen.execute("INSERT INTO runs VALUES ('a')"))
     error = RuntimeError("the tracker's own words")
     error.__cause__ = cause
-    assert "must be writable; its disk is read-only" in refusal(error)
+    assert "must be writable; its disk is read-only" in system_error_message(error)
     wrong = raised(lambda: frozen.execute("SELECT nothing FROM runs"))
-    assert refusal(wrong) is None
+    assert system_error_message(wrong) is None
     frozen.close()
 
 
@@ -109,8 +113,8 @@ def test_a_tracker_that_the_disk_refuses_is_told(tmp_path):
     ],
 )
 def test_everything_else_keeps_its_traceback(error):
-    assert refusal(error) is None
-    with pytest.raises(type(error)) as caught, failures_in_one_line():
+    assert system_error_message(error) is None
+    with pytest.raises(type(error)) as caught, errors_as_messages():
         raise error
     assert caught.value is error
 
@@ -122,19 +126,19 @@ def test_a_fault_met_while_a_refusal_is_handled_keeps_its_traceback():
         except NotADirectoryError:
             return {}["missing"]
 
-    assert refusal(raised(faulty)) is None
+    assert system_error_message(raised(faulty)) is None
 
 
 def test_what_a_killed_process_left_beside_is_removed(tmp_path):
     target = tmp_path / "store"
     script = (
-        "import os, sys; from pathlib import Path; from gislr.paths import written_beside\n"
-        "with written_beside(Path(sys.argv[1])) as folder:\n"
+        "import os, sys; from pathlib import Path; from gislr.utils.paths import atomic_folder\n"
+        "with atomic_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'half').write_text('x'); os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(target)], check=False)
     assert [path.name for path in tmp_path.iterdir()] == ["store.tmp"]
-    with written_beside(target) as folder:
+    with atomic_folder(target) as folder:
         (folder / "whole").write_text("y")
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == [
         "store",

@@ -34,7 +34,7 @@ def training(folder, seed=3):
         model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, 0.8), LossSettings(0.25)
     )
     batches = TrainingBatches(
-        store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.2, seed=seed
+        store, np.arange(6), layout, samples_per_class=2, frame_masking=0.2, seed=seed
     )
     return model, loop.TrainingLoop(
         model, batches, epochs=EPOCHS, learning_rate=1e-2,

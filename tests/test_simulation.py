@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gislr.data.asl_signs import read_listing
+from gislr.data.landmarks import LEFT_HAND, LIPS, RIGHT_HAND
 from gislr.data.preprocessing import preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.simulation import SimulationSettings, folder, write_folder
 from gislr.data.simulation.signers import draw_signers
-from gislr.errors import SettingError
-from gislr.landmarks import LEFT_HAND, LIPS, RIGHT_HAND
+from gislr.data.sources.asl_signs import read_listing
+from gislr.utils.errors import SettingError
 
 SETTINGS = SimulationSettings(signs=5, signers=4, clips=40, seed=3)
 

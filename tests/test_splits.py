@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.data.splits import SplitSettings, split_clips
-from gislr.errors import SettingError
+from gislr.utils.errors import SettingError
 
 CLIPS_OF_SIGNERS = {
     2044: 4810, 4718: 3499, 16069: 4848, 18796: 3502, 22343: 4677, 25571: 3865, 26734: 4841,
@@ -60,11 +60,11 @@ def test_the_size_counts_signers_rounded_up():
 
 
 def test_clips_without_a_hand_do_not_change_who_is_held_out():
-    listed = np.repeat(np.arange(10).astype(str), 2)
-    full = split_clips(group_kfold(1), listed, listed)
+    all_clips = np.repeat(np.arange(10).astype(str), 2)
+    full = split_clips(group_kfold(1), all_clips, all_clips)
     gone = full.held_out[0]
-    usable = listed[listed != gone]
-    assert split_clips(group_kfold(1), usable, listed).held_out == full.held_out
+    usable = all_clips[all_clips != gone]
+    assert split_clips(group_kfold(1), usable, all_clips).held_out == full.held_out
 
 
 def test_none_trains_on_everything():

@@ -6,9 +6,9 @@ import multiprocessing
 
 import pytest
 
-from gislr.errors import SettingError
 from gislr.sweeping.objective import SweepSettings, direction
 from gislr.tracking.store import TrackingSettings, connect, study_storage
+from gislr.utils.errors import SettingError
 from hydra_plugins.optuna_sweeper._storage import open_study
 from tests.test_command_line import EXPERIMENTS, TINY, artifacts, gislr
 

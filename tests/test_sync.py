@@ -30,7 +30,7 @@ class Relay(http.server.ThreadingHTTPServer):
     """Stands before a tracking server and can be told to fail in its stead."""
 
     daemon_threads = True
-    behaviour = "well"
+    behavior = "well"
 
     def __init__(self, server_port):
         super().__init__(("127.0.0.1", 0), RelayHandler)
@@ -45,24 +45,24 @@ class RelayHandler(http.server.BaseHTTPRequestHandler):
 
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        behaviour = self.server.behaviour
-        if behaviour == "gone":
+        behavior = self.server.behavior
+        if behavior == "gone":
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        if behaviour == "refuses":
+        if behavior == "refuses":
             self.answer(403, b"not today")
             return
         behind = http.client.HTTPConnection("127.0.0.1", self.server.server_port_behind)
         behind.request(self.command, self.path, body, dict(self.headers))
         found = behind.getresponse()
         content = found.read()
-        if behaviour == "loses answers":
+        if behavior == "loses answers":
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         # Not for each of dozens of files: they would take minutes.
-        if behaviour == "slow" and "artifacts" not in self.path:
+        if behavior == "slow" and "artifacts" not in self.path:
             time.sleep(4)
         self.answer(found.status, content, found.getheader("Content-Type"))
 
@@ -105,12 +105,12 @@ def relay(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("tracking server")
-@pytest.mark.parametrize("behaviour", ["gone", "refuses", "loses answers", "slow"])
-def test_what_a_server_does_not_take_is_sent_later_and_once(behaviour, relay, workplace, tmp_path):
+@pytest.mark.parametrize("behavior", ["gone", "refuses", "loses answers", "slow"])
+def test_what_a_server_does_not_take_is_sent_later_and_once(behavior, relay, workplace, tmp_path):
     import mlflow
 
     address = f"http://127.0.0.1:{relay.server_address[1]}"
-    name = behaviour.replace(" ", "_")
+    name = behavior.replace(" ", "_")
     training = subprocess.Popen(
         [
             sys.executable, "-m", "gislr.train", *workplace[:-1], *TINY,
@@ -119,12 +119,12 @@ def test_what_a_server_does_not_take_is_sent_later_and_once(behaviour, relay, wo
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     wait_for_epoch(training)
-    relay.behaviour = behaviour
+    relay.behavior = behavior
     _, errors = training.communicate(timeout=300)
-    relay.behaviour = "well"
+    relay.behavior = "well"
     assert training.returncode == 0, errors
     assert "Traceback" not in errors
-    if behaviour != "slow":
+    if behavior != "slow":
         assert "gislr.sync" in errors
     done = gislr("--uri", address, module="sync")
     assert done.returncode == 0, done.stderr
@@ -161,7 +161,7 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
     while not any(line.startswith("trial 0") for line in lines):
         lines.append(sweep.stdout.readline())
         assert lines[-1], sweep.communicate()
-    relay.behaviour = "gone"
+    relay.behavior = "gone"
     try:
         deadline = time.monotonic() + 120
         logs = ""
@@ -172,7 +172,7 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
         assert "waited for" in logs
         assert sweep.poll() is None
     finally:
-        relay.behaviour = "well"
+        relay.behavior = "well"
     _, errors = sweep.communicate(timeout=300)
     assert sweep.returncode == 0, errors
     assert "Traceback" not in errors

@@ -1,4 +1,4 @@
-"""Optimisers, schedules, the loss, and parity with the reference by command."""
+"""Optimizers, schedules, the loss, and parity with the reference by command."""
 
 import math
 import subprocess
@@ -10,15 +10,15 @@ import keras
 import numpy as np
 import pytest
 
-from gislr import parity
 from gislr.data.store import open_store
-from gislr.errors import SettingError
 from gislr.training import compiling, loop
 from gislr.training.adamw import clip
 from gislr.training.distillation import DistillationSettings, targets
 from gislr.training.losses import ArcFaceSettings, LossSettings, build_loss
 from gislr.training.optimizers import OptimizerSettings, build_optimizer
 from gislr.training.schedules import ScheduleSettings, factor
+from gislr.utils.errors import SettingError
+from gislr.workflows import parity
 from tests.conftest import PARITY, make_store
 from tests.test_models import small
 
@@ -138,9 +138,9 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     traced = []
     plain = layers.ClipMean.call
 
-    def counted(self, frames, slot):
+    def counted(self, frames, segment_ids):
         traced.append(1)
-        return plain(self, frames, slot)
+        return plain(self, frames, segment_ids)
 
     monkeypatch.setattr(layers.ClipMean, "call", counted)
     rng = np.random.default_rng(0)
@@ -151,7 +151,7 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
         model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
     )
     batches = TrainingBatches(
-        store, np.arange(60), layout, clips_per_sign=4, frame_masking=0.25, seed=0
+        store, np.arange(60), layout, samples_per_class=4, frame_masking=0.25, seed=0
     )
     counts, rows = [], set()
     for epoch in loop.TrainingLoop(
@@ -163,7 +163,8 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     ).epochs():
         counts.append(len(traced))
         rows |= {
-            len(batches.batch(epoch.number, step).slot) for step in range(batches.steps_per_epoch)
+            len(batches.batch(epoch.number, step).segment_ids)
+            for step in range(batches.steps_per_epoch)
         }
     assert len(rows) > 1
     assert counts[0] == counts[-1]
@@ -184,7 +185,7 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
         settings = OptimizerSettings("adamw", 1e-2, 0.05, 1.0, ema)
         compiling.compile_model(model, settings, LossSettings(0.25))
         batches = TrainingBatches(
-            store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
+            store, np.arange(6), layout, samples_per_class=2, frame_masking=0.0, seed=0
         )
         assert batches.steps_per_epoch == 1
         losses[ema], weights[ema] = [], []
@@ -236,7 +237,7 @@ def trained_epochs(tmp_path, settings, epochs=4, **options):
         model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, None), LossSettings(0.25)
     )
     batches = TrainingBatches(
-        store, np.arange(6), layout, clips_per_sign=2, frame_masking=0.0, seed=0
+        store, np.arange(6), layout, samples_per_class=2, frame_masking=0.0, seed=0
     )
     for _ in loop.TrainingLoop(
         model, batches, epochs=epochs, learning_rate=1e-2,
@@ -298,7 +299,7 @@ def test_the_loss_takes_shares_of_signs_as_well_as_labels():
     )
 
 
-def one_step(model_settings, reach=0.0, weight=0.0, several_signs=False, steps=1):
+def one_step(model_settings, reach=0.0, weight=0.0, soft_targets=False, steps=1):
     """Trains a small model on one batch; returns the losses, its weights and the trainer."""
     from gislr.batches import assemble
     from gislr.models import layout_of
@@ -308,19 +309,19 @@ def one_step(model_settings, reach=0.0, weight=0.0, several_signs=False, steps=1
     layout = layout_of(model_settings, 64)
     model = build(model_settings, layout)
     trainer = trainer_of(
-        model, ArcFaceSettings(weight, 0.5, 30.0), perturbed=reach > 0, several_signs=several_signs
+        model, ArcFaceSettings(weight, 0.5, 30.0), perturbed=reach > 0, soft_targets=soft_targets
     )
     compiling.compile_model(
         trainer,
         OptimizerSettings("adamw", 1e-2, 0.0, None, None),
         LossSettings(0.0),
-        several_signs=several_signs,
+        soft_targets=soft_targets,
     )
     if reach:
         trainer.perturb(reach)
     with tempfile.TemporaryDirectory() as folder:
         batch = assemble(make_store(Path(folder) / "s", [5, 9, 3, 7, 4, 8]), np.arange(6), layout)
-    shown = np.eye(3, dtype=np.float32)[batch.labels] if several_signs else batch.labels
+    shown = np.eye(3, dtype=np.float32)[batch.labels] if soft_targets else batch.labels
     also = {LABELS: shown, WEIGHTS: batch.weights()} if weight else {}
     losses = []
     for _ in range(steps):
@@ -343,11 +344,11 @@ def test_a_perturbed_step_is_the_step_at_the_weights_moved_uphill():
     assert trainer.reach == 0
 
 
-@pytest.mark.parametrize("several_signs", [False, True])
-def test_the_angular_loss_is_added_and_falls(several_signs):
+@pytest.mark.parametrize("soft_targets", [False, True])
+def test_the_angular_loss_is_added_and_falls(soft_targets):
     settings = small("conv_transformer")
     plain, *_ = one_step(settings)
-    losses, _, trainer = one_step(settings, weight=0.5, several_signs=several_signs, steps=40)
+    losses, _, trainer = one_step(settings, weight=0.5, soft_targets=soft_targets, steps=40)
     assert losses[0] > plain[0] + 1
     assert losses[-1] < losses[0] / 2
     assert trainer.get_layer("arcface").centres.shape[1] == 3

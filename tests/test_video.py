@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from gislr.data.clip_file import write_clip
 from gislr.data.raw_clips import read_clip
-from gislr.errors import DataError, GislrError, SettingError
+from gislr.utils.errors import DataError, GislrError, SettingError
 from gislr.video import environment, read_video, read_webcam, reading
-from gislr.video.__main__ import output_files
+from gislr.workflows.video import output_files
 from tests.conftest import clip_table, landmarks_of
 from tests.test_command_line import gislr
 

@@ -2,9 +2,9 @@
 
 from gislr.batches.assembly import Batch, assemble
 from gislr.batches.augmentation import Augmentation
+from gislr.batches.batch_settings import BatchSettings
 from gislr.batches.packing import Layout, layout_for, pack
 from gislr.batches.sequences import OrderedBatches, TrainingBatches
-from gislr.batches.settings import BatchSettings
 
 __all__ = [
     "Augmentation",

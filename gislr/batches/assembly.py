@@ -12,7 +12,7 @@ from gislr.batches.packing import Layout, bucketed, pack
 from gislr.data.store import Store
 
 EMPTY = -1
-"""The clip of an empty slot."""
+"""The clip of an empty segment."""
 
 
 @dataclass(frozen=True)
@@ -22,28 +22,28 @@ class Batch:
     Attributes:
         frames: float32 [rows, row frames, landmarks, axes]; 0 where nothing was found.
         position: int32 [rows, row frames], the row of the position table; the last one is padding.
-        slot: int32 [rows, row frames], from 1; 0 for an empty or masked position.
-        labels: int32 [rows, slots]; 0 in an empty slot.
-        clips: int64 [rows, slots], rows of the store; -1 in an empty slot.
-        targets: float32 [rows, slots, signs], how much of each sign a clip shows, where that is
+        segment_ids: int32 [rows, row frames], from 1; 0 for an empty or masked position.
+        labels: int32 [rows, segments]; 0 in an empty segment.
+        clips: int64 [rows, segments], rows of the store; -1 in an empty segment.
+        targets: float32 [rows, segments, signs], how much of each sign a clip shows, where that is
             more than one; else `None`.
     """
 
     frames: NDArray[np.float32]
     position: NDArray[np.int32]
-    slot: NDArray[np.int32]
+    segment_ids: NDArray[np.int32]
     labels: NDArray[np.int32]
     clips: NDArray[np.int64]
     targets: NDArray[np.float32] | None = None
 
     def inputs(self) -> dict[str, NDArray[np.generic]]:
         """Returns what a model reads."""
-        return {"frames": self.frames, "position": self.position, "slot": self.slot}
+        return {"frames": self.frames, "position": self.position, "segment_ids": self.segment_ids}
 
     def weights(self) -> NDArray[np.float32]:
-        """Returns float32 [rows, slots]: 0 for an empty slot, else slots / clips.
+        """Returns float32 [rows, segments]: 0 for an empty segment, else segments / clips.
 
-        With these the mean over all slots is the mean over the clips, also when rows are spread
+        With these the mean over all segments is the mean over the clips, also when rows are spread
         over devices that hold different numbers of clips.
         """
         used = self.clips != EMPTY
@@ -51,7 +51,7 @@ class Batch:
 
     def fill(self) -> float:
         """Returns the share of positions that hold a frame which counts."""
-        return float(np.count_nonzero(self.slot) / self.slot.size)
+        return float(np.count_nonzero(self.segment_ids) / self.segment_ids.size)
 
 
 def frame_positions(
@@ -136,14 +136,14 @@ def assemble(
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     source = np.repeat(store.offsets[clips], lengths) + within
     position = frame_positions(store.frame_index[source], lengths, store.most_frames)
-    counted = choose_frames(lengths, frame_masking, generator)
+    valid = choose_frames(lengths, frame_masking, generator)
     if augmentation and changes:
-        counted = some_of_each(counted & augmentation.spans(lengths, changes), counted, lengths)
+        valid = some_of_each(valid & augmentation.spans(lengths, changes), valid, lengths)
     owner = np.repeat(np.arange(len(clips)), lengths)
-    # Where a model sees neighbours a masked frame keeps its place: clips would be faster without.
+    # Where a model sees neighbors a masked frame keeps its place: clips would be faster without.
     if layout.packed and not layout.gap:
-        source, position, owner = source[counted], position[counted], owner[counted]
-        counted = np.ones(len(source), bool)
+        source, position, owner = source[valid], position[valid], owner[valid]
+        valid = np.ones(len(source), bool)
         lengths = np.bincount(owner, minlength=len(clips))
     placement = pack(lengths, layout)
     if rows is None:
@@ -167,20 +167,20 @@ def assemble(
         frames[flat] = store.coordinates(source)
     positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
     positions[flat] = position
-    slots = np.zeros(rows * layout.row_frames, np.int32)
-    slots[flat] = (placement.slot[owner] + 1) * counted
-    members = np.full((rows, layout.slots), EMPTY, np.int64)
-    members[placement.row, placement.slot] = clips
-    labels = np.zeros((rows, layout.slots), np.int32)
-    labels[placement.row, placement.slot] = store.clips.labels[clips]
+    segments = np.zeros(rows * layout.row_frames, np.int32)
+    segments[flat] = (placement.segment[owner] + 1) * valid
+    members = np.full((rows, layout.segments), EMPTY, np.int64)
+    members[placement.row, placement.segment] = clips
+    labels = np.zeros((rows, layout.segments), np.int32)
+    labels[placement.row, placement.segment] = store.clips.labels[clips]
     targets = None
     if shown is not None:
-        targets = np.zeros((rows, layout.slots, shown.shape[1]), np.float32)
-        targets[placement.row, placement.slot] = shown
+        targets = np.zeros((rows, layout.segments, shown.shape[1]), np.float32)
+        targets[placement.row, placement.segment] = shown
     return Batch(
         frames=frames.reshape(*shape, *frames.shape[1:]),
         position=positions.reshape(shape),
-        slot=slots.reshape(shape),
+        segment_ids=segments.reshape(shape),
         labels=labels,
         clips=members,
         targets=targets,

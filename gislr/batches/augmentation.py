@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import SettingError
-from gislr.landmarks import LandmarkSet
+from gislr.data.landmarks import LandmarkSet
+from gislr.utils.errors import SettingError
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
@@ -226,7 +226,7 @@ def _in_a_row(
 
 
 def mirrored(frames: Float32) -> Float32:
-    """Returns frames with x counted from the image's other side; 0 (not found) stays 0."""
+    """Returns frames with x valid from the image's other side; 0 (not found) stays 0."""
     flipped = frames.copy()
     flipped[..., 0] = np.where(frames[..., 0] != 0, 1 - frames[..., 0], 0)
     return flipped

@@ -1,8 +1,8 @@
 """Packing: several clips share one row of frames, so that no position is spent on padding.
 
-A row has `row_frames` positions and up to `slots` clips. Position `p` of row `r` belongs to the
-clip in `slot[r, p]` (1, 2, ...; 0 is empty); a model lets frames see only their own slot and
-returns one vector for each slot. A padded batch is the special case of one clip a row.
+A row has `row_frames` positions and up to `segments` clips. Position `p` of row `r` belongs to the
+clip in `segment[r, p]` (1, 2, ...; 0 is empty); a model lets frames see only their own segment and
+returns one vector for each segment. A padded batch is the special case of one clip a row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import SettingError
+from gislr.utils.errors import SettingError
 
 Int64 = NDArray[np.int64]
 
@@ -24,7 +24,7 @@ class Layout:
 
     Attributes:
         row_frames: Positions of a row.
-        slots: The most clips of a row.
+        segments: The most clips of a row.
         packed: Whether clips share rows; otherwise each has one, with its masked frames in place.
         devices: Over how many devices rows are split evenly.
         single: Whether there is one row, of any number of frames, as in an exported model.
@@ -33,7 +33,7 @@ class Layout:
     """
 
     row_frames: int
-    slots: int
+    segments: int
     packed: bool
     devices: int = 1
     single: bool = False
@@ -45,8 +45,8 @@ class Layout:
         return (1, None) if self.single else (None, self.row_frames)
 
 
-PACKED_SLOTS = 16
-"""More slots would let a row hold more clips of fewer than four frames, at the price of a wider
+MAX_SEGMENTS = 16
+"""More segments would let a row hold more clips of fewer than four frames, at the price of a wider
 classifier; real rows hold about four clips."""
 
 
@@ -59,8 +59,8 @@ def layout_for(row_frames: int, *, packed: bool, gap: int = 0, devices: int = 1)
         gap: Positions left empty between clips of a row.
         devices: Over how many devices rows are split.
     """
-    slots = PACKED_SLOTS if packed else 1
-    return Layout(row_frames, slots, packed, devices, gap=gap if packed else 0)
+    segments = MAX_SEGMENTS if packed else 1
+    return Layout(row_frames, segments, packed, devices, gap=gap if packed else 0)
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Placement:
         rows: Number of rows.
         row: int64 [clips].
         start: int64 [clips], the clip's first position in its row.
-        slot: int64 [clips], from 0.
+        segment: int64 [clips], from 0.
     """
 
     rows: int
     row: Int64
     start: Int64
-    slot: Int64
+    segment: Int64
 
 
 def pack(lengths: Int64, layout: Layout) -> Placement:
@@ -101,7 +101,7 @@ def pack(lengths: Int64, layout: Layout) -> Placement:
         return Placement(clips, np.arange(clips), zeros, zeros)
     row = np.zeros(clips, np.int64)
     start = np.zeros(clips, np.int64)
-    slot = np.zeros(clips, np.int64)
+    segment = np.zeros(clips, np.int64)
     members: list[int] = []
     # The gap after the last clip may lie beyond the row.
     capacity = layout.row_frames + layout.gap
@@ -118,11 +118,11 @@ def pack(lengths: Int64, layout: Layout) -> Placement:
             members.append(0)
         else:
             chosen = rows_by_room[room].pop()
-        row[clip], start[clip], slot[clip] = chosen, capacity - room, members[chosen]
+        row[clip], start[clip], segment[clip] = chosen, capacity - room, members[chosen]
         members[chosen] += 1
-        if members[chosen] < layout.slots:
+        if members[chosen] < layout.segments:
             rows_by_room[room - size].append(chosen)
-    return Placement(len(members), row, start, slot)
+    return Placement(len(members), row, start, segment)
 
 
 def bucketed(rows: int, layout: Layout) -> int:

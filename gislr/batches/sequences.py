@@ -21,13 +21,13 @@ class TrainingBatches:
         store: The prepared data.
         clips: int64, the clips trained on.
         layout: The shape of rows.
-        clips_per_sign: How many clips of each sign a batch holds.
+        samples_per_class: How many clips of each sign a batch holds.
         frame_masking: Probability that a frame is masked.
         seed: Decides every draw.
         augmentation: How clips are changed; not at all when `None`.
         shows: float32 [clips of the store, signs], how much of each sign every clip shows; its
             label alone when `None`.
-        balance: How equally often signs come, see `BalancedSampler`.
+        class_balance: How equally often signs come, see `BalancedSampler`.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class TrainingBatches:
         clips: NDArray[np.int64],
         layout: Layout,
         *,
-        clips_per_sign: int,
+        samples_per_class: int,
         frame_masking: float,
         seed: int,
         augmentation: Augmentation | None = None,
         shows: NDArray[np.float32] | None = None,
-        balance: float = 1.0,
+        class_balance: float = 1.0,
     ) -> None:
         self._store = store
         self._clips = clips
@@ -51,15 +51,15 @@ class TrainingBatches:
         idle = augmentation is None or augmentation.changes_nothing
         self._augmentation = None if idle else augmentation
         self._shows = shows
-        self._sampler = BalancedSampler(store.clips.labels[clips], clips_per_sign, balance)
+        self._sampler = BalancedSampler(store.clips.labels[clips], samples_per_class, class_balance)
 
     @property
-    def clips_per_batch(self) -> int:
+    def batch_size(self) -> int:
         """Number of clips of a batch."""
-        return self._sampler.clips_per_batch
+        return self._sampler.batch_size
 
     @property
-    def several_signs(self) -> bool:
+    def soft_targets(self) -> bool:
         """Whether clips may show several signs: batches have `targets` then."""
         blended = self._augmentation is not None and self._augmentation.mixup > 0
         return blended or self._shows is not None
@@ -67,7 +67,7 @@ class TrainingBatches:
     @property
     def steps_per_epoch(self) -> int:
         """Clips // clips a batch, as the reference counts, and at least 1."""
-        return max(1, len(self._clips) // self.clips_per_batch)
+        return max(1, len(self._clips) // self.batch_size)
 
     def batch(self, epoch: int, step: int) -> Batch:
         """Builds one batch."""
@@ -93,24 +93,24 @@ class OrderedBatches:
         clips: int64, the clips in the order in which results are wanted.
         layout: The shape of rows.
         frame_masking: Probability that a frame is masked; 0 but for the reference's predictions.
-        clips_per_batch: How many clips are packed together.
+        batch_size: How many clips are packed together.
     """
 
     store: Store
     clips: NDArray[np.int64]
     layout: Layout
     frame_masking: float = 0.0
-    clips_per_batch: int = 512
+    batch_size: int = 512
 
     @property
     def steps(self) -> int:
         """Number of batches."""
-        return -(-len(self.clips) // self.clips_per_batch)
+        return -(-len(self.clips) // self.batch_size)
 
     def clips_of(self, step: int) -> NDArray[np.int64]:
         """Returns the clips of one batch, in order."""
-        start = step * self.clips_per_batch
-        return self.clips[start : start + self.clips_per_batch]
+        start = step * self.batch_size
+        return self.clips[start : start + self.batch_size]
 
     def batch(self, step: int) -> Batch:
         """Builds one batch."""
@@ -126,12 +126,12 @@ class OrderedBatches:
 def gather(
     values: NDArray[np.float32], members: NDArray[np.int64], clips: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Brings values of slots into the order of clips.
+    """Brings values of segments into the order of clips.
 
     Args:
-        values: float32 [rows, slots, ...].
-        members: int64 [rows, slots], the clip of each slot, -1 in an empty one.
-        clips: int64 [clips], each of which stands in one slot.
+        values: float32 [rows, segments, ...].
+        members: int64 [rows, segments], the clip of each segment, -1 in an empty one.
+        clips: int64 [clips], each of which stands in one segment.
     """
     used = members != EMPTY
     order = np.argsort(members[used], kind="stable")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gislr.errors import DataError
+from gislr.utils.errors import DataError
 
 CHUNK = 4 * 2**20
 """Bytes that share a checksum."""

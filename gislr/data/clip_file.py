@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME
 from gislr.data.raw_clips import AXES
-from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
 
 
 def write_clip(

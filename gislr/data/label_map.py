@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from gislr.errors import DataError
+from gislr.utils.errors import DataError
 
 LABEL_MAP = "sign_to_prediction_index_map.json"
 """The file's name, as in the Kaggle set."""

@@ -19,13 +19,13 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
-from gislr.data.asl_signs import LISTING, Listing, file_stats, read_listing, summarise
 from gislr.data.label_map import LABEL_MAP
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.shards import Problems, is_whole, load_shard, prepare_shard
+from gislr.data.sources.asl_signs import LISTING, Listing, file_stats, read_listing, summarize
 from gislr.data.store import STORE_VERSION, Store, open_store
-from gislr.data.store_writing import write_store
-from gislr.errors import DataError
+from gislr.data.store_writer import write_store
+from gislr.utils.errors import DataError
 
 CLIPS_PER_SHARD = 128
 
@@ -114,7 +114,7 @@ def _prepare_shards(
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
             [
-                summarise(len(paths), kind, sorted(paths), remedy)
+                summarize(len(paths), kind, sorted(paths), remedy)
                 for (kind, remedy), paths in sorted(problems.items())
             ]
         )

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import DataError, SettingError, unknown_name
-from gislr.landmarks import LANDMARK_SETS, LANDMARKS_PER_FRAME, LandmarkSet
+from gislr.data.landmarks import LANDMARK_SETS, LANDMARKS_PER_FRAME, LandmarkSet
+from gislr.utils.errors import DataError, SettingError, unknown_name
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -41,7 +41,7 @@ class PreprocessingSettings:
         name: `reference` keeps the frames with the dominant hand, `whole` all of a clip in which
             it is found.
         frames: The most frames a clip keeps; longer ones are averaged down to it.
-        landmarks: A name of `gislr.landmarks.LANDMARK_SETS`.
+        landmarks: A name of `gislr.data.landmarks.LANDMARK_SETS`.
         dominance: Which hand is the dominant one: `found` for the one that is found more often, as
             in the reference; `motion` for the one that moves more, where both are found often.
         axes: `xy`, or `xyz` for MediaPipe's depth too.

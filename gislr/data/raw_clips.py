@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import DataError
-from gislr.landmarks import GROUPS, LANDMARKS_PER_FRAME
+from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME
+from gislr.utils.errors import DataError
 
 AXES = ("x", "y", "z")
 ORDER_COLUMN = "landmark_index"

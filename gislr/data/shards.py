@@ -17,9 +17,9 @@ from gislr.data.preprocessing import (
     preprocess_read,
 )
 from gislr.data.raw_clips import ClipProblem, read_clip
-from gislr.data.store_writing import FrameBlock
-from gislr.errors import DataError
-from gislr.paths import named_failures
+from gislr.data.store_writer import FrameBlock
+from gislr.utils.errors import DataError
+from gislr.utils.paths import errors_name_path
 
 Problems = dict[tuple[str, str], list[str]]
 """(kind, remedy) -> paths."""
@@ -52,7 +52,7 @@ def prepare_shard(
     # A worker of a preparation that was killed may be at the same shard for a moment more.
     beside = shard.with_suffix(f".{os.getpid()}.tmp")
     try:
-        with named_failures(beside):
+        with errors_name_path(beside):
             beside.write_bytes(sealed(archive.getvalue()))
             beside.replace(shard)
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import DataError, SettingError, unknown_name
+from gislr.utils.errors import DataError, SettingError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Split:
 
 
 def split_clips(
-    settings: SplitSettings, clip_signers: NDArray[np.str_], listed_signers: NDArray[np.str_]
+    settings: SplitSettings, clip_signers: NDArray[np.str_], all_signers: NDArray[np.str_]
 ) -> Split:
     """Splits clips by signer.
 
     Args:
         settings: Which split.
         clip_signers: str [clips], the signer of each usable clip.
-        listed_signers: str [listed clips]; signers are drawn among these, so that a clip without a
+        all_signers: str [listed clips]; signers are drawn among these, so that a clip without a
             hand does not change who is held out.
 
     Raises:
@@ -61,7 +61,7 @@ def split_clips(
     """
     if settings.name not in SPLITS:
         raise unknown_name("split.name", settings.name, SPLITS)
-    held_out = sorted(set(SPLITS[settings.name](settings, listed_signers)))
+    held_out = sorted(set(SPLITS[settings.name](settings, all_signers)))
     is_held_out = np.isin(clip_signers, held_out)
     split = Split(np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out), held_out)
     both = set(clip_signers[split.train]) & set(clip_signers[split.validation])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gislr.data.checksums import open_sealed_json, require_unchanged
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.errors import DataError
+from gislr.utils.errors import DataError
 
 STORE_VERSION = 5
 """Part of every cache key; raised whenever the bytes of a store would change."""
@@ -72,7 +72,7 @@ class Store:
         frame_index: float32 [frames].
         offsets: int64 [clips + 1]; clip `c` holds the frames `offsets[c]:offsets[c + 1]`.
         clips: The clips that hold frames.
-        listed: Every listed clip, those kept out included.
+        all_clips: Every listed clip, those kept out included.
         signs: The glosses; a label is an index into them.
         fingerprint: Digest of the content (landmarks, labels, signers, signs).
         preprocessing: How its clips were made from raw ones.
@@ -83,7 +83,7 @@ class Store:
     frame_index: Float32
     offsets: NDArray[np.int64]
     clips: ClipTable
-    listed: ClipTable
+    all_clips: ClipTable
     signs: list[str]
     fingerprint: str
     preprocessing: PreprocessingSettings
@@ -96,7 +96,7 @@ class Store:
     @property
     def left_out(self) -> int:
         """Number of clips kept out because no frame shows a hand."""
-        return len(self.listed) - len(self.clips)
+        return len(self.all_clips) - len(self.clips)
 
     def coordinates(self, rows: NDArray[np.int64]) -> Float32:
         """Returns what models read of some frames, float32 [rows, landmarks, axes].
@@ -141,16 +141,16 @@ def open_store(folder: Path, axes: str = "xy") -> Store:
     for name in (FRAMES, FRAME_INDEX, CLIPS):
         require_unchanged(folder / name, description["checksums"][name])
     with np.load(folder / CLIPS, allow_pickle=False) as table:
-        listed = ClipTable(**table)
-    _require_hand(listed)
-    clips = listed.rows(listed.lengths > 0)
+        all_clips = ClipTable(**table)
+    _require_hand(all_clips)
+    clips = all_clips.rows(all_clips.lengths > 0)
     return Store(
         folder=folder,
         frames=np.load(folder / FRAMES, mmap_mode="r", allow_pickle=False),
         frame_index=np.load(folder / FRAME_INDEX, mmap_mode="r", allow_pickle=False),
         offsets=np.concatenate([[0], np.cumsum(clips.lengths)]),
         clips=clips,
-        listed=listed,
+        all_clips=all_clips,
         signs=list(description["signs"]),
         fingerprint=description["fingerprint"],
         preprocessing=PreprocessingSettings(**{**description["preprocessing"], "axes": axes}),
@@ -176,8 +176,8 @@ def _read_description(path: Path) -> dict[str, Any]:
     return description
 
 
-def _require_hand(listed: ClipTable) -> None:
-    if not (listed.lengths > 0).any():
+def _require_hand(all_clips: ClipTable) -> None:
+    if not (all_clips.lengths > 0).any():
         raise DataError(
-            f"The data must hold a clip in which a hand was found; none of {len(listed)} does."
+            f"The data must hold a clip in which a hand was found; none of {len(all_clips)} does."
         )

@@ -14,14 +14,14 @@ MASKED = -3e4
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class SlotAttention(keras.layers.Layer):
+class SegmentAttention(keras.layers.Layer):
     """Multi-head self-attention in which a frame sees the frames of its own clip.
 
-    With `mask="keys"` every frame attends to the counted frames of its slot. With `mask="queries"`
+    With `mask="keys"` every frame attends to the valid frames of its segment. With `mask="queries"`
     it is the reference's: the mask covers queries, so that real frames attend to the whole row,
     padding included, and the rows of padding become exactly uniform, as legacy Keras left them.
 
-    Input: [rows, frames, units] and int32 slots [rows, frames]. Output: [rows, frames, units].
+    Input: [rows, frames, units] and int32 segments [rows, frames]. Output: [rows, frames, units].
 
     Args:
         heads: Number of heads; divides the width.
@@ -32,7 +32,7 @@ class SlotAttention(keras.layers.Layer):
         super().__init__(**options)
         self.heads, self.mask = heads, mask
 
-    def build(self, inputs_shape: tuple[int | None, ...], slot_shape: Any) -> None:
+    def build(self, inputs_shape: tuple[int | None, ...], segment_ids_shape: Any) -> None:
         units = int(inputs_shape[-1] or 0)
         depth = units // self.heads
         # The reference's heads are Dense layers of their own: limits of [units, depth] matrices.
@@ -58,7 +58,7 @@ class SlotAttention(keras.layers.Layer):
         )
         self.output_bias = self.add_weight(name="output_bias", shape=(units,), initializer="zeros")
 
-    def call(self, inputs: Any, slot: Any) -> Any:
+    def call(self, inputs: Any, segment_ids: Any) -> Any:
         leading, units = rows_and_frames(inputs), inputs.shape[-1]
         depth = units // self.heads
 
@@ -75,11 +75,12 @@ class SlotAttention(keras.layers.Layer):
         if self.mask == "queries":
             # Float32 forgets a score beside 1e9, so a masked row becomes uniform; its gradient does
             # not vanish. Both are legacy Keras', and published weights were trained with them.
-            counted = ops.expand_dims(ops.cast(slot > 0, "float32"), (1, 3))
-            scores = scores + (counted - 1) * 1e9
+            valid = ops.expand_dims(ops.cast(segment_ids > 0, "float32"), (1, 3))
+            scores = scores + (valid - 1) * 1e9
         else:
             seen = ops.logical_and(
-                ops.expand_dims(slot, 2) == ops.expand_dims(slot, 1), ops.expand_dims(slot > 0, 1)
+                ops.expand_dims(segment_ids, 2) == ops.expand_dims(segment_ids, 1),
+                ops.expand_dims(segment_ids > 0, 1),
             )
             scores = ops.where(ops.expand_dims(seen, 1), scores, MASKED)
         attention = ops.cast(ops.softmax(scores), self.compute_dtype)
@@ -87,7 +88,7 @@ class SlotAttention(keras.layers.Layer):
         merged = ops.reshape(heads, (*leading, units))
         return project(merged, self.output_kernel) + self.output_bias
 
-    def compute_output_shape(self, inputs_shape: Any, slot_shape: Any) -> Any:
+    def compute_output_shape(self, inputs_shape: Any, segment_ids_shape: Any) -> Any:
         return inputs_shape
 
     def get_config(self) -> dict[str, Any]:

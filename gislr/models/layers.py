@@ -47,8 +47,8 @@ class Gelu(keras.layers.Layer):
         return input_shape
 
 
-def normalisation(kind: str, **options: Any) -> Any:
-    """Returns a new layer that normalises the units of each frame.
+def normalization(kind: str, **options: Any) -> Any:
+    """Returns a new layer that normalizes the units of each frame.
 
     Args:
         kind: `layer`, or `rms` for Zhang & Sennrich 2019, "Root Mean Square Layer Normalization".
@@ -77,7 +77,7 @@ class Dense(keras.layers.Dense):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class Standardise(keras.layers.Layer):
+class Standardize(keras.layers.Layer):
     """Subtracts the mean and divides by the standard deviation; 0 (not found) stays 0.
 
     The statistics are weights that are not trained, so that they are saved with the model.
@@ -98,7 +98,7 @@ class PartEmbedding(keras.layers.Layer):
     """Embeds one part (lips, hand or pose) of every frame; a missing part has a learned vector.
 
     Dense - GELU - Dense without biases, as in the reference.
-    Input: [rows, frames, landmarks, axes] standardised. Output: [rows, frames, units].
+    Input: [rows, frames, landmarks, axes] standardized. Output: [rows, frames, units].
 
     Args:
         units: Width of the embedding.
@@ -174,32 +174,32 @@ class PositionEmbedding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class ClipMean(keras.layers.Layer):
-    """Averages the counted frames of each slot: packed rows -> one vector a clip.
+    """Averages the valid frames of each segment: packed rows -> one vector a clip.
 
-    Input: [rows, frames, units] and int32 slots [rows, frames]. Output: float32 [rows, slots,
-    units], 0 for an empty slot.
+    Input: [rows, frames, units] and int32 segments [rows, frames]. Output: float32 [rows, segments,
+    units], 0 for an empty segment.
 
     Args:
-        slots: The most clips of a row.
+        segments: The most clips of a row.
     """
 
-    def __init__(self, slots: int, **options: Any) -> None:
+    def __init__(self, segments: int, **options: Any) -> None:
         super().__init__(**options)
-        self.slots = slots
+        self.segments = segments
 
-    def call(self, frames: Any, slot: Any) -> Any:
-        numbers = ops.arange(1, self.slots + 1, dtype="int32")
+    def call(self, frames: Any, segment_ids: Any) -> Any:
+        numbers = ops.arange(1, self.segments + 1, dtype="int32")
         member = ops.cast(
-            ops.expand_dims(slot, 1) == ops.reshape(numbers, (1, -1, 1)), self.compute_dtype
+            ops.expand_dims(segment_ids, 1) == ops.reshape(numbers, (1, -1, 1)), self.compute_dtype
         )
         count = ops.sum(member, axis=-1, keepdims=True)
         return ops.matmul(member, frames) / ops.maximum(count, 1)
 
-    def compute_output_shape(self, frames_shape: Any, slot_shape: Any) -> Any:
-        return (frames_shape[0], self.slots, frames_shape[-1])
+    def compute_output_shape(self, frames_shape: Any, segment_ids_shape: Any) -> Any:
+        return (frames_shape[0], self.segments, frames_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "slots": self.slots}
+        return {**super().get_config(), "segments": self.segments}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -13,12 +13,12 @@ import keras
 from keras import ops
 
 import gislr.models.attention
-import gislr.models.conv_transformer.features
-import gislr.models.conv_transformer.layers  # noqa: F401
+import gislr.models.conv_transformer.conv_layers
+import gislr.models.conv_transformer.frame_features  # noqa: F401
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
+from gislr.models.families import build_model
 from gislr.models.layers import PACKAGE
-from gislr.models.registry import build_model
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TrainedModel:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class ClipRows(keras.layers.Layer):
-    """Turns padded clips into rows of one clip each: coordinates, positions, slots.
+    """Turns padded clips into rows of one clip each: coordinates, positions, segments.
 
     Input: float32 [clips, frames, landmarks, 3] and the frame index [clips, frames], -1 where
     padded. Output: what a model of `gislr.models` reads.
@@ -70,13 +70,13 @@ class ClipRows(keras.layers.Layer):
 
     def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
         most_frames = frame_index.shape[1]
-        counted = frame_index >= 0
+        valid = frame_index >= 0
         last = ops.maximum(ops.max(frame_index, axis=1, keepdims=True), 1.0)
         position = ops.cast(frame_index / last * most_frames, "int32")
         return {
             "frames": frames[..., : self.axes],
-            "position": ops.where(counted, position, most_frames),
-            "slot": ops.cast(counted, "int32"),
+            "position": ops.where(valid, position, most_frames),
+            "segment_ids": ops.cast(valid, "int32"),
         }
 
     def compute_output_spec(self, frames: Any, frame_index: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class ClipRows(keras.layers.Layer):
         return {
             "frames": keras.KerasTensor((*frames.shape[:-1], self.axes), "float32"),
             "position": keras.KerasTensor(shape, "int32"),
-            "slot": keras.KerasTensor(shape, "int32"),
+            "segment_ids": keras.KerasTensor(shape, "int32"),
         }
 
 
@@ -101,7 +101,7 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
     """
     preprocessing, signs = models[0].preprocessing, len(models[0].signs)
     most_frames, (landmarks, axes) = preprocessing.frames, preprocessing.shape
-    layout = Layout(most_frames, slots=1, packed=False)
+    layout = Layout(most_frames, segments=1, packed=False)
     frames = keras.Input((most_frames, landmarks, 3), name="frames")
     frame_index = keras.Input((most_frames,), name="frame_index")
     rows = ClipRows(axes, name="rows")(frames, frame_index)

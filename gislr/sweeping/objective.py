@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gislr.errors import SettingError, unknown_name
+from gislr.utils.errors import SettingError, unknown_name
 
 LAST, BEST = "last", "best"
 
@@ -59,7 +59,7 @@ class SweepSettings:
 
 def objective_names() -> tuple[str, ...]:
     """Returns the metrics that a sweep can make better."""
-    from gislr.evaluation.metrics import METRICS
+    from gislr.evaluation.metrics.scores import METRICS
 
     return (*(f"val_{name}" for name in METRICS), *_TRAINED_ON, _PARAMETERS)
 
@@ -76,7 +76,7 @@ def direction(name: str) -> str:
     Raises:
         SettingError: Runs log no metric of this name.
     """
-    from gislr.evaluation.metrics import LOWER_IS_BETTER
+    from gislr.evaluation.metrics.scores import LOWER_IS_BETTER
 
     check_objective(name)
     lower = LOWER_IS_BETTER | {_PARAMETERS}

@@ -7,29 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from gislr.configuration import read_configuration
-from gislr.errors import GislrError
-from gislr.paths import project_root
-from gislr.terminal import note, warn
+from gislr.config.configuration import read_configuration
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.record import IDENTITY, SWEEP
-from gislr.tracking.run import (
-    FINISHED,
-    KILLED,
-    PROCESS,
-    REASON,
-    RUNNING,
-    TrackedRun,
-    mark_vanished,
-)
+from gislr.tracking.run import FINISHED, KILLED, PROCESS, REASON, RUNNING, TrackedRun, mark_vanished
 from gislr.tracking.store import connect, pages
+from gislr.utils.errors import GislrError
+from gislr.utils.log import log
+from gislr.utils.paths import project_root
 from hydra_plugins.optuna_sweeper import Observer, Recalled, ReportingTrial, Sweep, owner_tag
 
 if TYPE_CHECKING:
     import optuna
 
-    from gislr.configuration import Configuration
+    from gislr.config.configuration import Configuration
 
 RUN_ID = "run_id"
 PARENT = "parent_run_id"
@@ -77,7 +69,7 @@ class ParentRun(Observer):
         if REASON in client.get_run(run_id).data.tags:
             client.delete_tag(run_id, REASON)
         sweep.study.set_user_attr(RUN_NAMES, self.run_names)
-        note(f"tracked as run {run_id}, experiment {experiment}")
+        log.info(f"tracked as run {run_id}, experiment {experiment}")
 
     def _parent(self, client: Any, sweep: Sweep) -> str:
         from mlflow.exceptions import MlflowException
@@ -133,7 +125,7 @@ class ParentRun(Observer):
         return answer[0]
 
     def _fingerprint(self, configuration: Configuration) -> str:
-        from gislr.prepare import open_data
+        from gislr.config.configuration import open_data
 
         key = repr((configuration.data, configuration.preprocessing))
         if key not in self._fingerprints:
@@ -158,7 +150,7 @@ class ParentRun(Observer):
         self.conclude(sweep, complete=reason is None)
         self._run.end(KILLED if reason else FINISHED, reason)
         look = pages(self._configuration.tracking.uri)
-        note(f"tracked as run {self._run.run_id}; look at it with: {look}")
+        log.info(f"tracked as run {self._run.run_id}; look at it with: {look}")
 
     def _send_kept(self, sweep: Sweep) -> None:
         """Sends what the store did not take while trials ran: their warnings are seen by nobody."""
@@ -168,7 +160,7 @@ class ParentRun(Observer):
             if outbox.flush() is not None:
                 break
         if lacking := sum(bool(outbox.entries()) for outbox in kept):
-            warn(
+            log.warning(
                 f"The tracking store still lacks entries of {lacking} trials; once it answers, "
                 "send them with: python -m gislr.sync"
             )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gislr.errors import GislrError
+from gislr.utils.errors import GislrError
 
 if TYPE_CHECKING:
-    from gislr.tracking.logged import LoggedRun
+    from gislr.tracking.run_reader import LoggedRun
 
 _PREFIXES = ("cv_", "val_", "best_val_")
 _JUDGED_BY = ("cv_weighted_f1", "val_weighted_f1", "best_val_weighted_f1")

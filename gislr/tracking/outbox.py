@@ -17,10 +17,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from gislr.paths import named_failures, written_whole
-from gislr.terminal import warn
 from gislr.tracking.sending import SENDERS
 from gislr.tracking.store import TrackingError, local_folder
+from gislr.utils.log import log
+from gislr.utils.paths import atomic_file, errors_name_path
 
 UNSENT = "unsent"
 URI_FILE = "tracking_uri.txt"
@@ -96,21 +96,21 @@ class Outbox:
 
     def _keep(self, kind: str, content: Mapping[str, Any], files: Path | None, reason: str) -> None:
         if not self.folder.is_dir():
-            warn(
+            log.warning(
                 f"The tracking store did not take everything ({reason}); what is left is kept in "
                 f"{self.folder} until it does."
             )
             self.folder.mkdir(parents=True)
-        with named_failures(self.folder):
+        with errors_name_path(self.folder):
             if not (self.folder / URI_FILE).exists():
-                with written_whole(self.folder / URI_FILE) as path:
+                with atomic_file(self.folder / URI_FILE) as path:
                     path.write_text(self._uri, encoding="utf-8")
             kept = self.entries()
             number = int(kept[-1].stem) + 1 if kept else 0
             entry = self.folder / f"{number:06d}.json"
             if files is not None:
                 _copy(files, entry.with_suffix(""))
-            with written_whole(entry) as path:
+            with atomic_file(entry) as path:
                 path.write_text(json.dumps({"kind": kind, "content": content}), encoding="utf-8")
 
 

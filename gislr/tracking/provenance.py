@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gislr.paths import PACKAGE, project_root
+from gislr.utils.paths import PACKAGE, project_root
 
 PACKAGES = (
     "gislr",

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from gislr.configuration import Configuration
-from gislr.data import statistics
+from gislr.config.configuration import Configuration
+from gislr.data import landmark_statistics as statistics
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.splits import Split
 from gislr.data.store import Store
-from gislr.paths import project_root
-from gislr.settings import flatten
 from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
+from gislr.utils.paths import project_root
+from gislr.utils.settings import flatten
 
 Float32 = NDArray[np.float32]
 
@@ -85,7 +85,7 @@ def record_evaluation(
     *,
     held_out: bool,
 ) -> None:
-    """Writes tables and pictures of how well some clips were recognised.
+    """Writes tables and pictures of how well some clips were recognized.
 
     Those of held-out signers go into `evaluation/`, those of clips trained on into `seen/`, lest
     one be taken for the other.
@@ -98,8 +98,8 @@ def record_evaluation(
         history: A value an epoch of every metric.
         held_out: Whether the clips are of signers who were not trained on.
     """
-    from gislr.evaluation.clip_predictions import FILE, ClipPredictions
-    from gislr.evaluation.run_page import write_evaluation
+    from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+    from gislr.evaluation.reports.run_page import write_evaluation
 
     with run.folder("evaluation" if held_out else "seen") as folder:
         predictions = ClipPredictions.of(store, clips, probabilities)
@@ -117,7 +117,7 @@ def record_evaluation(
 def record_statistics(
     run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
 ) -> None:
-    """Writes what landmarks are standardised with, and their box plots."""
+    """Writes what landmarks are standardized with, and their box plots."""
     from gislr.evaluation import write_landmark_statistics
 
     with run.folder("statistics") as folder:
@@ -129,7 +129,7 @@ def record_statistics(
 def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:
     """Logs the model in the form in which it is kept."""
     from gislr.models.serving import TrainedModel, serving_model
-    from gislr.tracking.models import ARTIFACT, save_model
+    from gislr.tracking.keras_models import ARTIFACT, save_model
 
     trained = TrainedModel(model, configuration.model, store.signs, store.preprocessing)
     with tempfile.TemporaryDirectory() as temporary:

@@ -13,18 +13,18 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.configuration import RESUME
-from gislr.errors import GislrError, SettingError
-from gislr.settings import read_settings
-from gislr.terminal import note, warn
+from gislr.config.configuration import RESUME
 from gislr.tracking import provenance
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
 from gislr.tracking.store import TrackingSettings, connect, local_folder
+from gislr.utils.errors import GislrError, SettingError
+from gislr.utils.log import log
+from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper import is_gone
 
 if TYPE_CHECKING:
-    from gislr.tracking.logged import LoggedRun
+    from gislr.tracking.run_reader import LoggedRun
     from gislr.training.checkpoints import Checkpoints
 
 LAST = "last"
@@ -41,7 +41,7 @@ def interrupted_run(config: DictConfig) -> LoggedRun:
     Raises:
         GislrError: There is none, it has ended, or a process still trains it.
     """
-    from gislr.tracking.logged import find_run
+    from gislr.tracking.run_reader import find_run
 
     values: Any = OmegaConf.to_container(config.tracking, resolve=True)
     settings = read_settings(TrackingSettings, values, "tracking")
@@ -86,7 +86,7 @@ def _newest(settings: TrackingSettings) -> str:
     )
 
 
-def configuration_again(run: LoggedRun, config: DictConfig) -> DictConfig:
+def resumed_configuration(run: LoggedRun, config: DictConfig) -> DictConfig:
     """Returns a run's own configuration, with the present places of its data and its runs.
 
     Args:
@@ -141,9 +141,9 @@ def require_same_data(run: LoggedRun, fingerprint: str) -> None:
             f"The data must be that of run {run.run_id}, {run.tags.get('data.fingerprint')}; its "
             f"fingerprint is {fingerprint} now. Train anew."
         )
-    note(f"goes on with run {run.name} ({run.run_id})")
+    log.info(f"goes on with run {run.name} ({run.run_id})")
     for line in provenance.changes(run.tags, fingerprint):
-        warn(f"not as it was when the run began: {line}")
+        log.warning(f"not as it was when the run began: {line}")
 
 
 @contextmanager
@@ -163,7 +163,9 @@ def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Ch
             yield Checkpoints(folder)
         except (KeyboardInterrupt, OSError):
             place = f" {shlex.quote(f'tracking.uri={settings.uri}')}" if settings.uri else ""
-            warn(f"not ended; go on with: python -m gislr.train {RESUME}={run.run_id}{place}")
+            log.warning(
+                f"not ended; go on with: python -m gislr.train {RESUME}={run.run_id}{place}"
+            )
             raise
         shutil.rmtree(folder, ignore_errors=True)
     _lock(folder).unlink(missing_ok=True)

@@ -10,15 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gislr.terminal import warn
 from gislr.tracking.outbox import Outbox, attempt
-from gislr.tracking.store import (
-    SQLITE,
-    TrackingError,
-    TrackingSettings,
-    connect,
-    tracking_uri,
-)
+from gislr.tracking.store import SQLITE, TrackingError, TrackingSettings, connect, tracking_uri
+from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 
 FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
@@ -112,7 +106,7 @@ class TrackedRun:
         if status == FINISHED and self._outbox.entries():
             self._outbox.flush()
         if left := len(self._outbox.entries()):
-            warn(
+            log.warning(
                 f"The tracking store still lacks {left} entries of run {self.run_id}; once it "
                 "answers, send them with: python -m gislr.sync"
             )
@@ -181,7 +175,7 @@ def _patiently(begin: Callable[[], TrackedRun]) -> TrackedRun:
                 f"The tracking server must answer within {_PATIENCE / 60:.0f} minutes; {failure}"
             )
         if not told:
-            warn(f"The tracking server does not answer ({failure}); it is waited for.")
+            log.warning(f"The tracking server does not answer ({failure}); it is waited for.")
             told = True
         time.sleep(_ASKED_EVERY)
     return begun[0]

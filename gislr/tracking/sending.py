@@ -77,7 +77,7 @@ def _model(client: Any, run_id: str, content: Content, files: Path | None) -> No
 
 
 class _Saved:
-    """What MLflow takes for a flavour: puts a model in place that was saved before."""
+    """What MLflow takes for a flavor: puts a model in place that was saved before."""
 
     __name__ = "gislr"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from gislr.errors import GislrError
-from gislr.paths import project_root
-from gislr.refusals import refusal
-from gislr.tracking.moved import ARTIFACTS, follow_move
+from gislr.cli.system_errors import system_error_message
+from gislr.tracking.relocation import ARTIFACTS, follow_move
+from gislr.utils.errors import GislrError
+from gislr.utils.paths import project_root
 
 SQLITE = "sqlite:///"
 _NO_FILE = ("sqlite:", "sqlite:/", "sqlite://", SQLITE, f"{SQLITE}:memory:")
@@ -94,7 +94,7 @@ def study_storage(settings_uri: str | None) -> str:
 def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, str]:
     """Opens the store and the experiment, creating both when they are new.
 
-    Several processes may do so at once: a new store is initialised under a lock.
+    Several processes may do so at once: a new store is initialized under a lock.
 
     Args:
         settings: Where it is.
@@ -130,7 +130,7 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
             return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
-            refusal(error)
+            system_error_message(error)
             or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
 

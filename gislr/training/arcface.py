@@ -19,9 +19,9 @@ _LEAST = 1e-6
 class ArcFace(keras.layers.Layer):
     """Passes logits on, and adds the loss of the clips' vectors while training.
 
-    Input: logits [rows, slots, signs], clips [rows, slots, units], labels (int32 [rows, slots], or
-    float32 [rows, slots, signs] that say how much of each sign a clip shows) and the weights of
-    slots [rows, slots].
+    Input: logits [rows, segments, signs], clips [rows, segments, units], labels (int32 [rows, segments], or
+    float32 [rows, segments, signs] that say how much of each sign a clip shows) and the weights of
+    segments [rows, segments].
 
     Args:
         settings: See `ArcFaceSettings`.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.paths import written_whole
+from gislr.utils.paths import atomic_file
 
 KEPT = 2
 _HISTORY = "history"
@@ -36,7 +36,7 @@ class Checkpoints:
     """The checkpoints of one training, the last two of which are kept.
 
     Each is an .npz, written beside its place and renamed; its parts carry checksums, so that a cut
-    or changed one is recognised, and the one before is used.
+    or changed one is recognized, and the one before is used.
 
     Args:
         folder: Where they lie; holds nothing else.
@@ -58,7 +58,7 @@ class Checkpoints:
         Raises:
             OSError: It cannot be written; those before it are still there.
         """
-        with written_whole(self._folder / f"{epochs:06d}.npz") as path, path.open("wb") as file:
+        with atomic_file(self._folder / f"{epochs:06d}.npz") as path, path.open("wb") as file:
             arrays: Any = {_HISTORY: np.array(json.dumps(history)), **state}
             np.savez(file, **arrays)
             file.flush()

@@ -26,21 +26,21 @@ def prepare_backend(seed: int, deterministic: bool) -> None:
 
 
 def compile_model(
-    model: Any, optimizer: OptimizerSettings, loss: LossSettings, *, several_signs: bool = False
+    model: Any, optimizer: OptimizerSettings, loss: LossSettings, *, soft_targets: bool = False
 ) -> None:
-    """Gives a model its optimiser, loss and metrics.
+    """Gives a model its optimizer, loss and metrics.
 
     Args:
         model: What is trained.
-        optimizer: The optimiser.
+        optimizer: The optimizer.
         loss: The loss.
-        several_signs: Whether batches say how much of each sign a clip shows, not which one.
+        soft_targets: Whether batches say how much of each sign a clip shows, not which one.
     """
     signs = model.output_shape[-1]
     metrics = keras.metrics
     exact, among = (
         (metrics.CategoricalAccuracy, metrics.TopKCategoricalAccuracy)
-        if several_signs
+        if soft_targets
         else (metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy)
     )
     accuracies = [

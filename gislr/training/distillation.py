@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.errors import SettingError
+from gislr.utils.errors import SettingError
 
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """Whose probabilities are learnt, and how much they count.
+    """Whose probabilities are learned, and how much they count.
 
     Attributes:
         teachers: Ids of runs that held out the same signers; their probabilities are averaged.

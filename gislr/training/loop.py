@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from gislr.batches.assembly import EMPTY
 from gislr.batches.sequences import TrainingBatches
-from gislr.errors import GislrError
 from gislr.models.layers import LateDropout
-from gislr.training.averaging import WeightAverage
-from gislr.training.perturbation import PerturbedModel
+from gislr.training.awp import PerturbedModel
 from gislr.training.schedules import ScheduleSettings, factor
+from gislr.training.swa import WeightAverage
 from gislr.training.trainer import LABELS, WEIGHTS
+from gislr.utils.errors import GislrError
 
 Array = NDArray[Any]
 
@@ -190,11 +190,11 @@ class TrainingLoop:
                 np.unique(clips[clips != EMPTY]),
             )
         metrics["learning_rate"] = rate
-        metrics["clips_per_second"] = batches.steps_per_epoch * batches.clips_per_batch / seconds
+        metrics["clips_per_second"] = batches.steps_per_epoch * batches.batch_size / seconds
         return metrics
 
     def state(self) -> dict[str, Array]:
-        """Returns where the training stands after an epoch: weights, optimiser, random state."""
+        """Returns where the training stands after an epoch: weights, optimizer, random state."""
         groups = {
             **{name: [*map(np.array, found)] for name, found in self._variables().items()},
             "trained": self._kept.weights,

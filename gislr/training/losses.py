@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gislr.errors import SettingError
+from gislr.utils.errors import SettingError
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gislr.errors import GislrError
+from gislr.utils.errors import GislrError
 
 _SIGNS = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OOM when allocating", "out of memory")
 
@@ -15,11 +15,11 @@ class OutOfMemory(GislrError):
 
 
 @contextmanager
-def lack_of_memory_told(clips_per_sign: int, precision: str) -> Iterator[None]:
+def lack_of_memory_told(samples_per_class: int, precision: str) -> Iterator[None]:
     """Turns what NumPy and each backend raise without memory into one sentence.
 
     Args:
-        clips_per_sign: `batches.clips_per_sign`.
+        samples_per_class: `batches.samples_per_class`.
         precision: `training.precision`.
 
     Raises:
@@ -35,6 +35,6 @@ def lack_of_memory_told(clips_per_sign: int, precision: str) -> Iterator[None]:
             "" if precision == "mixed_bfloat16" else ", or set training.precision=mixed_bfloat16"
         )
         raise OutOfMemory(
-            "The training must fit into memory, but it does not; lower batches.clips_per_sign "
-            f"(now {clips_per_sign}) or the model's size{finer}."
+            "The training must fit into memory, but it does not; lower batches.samples_per_class "
+            f"(now {samples_per_class}) or the model's size{finer}."
         ) from error

@@ -1,4 +1,4 @@
-"""Optimisers by name."""
+"""Optimizers by name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gislr.errors import SettingError, unknown_name
+from gislr.utils.errors import SettingError, unknown_name
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """The optimiser's keys.
+    """The optimizer's keys.
 
     Attributes:
         name: `adamw`, `adamw_rectified` for RAdam's short first steps, or
@@ -52,7 +52,7 @@ class OptimizerSettings:
 
 
 def build_optimizer(settings: OptimizerSettings) -> Any:
-    """Returns a new Keras optimiser."""
+    """Returns a new Keras optimizer."""
     return OPTIMIZERS[settings.name](settings)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gislr.errors import SettingError, unknown_name
+from gislr.utils.errors import SettingError, unknown_name
 
 
 @dataclass(frozen=True)

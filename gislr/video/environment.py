@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from gislr.errors import GislrError
-from gislr.paths import resolve
+from gislr.utils.errors import GislrError
+from gislr.utils.paths import resolve
 
 REQUIREMENTS = (
     "mediapipe==0.10.21",

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.raw_clips import MOST_FRAMES
-from gislr.errors import DataError, GislrError
-from gislr.terminal import progress_bars
+from gislr.utils.errors import DataError, GislrError
+from gislr.utils.terminal import progress_bars
 from gislr.video.environment import SETUP, folder, mediapipe_python
 
 Float32 = NDArray[np.float32]

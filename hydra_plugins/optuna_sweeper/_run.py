@@ -64,7 +64,7 @@ def run_sweep(
             run_mode=RunMode.RUN,
         )
 
-    compose(space.example())  # a misspelt key is told before anything runs
+    compose(space.example())  # a misspelled key is told before anything runs
     sweep = _open(settings, config, space, compose)
     ledger = Ledger(sweep)
     if settings.dry_run:

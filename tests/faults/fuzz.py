@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gislr.errors import GislrError
+from gislr.utils.errors import GislrError
 from tests.conftest import clip_table, landmarks_of, separable_clips, write_folder
 
 SECONDS = 10
@@ -86,7 +86,7 @@ def parquet_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 def listing_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """A train.csv with odd names, and with changed bytes."""
-    from gislr.data.asl_signs import read_listing
+    from gislr.data.sources.asl_signs import read_listing
 
     root = folder / "data"
     if not root.exists():
@@ -121,7 +121,7 @@ def label_map_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 def array_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """The report's arrays: changed bytes, pickles, other shapes and types."""
-    from gislr.data.arrays import prepare_arrays
+    from gislr.data.sources.arrays import prepare_arrays
 
     frames = np.zeros((4, 64, 66, 3), np.float32)
     index = np.full((4, 64), -1, np.float32)
@@ -158,8 +158,8 @@ def array_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 def configuration_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """Overrides of known and unknown keys with odd values."""
-    from gislr.commands import explain, known_keys, quoted, require_group_names
-    from gislr.configuration import default_configuration
+    from gislr.cli.hydra_app import explain, known_keys, quoted, require_group_names
+    from gislr.config.configuration import default_configuration
 
     keys = _KEYS or _KEYS.extend(known_keys("train")) or _KEYS
     key = rng.choice([*keys, *keys, "_target_", "model._target_", "+new", "a b", "hydra.run.dir"])
@@ -189,7 +189,7 @@ _KEYS: list[str] = []
 def model_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """An exported file with changed bytes, and label maps of other signs."""
     from gislr.data.label_map import LABEL_MAP, write_label_map
-    from gislr.recognition.opening import open_recogniser
+    from gislr.inference.open_model import open_recognizer
     from gislr.tracking.store import TrackingSettings
     from tests.test_export import SIGNS
 
@@ -208,15 +208,15 @@ def model_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     path.write_bytes(broken)
     write_label_map(folder / LABEL_MAP, SIGNS)
 
-    def recognise() -> object:
+    def recognize() -> object:
         settings = TrackingSettings(None, "gislr", None)
-        return open_recogniser(settings, str(path)).probabilities([landmarks_of(3)])
+        return open_recognizer(settings, str(path)).probabilities([landmarks_of(3)])
 
-    return recognise
+    return recognize
 
 
 def _exported() -> bytes:
-    from gislr.exporting.litert import litert
+    from gislr.export.litert import litert
     from tests.test_export import trained
 
     return litert([trained("transformer")])

@@ -90,7 +90,7 @@ def test_odd_sets_are_trained_on_or_refused_in_a_sentence(name, tmp_path, tell):
     signs = json.loads(label_map.read_text())
     signs |= {sign: len(signs) + k for k, sign in enumerate(unseen)}
     label_map.write_text(json.dumps(signs))
-    more = ["batches.clips_per_sign=100"] if name.startswith("more") else []
+    more = ["batches.samples_per_class=100"] if name.startswith("more") else []
     done = gislr(
         "data=asl_signs", f"data.root={root}", f"preparation.cache={tmp_path / 'cache'}",
         f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}", *TINY, "training.epochs=1", *more,

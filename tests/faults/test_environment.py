@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gislr.paths import project_root
+from gislr.utils.paths import project_root
 from tests.conftest import separable_clips, write_folder
 from tests.test_command_line import TINY
 

@@ -21,9 +21,9 @@ MOST = 7 * 10**9
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("building_the_batch", ["batches.clips_per_sign=2000000"]),
+        ("building_the_batch", ["batches.samples_per_class=2000000"]),
         ("the_model", ["model.units=20000"]),
-        ("training_on_the_batch", ["batches.clips_per_sign=2000", "model.units=4096"]),
+        ("training_on_the_batch", ["batches.samples_per_class=2000", "model.units=4096"]),
     ],
 )
 def test_a_lack_of_memory_says_what_to_lower(name, settings, workplace, client):
@@ -35,5 +35,5 @@ def test_a_lack_of_memory_says_what_to_lower(name, settings, workplace, client):
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert "must fit into memory, but it does not; lower batches.clips_per_sign" in done.stderr
+    assert "must fit into memory, but it does not; lower batches.samples_per_class" in done.stderr
     assert only_run(client, name).info.status == "FAILED"

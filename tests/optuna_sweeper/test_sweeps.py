@@ -89,7 +89,7 @@ def test_a_dry_run_lists_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_misspelt_key_is_told_before_anything_runs(tmp_path):
+def test_a_misspelled_key_is_told_before_anything_runs(tmp_path):
     done = sweep(tmp_path, "yy=range(0,2)")
     assert done.returncode != 0
     assert "yy" in done.stderr

@@ -8,6 +8,6 @@ landmarks that MediaPipe does not find, and signers who each have a manner of th
 from __future__ import annotations
 
 from gislr.data.simulation.folder import write_folder
-from gislr.data.simulation.settings import SIMULATION_VERSION, SimulationSettings
+from gislr.data.simulation.simulation_settings import SIMULATION_VERSION, SimulationSettings
 
 __all__ = ["SIMULATION_VERSION", "SimulationSettings", "write_folder"]

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.landmarks import GROUPS, LIPS
+from gislr.data.landmarks import GROUPS, LIPS
 
 Float64 = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def _bulge(right: Float64, down: Float64) -> Float64:
 
 
 def lips(mouth: Float64) -> Float64:
-    """Places the 40 lip landmarks in the order of `gislr.landmarks.LIPS`.
+    """Places the 40 lip landmarks in the order of `gislr.data.landmarks.LIPS`.
 
     Args:
         mouth: float64 [frames, 3], how far the mouth is opened, rounded and stretched, 0 to 1.

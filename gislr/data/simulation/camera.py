@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from gislr.data.landmarks import GROUPS
 from gislr.data.simulation.motion import drift
 from gislr.data.simulation.signers import Signer
-from gislr.landmarks import GROUPS
 
 Float64 = NDArray[np.float64]
 

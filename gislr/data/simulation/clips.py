@@ -9,26 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from gislr.data.landmarks import GROUPS, LEFT_HAND, RIGHT_HAND
 from gislr.data.simulation import body, detection
 from gislr.data.simulation.camera import photograph
 from gislr.data.simulation.hand import SHAPE_SIZE, hand_joints
-from gislr.data.simulation.motion import (
-    PATHS,
-    Timeline,
-    clip_length,
-    drift,
-    timeline,
-    turn_angles,
-)
+from gislr.data.simulation.motion import PATHS, Timeline, clip_length, drift, timeline, turn_angles
 from gislr.data.simulation.signers import Signer, Version
-from gislr.data.simulation.signs import (
-    HAND_SHAPES,
-    MOUTHS,
-    PLACES,
-    RELAXED,
-    orientation_matrix,
-)
-from gislr.landmarks import GROUPS, LEFT_HAND, RIGHT_HAND
+from gislr.data.simulation.signs import HAND_SHAPES, MOUTHS, PLACES, RELAXED, orientation_matrix
 
 Float64 = NDArray[np.float64]
 

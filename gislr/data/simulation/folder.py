@@ -12,13 +12,13 @@ from typing import Final
 
 import numpy as np
 
-from gislr.data.asl_signs import LISTING, LISTING_COLUMNS
 from gislr.data.clip_file import write_clip
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.simulation.clips import SimulatedClip, simulate_clip
-from gislr.data.simulation.settings import SimulationSettings
 from gislr.data.simulation.signers import Signer, draw_signers, draw_version
 from gislr.data.simulation.signs import SIGNS
+from gislr.data.simulation.simulation_settings import SimulationSettings
+from gislr.data.sources.asl_signs import LISTING, LISTING_COLUMNS
 
 LANDMARK_FILES: Final = "train_landmark_files"
 HANDLESS_SHARE: Final = 0.003

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.errors import SettingError, unknown_name
+from gislr.utils.errors import SettingError, unknown_name
 
-NORMALISATIONS = ("batch", "layer", "rms")
+NORMALizATIONS = ("batch", "layer", "rms")
 CENTRES = ("none", "nose")
 _NOSE = 1
 _BATCH_MOMENTUM = 0.95
@@ -33,8 +33,8 @@ class ConvTransformerSettings:
         kernel: Frames that a convolution sees, the present and earlier ones.
         expansion: Width inside a block, as a multiple of `units`.
         num_heads: Attention heads; divides `units`.
-        normalisation: `batch`, over the frames that count, or `layer` or `rms`, of each frame.
-        centre: `none` standardises with the training set's statistics; `nose` counts each clip from
+        normalization: `batch`, over the frames that count, or `layer` or `rms`, of each frame.
+        centre: `none` standardizes with the training set's statistics; `nose` counts each clip from
             the mean place of its nose, in standard deviations of the clip, as the winner did.
         hand_shape: Whether each hand is told from its wrist, in hand sizes, too.
         distances: Whether distances between fingertips, and from them to the face, are told.
@@ -52,7 +52,7 @@ class ConvTransformerSettings:
     kernel: int
     expansion: int
     num_heads: int
-    normalisation: str
+    normalization: str
     centre: str
     hand_shape: bool
     distances: bool
@@ -89,8 +89,8 @@ class ConvTransformerSettings:
                 )
         if self.centre not in CENTRES:
             raise unknown_name("model.centre", self.centre, CENTRES)
-        if self.normalisation not in NORMALISATIONS:
-            raise unknown_name("model.normalisation", self.normalisation, NORMALISATIONS)
+        if self.normalization not in NORMALizATIONS:
+            raise unknown_name("model.normalization", self.normalization, NORMALizATIONS)
 
 
 def build_conv_transformer(
@@ -106,8 +106,9 @@ def build_conv_transformer(
     from keras import ops
 
     from gislr.models import layers as shared
-    from gislr.models.attention import SlotAttention
-    from gislr.models.conv_transformer import features, layers
+    from gislr.models.attention import SegmentAttention
+    from gislr.models.conv_transformer import conv_layers as layers
+    from gislr.models.conv_transformer import frame_features as features
 
     policy: dict[str, Any] = {"dtype": precision}
     whole: dict[str, Any] = {"dtype": "float32"}
@@ -116,11 +117,11 @@ def build_conv_transformer(
     def dense(inputs: Any, units: int, name: str, activation: str | None = None) -> Any:
         return shared.Dense(units, activation=activation, name=name, **policy)(inputs)
 
-    def normalised(inputs: Any, name: str) -> Any:
-        if settings.normalisation == "batch":
-            layer = layers.FrameNormalisation(momentum=_BATCH_MOMENTUM, name=name, **policy)
-            return layer(inputs, slot)
-        return shared.normalisation(settings.normalisation, name=name, **policy)(inputs)
+    def normalized(inputs: Any, name: str) -> Any:
+        if settings.normalization == "batch":
+            layer = layers.FrameNormalization(momentum=_BATCH_MOMENTUM, name=name, **policy)
+            return layer(inputs, segment_ids)
+        return shared.normalization(settings.normalization, name=name, **policy)(inputs)
 
     def added(inputs: Any, change: Any, name: str) -> Any:
         return inputs + keras.layers.Dropout(settings.block_dropout, name=name, **policy)(change)
@@ -128,15 +129,15 @@ def build_conv_transformer(
     shape = layout.input_shape
     frames = keras.Input(batch_shape=(*shape, *preprocessing.shape), name="frames")
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
-    slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
+    segment_ids = keras.Input(batch_shape=shape, dtype="int32", name="segment_ids")
 
     kinds = preprocessing.landmark_set
     x = (
-        features.Centre(_place_of_nose(preprocessing), layout.slots, name="centre", **whole)(
-            frames, slot
+        features.Centre(_place_of_nose(preprocessing), layout.segments, name="centre", **whole)(
+            frames, segment_ids
         )
         if settings.centre == "nose"
-        else shared.Standardise(name="standardise", **whole)(frames)
+        else shared.Standardize(name="standardize", **whole)(frames)
     )
     x = features.Flat(name="landmarks", **whole)(x)
     if settings.hand_shape:
@@ -147,25 +148,27 @@ def build_conv_transformer(
         pairs = features.measured_pairs(kinds)
         distances = features.Distances(pairs, name="distances", **whole)(frames)
         x = ops.concatenate([x, distances], axis=-1)
-    x = layers.Differences(settings.differences, name="differences", **whole)(x, slot)
-    x = normalised(dense(x, settings.units, "stem"), "stem_norm")
+    x = layers.Differences(settings.differences, name="differences", **whole)(x, segment_ids)
+    x = normalized(dense(x, settings.units, "stem"), "stem_norm")
     for stage in range(settings.num_stages):
         for k in range(settings.num_convolutions):
             name = f"stage_{stage}_convolution_{k}"
             inner = dense(x, wide, f"{name}_expand", "silu")
-            inner = layers.CausalConvolution(settings.kernel, name=name, **policy)(inner, slot)
-            inner = normalised(inner, f"{name}_norm")
-            attention = layers.ChannelAttention(layout.slots, name=f"{name}_channels", **policy)
-            inner = dense(attention(inner, slot), settings.units, f"{name}_project")
+            inner = layers.CausalConvolution(settings.kernel, name=name, **policy)(
+                inner, segment_ids
+            )
+            inner = normalized(inner, f"{name}_norm")
+            attention = layers.ChannelAttention(layout.segments, name=f"{name}_channels", **policy)
+            inner = dense(attention(inner, segment_ids), settings.units, f"{name}_project")
             x = added(x, inner, f"{name}_dropout")
         name = f"stage_{stage}_attention"
-        attend = SlotAttention(settings.num_heads, "keys", name=name, **policy)
-        x = added(x, attend(normalised(x, f"{name}_norm"), slot), f"{name}_dropout")
+        attend = SegmentAttention(settings.num_heads, "keys", name=name, **policy)
+        x = added(x, attend(normalized(x, f"{name}_norm"), segment_ids), f"{name}_dropout")
         name = f"stage_{stage}_mlp"
-        inner = dense(normalised(x, f"{name}_norm"), wide, f"{name}_1", "silu")
+        inner = dense(normalized(x, f"{name}_norm"), wide, f"{name}_1", "silu")
         x = added(x, dense(inner, settings.units, f"{name}_2"), f"{name}_dropout")
     x = dense(x, wide, "head")
-    clips = shared.ClipMean(layout.slots, name="clip_mean", **whole)(x, slot)
+    clips = shared.ClipMean(layout.segments, name="clip_mean", **whole)(x, segment_ids)
     rate = settings.classifier_dropout
     clips = (
         shared.LateDropout(rate, settings.dropout_epoch, name="clip_dropout", **whole)(clips)
@@ -174,7 +177,9 @@ def build_conv_transformer(
     )
     logits = keras.layers.Dense(signs, name="classifier", **whole)(clips)
     return keras.Model(
-        {"frames": frames, "position": position, "slot": slot}, logits, name="conv_transformer"
+        {"frames": frames, "position": position, "segment_ids": segment_ids},
+        logits,
+        name="conv_transformer",
     )
 
 

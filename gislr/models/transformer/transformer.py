@@ -1,7 +1,7 @@
 """The report's transformer, after Mark Wijkhuizen's notebook.
 
 Parts of a frame are embedded, combined, placed in time, pass through blocks of attention and a
-two-layer perceptron without normalisation, and are averaged over the clip. 5,315,965 parameters at
+two-layer perceptron without normalization, and are averaged over the clip. 5,315,965 parameters at
 the defaults with 250 signs.
 """
 
@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.errors import SettingError, unknown_name
+from gislr.utils.errors import SettingError, unknown_name
 
 ATTENTION_MASKS = ("keys", "queries")
-NORMALISATIONS = ("none", "layer", "rms")
+NORMALizATIONS = ("none", "layer", "rms")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TransformerSettings:
         classifier_dropout: Dropout of the clip's vector.
         frame_masking: Probability that a frame is masked in training.
         mask_at_inference: Whether frames are masked outside training too, as in the reference.
-        normalisation: Of the frames before each attention and perceptron: `none` as in the
+        normalization: Of the frames before each attention and perceptron: `none` as in the
             reference, `layer` or `rms`.
         attention_mask: `keys`, or `queries` for the reference's.
     """
@@ -50,7 +50,7 @@ class TransformerSettings:
     classifier_dropout: float
     frame_masking: float
     mask_at_inference: bool
-    normalisation: str
+    normalization: str
     attention_mask: str
 
     gap: ClassVar[int] = 0
@@ -83,8 +83,8 @@ class TransformerSettings:
                 raise SettingError(
                     f"model.{key} must be at least 0 and below 1; got {getattr(self, key)}."
                 )
-        if self.normalisation not in NORMALISATIONS:
-            raise unknown_name("model.normalisation", self.normalisation, NORMALISATIONS)
+        if self.normalization not in NORMALizATIONS:
+            raise unknown_name("model.normalization", self.normalization, NORMALizATIONS)
         if self.attention_mask not in ATTENTION_MASKS:
             raise unknown_name("model.attention_mask", self.attention_mask, ATTENTION_MASKS)
 
@@ -108,12 +108,12 @@ def build_transformer(
 
     Returns:
         A `keras.Model` from `frames` float32 [rows, row frames, landmarks, axes], `position` and
-        `slot` int32 [rows, row frames] to logits float32 [rows, slots, signs].
+        `segment_ids` int32 [rows, row frames] to logits float32 [rows, segments, signs].
     """
     import keras
 
     from gislr.models import layers
-    from gislr.models.attention import SlotAttention
+    from gislr.models.attention import SegmentAttention
 
     policy: dict[str, Any] = {"dtype": precision}
     whole: dict[str, Any] = {"dtype": "float32"}
@@ -126,17 +126,17 @@ def build_transformer(
     def gelu(inputs: Any) -> Any:
         return layers.Gelu(**policy)(inputs)
 
-    def normalised(inputs: Any, name: str) -> Any:
-        if settings.normalisation == "none":
+    def normalized(inputs: Any, name: str) -> Any:
+        if settings.normalization == "none":
             return inputs
-        return layers.normalisation(settings.normalisation, name=name, **policy)(inputs)
+        return layers.normalization(settings.normalization, name=name, **policy)(inputs)
 
     shape = layout.input_shape
     frames = keras.Input(batch_shape=(*shape, *preprocessing.shape), name="frames")
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
-    slot = keras.Input(batch_shape=shape, dtype="int32", name="slot")
+    segment_ids = keras.Input(batch_shape=shape, dtype="int32", name="segment_ids")
 
-    landmarks = layers.Standardise(name="standardise", **whole)(frames)
+    landmarks = layers.Standardize(name="standardize", **whole)(frames)
     parts = [
         layers.PartEmbedding(
             settings.landmark_units, part.start, part.stop, name=f"{name}_embedding", **policy
@@ -151,22 +151,24 @@ def build_transformer(
     )(position)
     x = keras.layers.Dropout(settings.embedding_dropout, name="embedding_dropout", **policy)(x)
     for k in range(settings.num_blocks):
-        attention = SlotAttention(
+        attention = SegmentAttention(
             settings.num_heads, settings.attention_mask, name=f"block_{k}_attention", **policy
         )
-        x = x + attention(normalised(x, f"block_{k}_attention_norm"), slot)
+        x = x + attention(normalized(x, f"block_{k}_attention_norm"), segment_ids)
         hidden = dense(
             round(settings.units * settings.mlp_ratio), "glorot_uniform", f"block_{k}_mlp_1"
-        )(normalised(x, f"block_{k}_mlp_norm"))
+        )(normalized(x, f"block_{k}_mlp_norm"))
         hidden = keras.layers.Dropout(settings.mlp_dropout, name=f"block_{k}_dropout", **policy)(
             gelu(hidden)
         )
         x = x + dense(settings.units, "he_uniform", f"block_{k}_mlp_2")(hidden)
-    clips = layers.ClipMean(layout.slots, name="clip_mean", **whole)(x, slot)
+    clips = layers.ClipMean(layout.segments, name="clip_mean", **whole)(x, segment_ids)
     clips = keras.layers.Dropout(settings.classifier_dropout, name="clip_dropout", **whole)(clips)
     logits = keras.layers.Dense(
         signs, kernel_initializer="glorot_uniform", name="classifier", **whole
     )(clips)
     return keras.Model(
-        {"frames": frames, "position": position, "slot": slot}, logits, name="transformer"
+        {"frames": frames, "position": position, "segment_ids": segment_ids},
+        logits,
+        name="transformer",
     )

@@ -1,0 +1,259 @@
+"""What every command does around its work: read the configuration, and fail in one line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.cli.commands import COMMANDS
+from gislr.cli.system_errors import system_error_message
+from gislr.utils.errors import GislrError, SettingError, did_you_mean, unknown_name
+from gislr.utils.log import log_to_terminal, printable
+from gislr.utils.paths import config_folder, project_root
+from gislr.utils.settings import flatten
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C so that runs end marked and nothing is left half written."""
+
+
+def run(name: str) -> None:
+    """Runs a command with the arguments of this process.
+
+    Args:
+        name: A name of `gislr.cli.commands.COMMANDS`.
+    """
+    log_to_terminal()
+    command = COMMANDS[name]
+    workflow = import_module(f"gislr.workflows.{name}")
+    function = getattr(workflow, command.function)
+    if command.config is None:
+        function()
+        return
+    if command.arguments:
+        with errors_as_messages(command.config):
+            sys.argv[1:] = getattr(workflow, command.arguments)(sys.argv[1:])
+    run_command(function, command.config)
+
+
+def run_command(function: Callable[[DictConfig], object], config_name: str) -> None:
+    """Composes the configuration with Hydra from the command line and calls a function with it.
+
+    Bad input ends in one line on standard error and exit code 2, without a traceback; an
+    interruption in exit code 130.
+
+    Args:
+        function: The command.
+        config_name: The primary configuration, a file of `conf/`.
+    """
+    in_utf8()
+    import hydra
+
+    # Hydra would print errors in its own words and exit; they are told below.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    signal.signal(signal.SIGTERM, _terminate)
+
+    @functools.wraps(function)
+    def told(config: DictConfig) -> object:
+        # Inside, since Hydra adds lines of its own to what leaves its job.
+        with errors_as_messages(config_name):
+            return function(config)
+
+    _register_resolvers()
+    sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
+    with errors_as_messages(config_name):
+        require_group_names(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
+            told
+        )()
+
+
+def _register_resolvers() -> None:
+    """Lets YAML ask for what only code knows."""
+    from gislr.sweeping.objective import direction
+    from gislr.tracking.store import study_storage
+
+    def directions(objective: Any) -> Any:
+        return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
+
+    resolvers: dict[str, Callable[..., Any]] = {
+        "directions": directions,
+        "study_storage": study_storage,
+        "sweep_folder": lambda: str(project_root() / "mlruns"),
+    }
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(f"gislr.{name}", resolver, replace=True)
+
+
+def in_utf8() -> None:
+    """Starts the command again with names of files in UTF-8, where the locale has others.
+
+    PyArrow takes no others: in the locale C it could open no path with an umlaut.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        environment = {**os.environ, "PYTHONUTF8": "1"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def quoted(argument: str) -> str:
+    """Quotes a value that the grammar of Hydra refuses, such as a path with an umlaut."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, separator, value = argument.partition("=")
+    if argument.startswith("-") or not separator:
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{key}="{escaped}"'
+    return argument
+
+
+def require_group_names(arguments: Sequence[str]) -> None:
+    """Refuses what Hydra cannot take for the name of a group's choice, such as a number.
+
+    Args:
+        arguments: The command line.
+
+    Raises:
+        SettingError: A group is given something else than a name.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Sweep
+    from hydra.errors import HydraException
+
+    groups = {folder.name: folder for folder in config_folder().iterdir() if folder.is_dir()}
+    for argument in arguments:
+        key, _, value = argument.lstrip("+").partition("=")
+        if key not in groups and key != "hydra":
+            continue
+        try:
+            given = OverridesParser.create().parse_override(argument).value()
+        except HydraException:
+            continue  # Hydra says what is wrong with it
+        if not isinstance(given, str | Sweep):
+            choices = [file.stem for file in groups[key].glob("*.yaml")] if key in groups else []
+            if not choices:
+                raise SettingError(f"{key} is no setting; write its keys as {key}.KEY=VALUE.")
+            raise unknown_name(key, value[:100], choices)
+
+
+def argument_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """Returns the parser of a command that composes no configuration.
+
+    Args:
+        name: The command, a module of `gislr`.
+        description: Its docstring, shown as it is.
+    """
+    in_utf8()
+    return argparse.ArgumentParser(
+        prog=f"python -m gislr.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+@contextmanager
+def errors_as_messages(config_name: str = "train") -> Iterator[None]:
+    """Ends the process with one line for what a person can mend, without a traceback.
+
+    Args:
+        config_name: The configuration whose keys are known.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except GislrError as error:
+        fail(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        fail(explain(error, config_name))
+    except KeyboardInterrupt as error:
+        reason = "Terminated" if isinstance(error, Terminated) else "Interrupted"
+        print(f"\n{reason}.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if (sentence := system_error_message(error)) is None:
+            raise
+        fail(sentence)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def fail(message: str) -> NoReturn:
+    """Prints what went wrong, one line each, and ends with exit code 2."""
+    for line in message.splitlines():
+        print(f"error: {printable(line)}", file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+def _unknown_setting(name: str, known: list[str]) -> str:
+    if name in known:
+        section = name.partition(".")[0]
+        return f"{name} is no setting of the {section} that was chosen; --cfg job shows its keys."
+    near = [k for k in known if k.count(".") == name.count(".")] or known
+    return f"{name} is no setting.{did_you_mean(name, near) or _siblings(name, known)}"
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """Returns what Hydra found wrong in one line, with the name that was probably meant."""
+    message = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error))
+    if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):
+        name = key.group(1).split("@")[0]
+        return _unknown_setting(name, known_keys(config_name))
+    if group := re.search(r"Could not find '([^']+)'", message):
+        options = re.findall(r"^\t(\S+)$", message, flags=re.MULTILINE)
+        folder, _, name = group.group(1).rpartition("/")
+        listed = f" {folder} can be {', '.join(options)}." if options else ""
+        return f"{folder or 'The configuration'} has no {name!r}.{listed}" + did_you_mean(
+            name, options
+        )
+    full_key = getattr(error, "full_key", None)
+    if "Missing mandatory value" in message and full_key:
+        return f"{full_key} has no value yet; add {full_key}=VALUE."
+    if full_key:
+        return f"{full_key}: {message.splitlines()[0]}"
+    if override := re.match(r"Error parsing override '(.*)'", message):
+        return f"{override.group(1)!r} is no override; write key=value, for instance seed=1."
+    return message.strip().splitlines()[0]
+
+
+def _siblings(name: str, known: list[str]) -> str:
+    section = name.rpartition(".")[0]
+    members = [key.rpartition(".")[2] for key in known if key.rpartition(".")[0] == section]
+    return f" {section or 'The top level'} has {', '.join(members)}." if members else ""
+
+
+def known_keys(config_name: str) -> list[str]:
+    """Returns every dotted key of the default configuration, sections included."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    from hydra_plugins.optuna_sweeper import SweeperSettings
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose(config_name)
+    values: Any = OmegaConf.to_container(config)
+    sweeper = [f"hydra.sweeper.{field.name}" for field in dataclasses.fields(SweeperSettings)]
+    return [*(key for key, _ in flatten(values, sections=True)), *sweeper]

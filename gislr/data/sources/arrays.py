@@ -1,0 +1,158 @@
+"""Reads the report's prepared arrays: X.npy, y.npy and NON_EMPTY_FRAME_IDXS.npy.
+
+They are padded to 64 frames; only the real frames go into the store. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from gislr.data.label_map import LABEL_MAP, read_label_map
+from gislr.data.landmarks import DOMINANT_HAND
+from gislr.data.preprocessing import reference
+from gislr.data.store import STORE_VERSION, Store, open_store
+from gislr.data.store_writer import FrameBlock, write_store
+from gislr.utils.errors import DataError
+
+FRAMES = "X.npy"
+LABELS = "y.npy"
+FRAME_INDEX = "NON_EMPTY_FRAME_IDXS.npy"
+
+_CLIPS_AT_ONCE = 2048
+
+_BROKEN = (OSError, ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError)
+"""What NumPy raises for a file that it cannot read."""
+
+
+def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> Store:
+    """Opens the store of a folder of prepared arrays, writing it when it is new.
+
+    Args:
+        root: Folder of the three files, and of the label map where there is one.
+        participants: File beside them that names each clip's signer: a .npy of numbers or text, or
+            a .csv with a participant_id column such as train.csv.
+        axes: What models read, `xy` or `xyz`.
+        cache: Where stores are kept.
+
+    Raises:
+        DataError: A file is missing, broken, pickled or of another shape.
+    """
+    frames = _load(root / FRAMES)
+    labels = _load(root / LABELS)
+    frame_index = _load(root / FRAME_INDEX)
+    clips, most_frames = _check(root, frames, labels, frame_index)
+    signers = _read_participants(root / participants, clips)
+    signs = _read_signs(root, labels)
+    digest = hashlib.sha256(json.dumps([STORE_VERSION, "arrays", participants]).encode())
+    for name in (FRAMES, LABELS, FRAME_INDEX, participants, LABEL_MAP):
+        if (root / name).is_file():
+            stat = (root / name).stat()
+            digest.update(f"{root / name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    target = cache / digest.hexdigest()[:20]
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.is_dir():
+            numbers = [str(clip) for clip in range(clips)]
+            write_store(
+                target,
+                _blocks(frames, frame_index),
+                total_frames=int(np.count_nonzero(frame_index >= 0)),
+                paths=[f"{FRAMES}[{number}]" for number in numbers],
+                signers=signers,
+                sequences=numbers,
+                labels=np.asarray(labels, np.int32),
+                signs=signs,
+                preprocessing=reference(most_frames),
+            )
+    return open_store(target, axes)
+
+
+def _load(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
+    except _BROKEN as error:
+        raise DataError(
+            f"{path} must be a .npy file of numbers; {str(error).splitlines()[0]}"
+        ) from None
+
+
+def _check(
+    root: Path, frames: NDArray[Any], labels: NDArray[Any], frame_index: NDArray[Any]
+) -> tuple[int, int]:
+    if (
+        frames.ndim != 4
+        or frames.shape[2:] != (len(DOMINANT_HAND), 3)
+        or not np.issubdtype(frames.dtype, np.floating)
+    ):
+        raise DataError(
+            f"{FRAMES} must be float32 [clips, frames, {len(DOMINANT_HAND)}, 3]; "
+            f"got {frames.dtype} {list(frames.shape)} in {root}."
+        )
+    clips, most_frames = frames.shape[:2]
+    if labels.shape != (clips,) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"{LABELS} must be whole numbers of shape [{clips}], one a clip; "
+            f"got {labels.dtype} {list(labels.shape)} in {root}."
+        )
+    if frame_index.shape != (clips, most_frames) or frame_index.dtype.kind not in "iuf":
+        raise DataError(
+            f"{FRAME_INDEX} must be numbers of the shape [{clips}, {most_frames}]; "
+            f"got {frame_index.dtype} {list(frame_index.shape)} in {root}."
+        )
+    real = np.asarray(frame_index) >= 0
+    if (real[:, 1:] & ~real[:, :-1]).any():
+        raise DataError(f"{FRAME_INDEX} must be -1 only behind a clip's last frame; it is not.")
+    return clips, most_frames
+
+
+def _read_participants(path: Path, clips: int) -> list[str]:
+    if not path.is_file():
+        raise DataError(
+            f"data.participants must name a file beside {FRAMES} with each clip's signer; "
+            f"{path} is none. Without it signers cannot be kept apart."
+        )
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            signers = [str(row.get("participant_id") or "") for row in csv.DictReader(file)]
+    else:
+        signers = [str(signer) for signer in _load(path).tolist()]
+    if len(signers) != clips or not all(signers):
+        raise DataError(f"{path} must name a signer for each of {clips} clips; got {len(signers)}.")
+    return signers
+
+
+def _read_signs(root: Path, labels: NDArray[Any]) -> list[str]:
+    most = int(labels.max(initial=0))
+    if (root / LABEL_MAP).is_file():
+        signs = read_label_map(root / LABEL_MAP)
+    else:
+        signs = [f"sign {label}" for label in range(most + 1)]
+    if labels.min(initial=0) < 0 or most >= len(signs):
+        raise DataError(f"{LABELS} must hold 0 to {len(signs) - 1}; it holds up to {most}.")
+    return signs
+
+
+def _blocks(frames: NDArray[Any], frame_index: NDArray[Any]) -> Iterator[FrameBlock]:
+    for start in range(0, len(frames), _CLIPS_AT_ONCE):
+        index = np.asarray(frame_index[start : start + _CLIPS_AT_ONCE], np.float32)
+        real = index >= 0
+        chosen = np.asarray(frames[start : start + _CLIPS_AT_ONCE])[real]
+        yield FrameBlock(
+            frames=np.nan_to_num(chosen, nan=0.0).astype(np.float32),
+            frame_index=index[real],
+            lengths=real.sum(axis=1).astype(np.int64),
+            raw_lengths=np.zeros(len(index), np.int64),
+            left_dominant=np.zeros(len(index), bool),
+        )

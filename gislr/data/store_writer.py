@@ -1,0 +1,133 @@
+"""Writes a prepared store: block by block, beside its place, with checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.data.checksums import ChecksummedFile, sealed_json
+from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.store import (
+    CLIPS,
+    DESCRIPTION,
+    FRAME_INDEX,
+    FRAMES,
+    STORE_VERSION,
+    ClipTable,
+    Float32,
+)
+from gislr.utils.paths import atomic_folder
+
+
+@dataclass(frozen=True)
+class FrameBlock:
+    """The frames of some consecutive clips, as a preparation hands them over.
+
+    Attributes:
+        frames: float32 [frames, landmarks, 3].
+        frame_index: float32 [frames].
+        lengths: int64 [clips]; 0 for a clip without a hand.
+        raw_lengths: int64 [clips].
+        left_dominant: bool [clips].
+    """
+
+    frames: Float32
+    frame_index: Float32
+    lengths: NDArray[np.int64]
+    raw_lengths: NDArray[np.int64]
+    left_dominant: NDArray[np.bool_]
+
+
+def write_store(
+    target: Path,
+    blocks: Iterable[FrameBlock],
+    *,
+    total_frames: int,
+    paths: Sequence[str],
+    signers: Sequence[str],
+    sequences: Sequence[str],
+    labels: NDArray[np.int32],
+    signs: Sequence[str],
+    preprocessing: PreprocessingSettings,
+) -> None:
+    """Writes a store from blocks of frames, which are held one at a time.
+
+    Args:
+        target: The store's folder; appears only when complete.
+        blocks: The clips' frames, in the order of `paths`.
+        total_frames: Number of frames of all blocks.
+        paths: One entry a listed clip, like the following three.
+        signers: See `ClipTable`.
+        sequences: See `ClipTable`.
+        labels: int32 [clips].
+        signs: The glosses.
+        preprocessing: How the clips were made from raw ones.
+    """
+    of_frames, of_index = hashlib.sha256(), hashlib.sha256()
+    tables = []
+    checksums: dict[str, Any] = {}
+    landmarks = len(preprocessing.landmark_set)
+    with atomic_folder(target) as folder:
+        with (
+            _checksummed(folder / FRAMES, checksums) as frames,
+            _checksummed(folder / FRAME_INDEX, checksums) as frame_index,
+        ):
+            _write_header(frames, (total_frames, landmarks, 3))
+            _write_header(frame_index, (total_frames,))
+            for block in blocks:
+                for file, digest, array in (
+                    (frames, of_frames, block.frames),
+                    (frame_index, of_index, block.frame_index),
+                ):
+                    data = np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8).tobytes()
+                    digest.update(data)
+                    file.write(data)
+                tables.append((block.lengths, block.raw_lengths, block.left_dominant))
+        lengths, raw_lengths, left_dominant = map(np.concatenate, zip(*tables, strict=True))
+        table = ClipTable(
+            paths=np.asarray(paths, np.str_),
+            signers=np.asarray(signers, np.str_),
+            sequences=np.asarray(sequences, np.str_),
+            labels=np.asarray(labels, np.int32),
+            lengths=lengths,
+            raw_lengths=raw_lengths,
+            left_dominant=left_dominant,
+        )
+        # An archive is not written from front to back, which its checksums are.
+        archive = io.BytesIO()
+        np.savez(archive, **vars(table))
+        with _checksummed(folder / CLIPS, checksums) as file:
+            file.write(archive.getbuffer())
+        described = [list(signers), list(signs), lengths.tolist(), np.asarray(labels).tolist()]
+        of_frames.update(of_index.digest() + json.dumps(described).encode())
+        description = {
+            "version": STORE_VERSION,
+            "fingerprint": of_frames.hexdigest(),
+            "preprocessing": vars(preprocessing),
+            "signs": list(signs),
+            "checksums": checksums,
+        }
+        (folder / DESCRIPTION).write_bytes(sealed_json(description))
+
+
+@contextmanager
+def _checksummed(path: Path, checksums: dict[str, Any]) -> Iterator[ChecksummedFile]:
+    with path.open("wb") as file:
+        checksummed = ChecksummedFile(file)
+        yield checksummed
+    checksums[path.name] = checksummed.checksums()
+
+
+def _write_header(file: ChecksummedFile, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )

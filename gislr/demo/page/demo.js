@@ -1,0 +1,367 @@
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const FRAMES_A_SECOND = 30;
+const MOST_LINES = 7;
+const PARTS = { "lips": "--lips", "left hand": "--left", "right hand": "--right", "left arm": "--arm", "right arm": "--arm" };
+const LIVE_FRAMES = 60;
+
+let about = null;
+let clip = null;
+let opened = null;
+let shown = "";
+let asking = 0;
+let frame = 0;
+let playing = true;
+let last = 0;
+let live = null;
+let holistic = null;
+
+function tell(text) {
+  $("message").hidden = !text;
+  $("message").textContent = text || "";
+}
+
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("The page's server does not answer; is it still running?");
+  }
+  const values = await answer.json().catch(() => ({ error: "The page's server did not answer as expected." }));
+  if (!answer.ok) throw new Error(values.error || "The page's server refused.");
+  return values;
+}
+
+/* Of several choices in a row only the last is shown, whichever answer comes first. */
+async function show(key, asked, name = "") {
+  const mine = ++asking;
+  tell("");
+  if (!live) $("hint").textContent = "Recognizing …";
+  let found = null;
+  let problem = "";
+  try { found = await asked; } catch (error) { problem = error.message; }
+  if (mine !== asking) return;
+  hint();
+  if (problem) {
+    tell(name ? `${name}: ${problem}` : problem);
+    $("samples").value = shown;
+    return;
+  }
+  stopLive();
+  if (name) {
+    opened = found;
+    $("samples").querySelector("[value=opened]")?.remove();
+    $("samples").add(new Option(name, key));
+  }
+  clip = found;
+  shown = key;
+  $("samples").value = key;
+  frame = 0;
+  playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  $("seek").max = clip.frames.length - 1;
+  clipView();
+  draw();
+}
+
+let view = { x: 0.5, y: 0.5, width: 1, height: 1 };
+
+function clipView() {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const points of clip.frames) for (const point of points) {
+    if (!point) continue;
+    left = Math.min(left, point[0]); right = Math.max(right, point[0]);
+    top = Math.min(top, point[1]); bottom = Math.max(bottom, point[1]);
+  }
+  if (left === Infinity) [left, top, right, bottom] = [0, 0, 1, 1];
+  const size = Math.max(right - left, bottom - top, 0.01) * 1.08;
+  view = { x: (left + right) / 2, y: (top + bottom) / 2, width: size, height: size };
+}
+
+function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/* As many pixels as the screen shows, and a pen that counts in the page's. */
+function penOf(canvas) {
+  const [width, height, scale] = [canvas.clientWidth, canvas.clientHeight, devicePixelRatio || 1];
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  pen.lineCap = pen.lineJoin = "round";
+  return { pen, width, height };
+}
+
+function drawLandmarks(points) {
+  const { pen, width, height } = penOf($("drawing"));
+  const place = ([x, y]) => [((x - view.x) / view.width + 0.5) * width, ((y - view.y) / view.height + 0.5) * height];
+  pen.lineWidth = 2.5;
+  for (const [part, chains] of Object.entries(about.chains)) {
+    pen.strokeStyle = color(PARTS[part]);
+    for (const chain of chains) drawLine(pen, chain.map((k) => points[k] && place(points[k])));
+  }
+}
+
+/* Interrupted where a place is missing. */
+function drawLine(pen, places) {
+  pen.beginPath();
+  let down = false;
+  for (const place of places) {
+    if (place) { if (down) pen.lineTo(...place); else pen.moveTo(...place); }
+    down = Boolean(place);
+  }
+  pen.stroke();
+}
+
+function momentAt(at) {
+  let found = clip.moments[0];
+  for (const moment of clip.moments) if (moment.frame <= at) found = moment;
+  return found;
+}
+
+function drawBars(moment) {
+  const list = $("bars");
+  while (list.children.length < moment.signs.length) {
+    const item = document.createElement("li");
+    for (const kind of ["name", "track", "value"]) {
+      const part = document.createElement("span");
+      part.className = kind;
+      item.append(part);
+    }
+    const bar = document.createElement("div");
+    bar.className = "bar";
+    item.children[1].append(bar);
+    list.append(item);
+  }
+  while (list.children.length > moment.signs.length) list.lastChild.remove();
+  moment.signs.forEach((sign, k) => {
+    const [name, track, value] = list.children[k].children;
+    name.textContent = name.title = sign;
+    track.firstChild.style.width = `${100 * moment.probabilities[k]}%`;
+    value.textContent = `${(100 * moment.probabilities[k]).toFixed(1)}%`;
+  });
+  $("nohand").hidden = moment.has_hand;
+}
+
+/* The webcam's moments tell only of the five likeliest signs; elsewhere a line has a gap. */
+function linesOf(moments) {
+  const highest = new Map();
+  for (const moment of moments) {
+    moment.signs.forEach((sign, k) => highest.set(sign, Math.max(highest.get(sign) || 0, moment.probabilities[k])));
+  }
+  return [...highest].sort((a, b) => b[1] - a[1]).map(([sign]) => ({
+    sign,
+    probabilities: moments.map((moment) => moment.probabilities[moment.signs.indexOf(sign)] ?? null),
+  }));
+}
+
+function drawLegend(lines) {
+  $("legend").replaceChildren(...lines.map(({ sign }, k) => {
+    const item = document.createElement("li");
+    const mark = document.createElement("i");
+    mark.style.background = `var(--line-${k + 1})`;
+    item.append(mark, sign);
+    item.title = sign;
+    return item;
+  }));
+}
+
+function drawChart(moments, allLines, at) {
+  const lines = allLines.slice(0, MOST_LINES);
+  const { pen, width, height } = penOf($("chart"));
+  const [left, right, top, bottom] = [44, width - 6, 8, height - 24];
+  const [start, end] = [moments[0].frame, moments[moments.length - 1].frame];
+  const x = (number) => left + (number - start) / Math.max(1, end - start) * (right - left);
+  const y = (share) => bottom - share * (bottom - top);
+  pen.font = "13px system-ui, sans-serif";
+  pen.fillStyle = color("--faint");
+  pen.strokeStyle = color("--line");
+  for (const share of [0, 0.5, 1]) {
+    drawLine(pen, [[left, y(share)], [right, y(share)]]);
+    pen.fillText(`${100 * share}%`, 0, y(share) + 4);
+  }
+  pen.fillText(at === null ? "the last seconds" : "frame 1", left, height - 5);
+  pen.textAlign = "right";
+  if (at !== null) pen.fillText(String(end + 1), right, height - 5);
+  pen.lineWidth = 2.5;
+  // The likeliest last, on top of the others.
+  for (let k = lines.length - 1; k >= 0; k -= 1) {
+    pen.strokeStyle = color(`--line-${k + 1}`);
+    drawLine(pen, lines[k].probabilities.map((value, number) => (value === null ? null : [x(moments[number].frame), y(value)])));
+  }
+  if (at !== null) {
+    pen.strokeStyle = color("--text");
+    pen.lineWidth = 1.5;
+    drawLine(pen, [[x(at), top], [x(at), bottom]]);
+  }
+  drawLegend(lines);
+}
+
+function draw() {
+  if (!clip || live) return;
+  drawLandmarks(clip.frames[frame]);
+  drawBars(momentAt(frame));
+  drawChart(clip.moments, clip.lines, frame);
+  $("seek").value = frame;
+  $("frame").textContent = `${frame + 1} / ${clip.frames.length}`;
+  $("until").textContent = `after ${frame + 1} frame${frame ? "s" : ""}`;
+  $("play").textContent = playing ? "Pause" : "Play";
+}
+
+function tick(now) {
+  const wait = 1000 / FRAMES_A_SECOND / Number($("speed").value);
+  if (clip && playing && !live && now - last >= wait) {
+    last = now;
+    if (frame < clip.frames.length - 1) frame += 1; else playing = false;
+    draw();
+  }
+  requestAnimationFrame(tick);
+}
+
+/* The webcam: MediaPipe finds landmarks in the page; only they go to the local server. */
+
+function load(script) {
+  return new Promise((resolve, reject) => {
+    const element = document.createElement("script");
+    element.src = script;
+    element.onload = resolve;
+    element.onerror = () => reject(new Error("MediaPipe's JavaScript could not be loaded."));
+    document.head.append(element);
+  });
+}
+
+function landmarksOf(results) {
+  const values = new Float32Array(543 * 3).fill(NaN);
+  const parts = [[results.faceLandmarks, 0, 468], [results.leftHandLandmarks, 468, 21], [results.poseLandmarks, 489, 33], [results.rightHandLandmarks, 522, 21]];
+  for (const [found, first, count] of parts) {
+    if (found) found.slice(0, count).forEach((point, k) => values.set([point.x, point.y, point.z], 3 * (first + k)));
+  }
+  return values;
+}
+
+async function startLive() {
+  tell("");
+  asking += 1;
+  const mine = live = { frames: [], moments: [], asked: 0, waiting: false, number: 0 };
+  const stopped = () => live !== mine;
+  $("webcam").textContent = "Stop the webcam";
+  $("hint").textContent = "Starting the webcam …";
+  document.querySelector(".player").hidden = true;
+  try {
+    if (!window.Holistic) await load("/webcam/holistic.js");
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    if (stopped()) { stream.getTracks().forEach((track) => track.stop()); return; }
+    const video = $("video");
+    video.srcObject = stream;
+    for (const track of stream.getTracks()) track.onended = () => { if (!stopped()) { stopLive(); tell("The webcam was taken away."); } };
+    await video.play();
+    // The picture's width and height both count 1; drawn as wide as it was seen.
+    const most = Math.max(video.videoWidth, video.videoHeight);
+    view = { x: 0.5, y: 0.5, width: 1.08 * most / video.videoWidth, height: 1.08 * most / video.videoHeight };
+    if (!holistic) {
+      const made = new Holistic({ locateFile: (name) => `/webcam/${name}` });
+      made.setOptions({ modelComplexity: 1, smoothLandmarks: true, refineFaceLandmarks: false });
+      made.onResults(onResults);
+      await made.initialize();
+      holistic = made;
+    } else holistic.reset();
+    if (stopped()) return;
+    $("hint").textContent = "Landmarks are found in this page; pictures stay in it.";
+    while (!stopped()) {
+      await holistic.send({ image: video });
+      await new Promise(requestAnimationFrame);
+    }
+  } catch (error) {
+    if (stopped()) return;
+    stopLive();
+    tell(error.name === "NotAllowedError" ? "The webcam was not allowed." : error.name === "NotFoundError" ? "No webcam was found." : `The webcam cannot be used: ${error.message}`);
+  }
+}
+
+function onResults(results) {
+  if (!live) return;
+  const mine = live;
+  const values = landmarksOf(results);
+  mine.frames.push(values);
+  if (mine.frames.length > LIVE_FRAMES) mine.frames.shift();
+  mine.number += 1;
+  drawLandmarks(about.rows.map((row) => (Number.isNaN(values[3 * row]) ? null : [values[3 * row], values[3 * row + 1]])));
+  const now = performance.now();
+  if (mine.waiting || now - mine.asked < 250) return;
+  mine.asked = now;
+  const seen = mine.frames.some((one) => one.some((value) => !Number.isNaN(value)));
+  $("hint").textContent = seen ? "Landmarks are found in this page; pictures stay in it." : "Nobody is seen.";
+  if (!seen) return;
+  mine.waiting = true;
+  const number = mine.number;
+  ask("/landmarks", { method: "POST", body: new Blob(mine.frames) }).then((moment) => {
+    if (live !== mine) return;
+    mine.moments.push({ ...moment, frame: number });
+    if (mine.moments.length > 60) mine.moments.shift();
+    drawBars(moment);
+    drawChart(mine.moments, linesOf(mine.moments), null);
+    $("until").textContent = `of the last ${LIVE_FRAMES} frames`;
+  }).catch((error) => { if (live === mine) tell(error.message); }).finally(() => { mine.waiting = false; });
+}
+
+function stopLive() {
+  if (!live) return;
+  const stream = $("video").srcObject;
+  if (stream) stream.getTracks().forEach((track) => track.stop());
+  $("video").srcObject = null;
+  live = null;
+  $("webcam").textContent = "Webcam";
+  document.querySelector(".player").hidden = false;
+  hint();
+  if (clip) { clipView(); draw(); }
+}
+
+function hint() {
+  if (live) return;
+  $("hint").textContent = about && !about.webcam ? "For the webcam: python -m gislr.demo --fetch-webcam" : "";
+}
+
+/* Choices */
+
+function choose(key) {
+  if (key === "opened") show(key, opened);
+  else show(key, ask(`/samples/${encodeURIComponent(about.samples[key])}`));
+}
+
+function upload(file) {
+  const most = about.most_bytes;
+  if (file.size > most) tell(`${file.name}: A file may have ${Math.round(most / 2 ** 20)} MB; this one has ${Math.round(file.size / 2 ** 20)}.`);
+  else show("opened", ask("/clip", { method: "POST", body: file }), file.name);
+}
+
+$("samples").addEventListener("change", (event) => choose(event.target.value));
+$("file").addEventListener("change", (event) => { if (event.target.files[0]) upload(event.target.files[0]); event.target.value = ""; });
+$("play").addEventListener("click", () => {
+  if (!clip) return;
+  if (frame === clip.frames.length - 1 && !playing) frame = 0;
+  playing = !playing;
+  draw();
+});
+$("seek").addEventListener("input", (event) => { playing = false; frame = Number(event.target.value); draw(); });
+$("webcam").addEventListener("click", () => { if (live) stopLive(); else startLive(); });
+addEventListener("resize", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
+document.addEventListener("dragleave", () => document.body.classList.remove("dropping"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  if (event.dataTransfer.files[0]) upload(event.dataTransfer.files[0]);
+});
+
+ask("/about").then((found) => {
+  about = found;
+  $("about").textContent = `${about.title} · ${about.signs} signs`;
+  $("webcam").hidden = !about.webcam;
+  hint();
+  $("samples").replaceChildren(...about.samples.map((name, k) => new Option(name, k)));
+  choose("0");
+  requestAnimationFrame(tick);
+}).catch((error) => tell(error.message));

@@ -1,0 +1,186 @@
+"""Pictures of a clip's landmarks: an animation and a strip of frames."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.data.landmarks import (
+    LANDMARKS_PER_FRAME,
+    LEFT_ARM,
+    LEFT_HAND,
+    LIPS,
+    RIGHT_ARM,
+    RIGHT_HAND,
+    LandmarkSet,
+)
+from gislr.data.store import Store
+from gislr.evaluation.figures.canvas import canvas, colors, short_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Float32 = NDArray[np.float32]
+
+_OUTER_LIP, _INNER_LIP = LIPS[[*range(11), *range(19, 10, -1), 0]], LIPS[20:]
+_FINGERS = [[0, *range(first, first + 4)] for first in (1, 5, 9, 13, 17)]
+_PALM = [5, 9, 13, 17]
+_ARM = [[0, 1], [1, 2], [1, 3], [1, 4]]
+_LEFT_SHOULDER, _RIGHT_SHOULDER = 500, 501
+_MARGIN = 0.05
+_MOST_FRAMES = 200
+_FRAMES_A_SECOND = 15
+
+
+def lines() -> dict[str, list[NDArray[np.int64]]]:
+    """Returns what is drawn: by part, chains of landmarks (rows of a frame) that are joined."""
+    found: dict[str, list[NDArray[np.int64]]] = {"lips": [_OUTER_LIP, *_inner_lip()]}
+    for side, hand, arm, shoulder in (
+        ("left", LEFT_HAND, LEFT_ARM, _LEFT_SHOULDER),
+        ("right", RIGHT_HAND, RIGHT_ARM, _RIGHT_SHOULDER),
+    ):
+        found[f"{side} hand"] = [hand[finger] for finger in _FINGERS] + [hand[_PALM]]
+        found[f"{side} arm"] = [arm[bone] for bone in _ARM] + [np.array([shoulder, arm[0]])]
+    return found
+
+
+def _inner_lip() -> list[NDArray[np.int64]]:
+    return [_INNER_LIP[:11], _INNER_LIP[11:]]
+
+
+def kept_landmarks(store: Store, clip: int) -> Float32:
+    """Returns the frames that are kept of a clip, see `whole_frames`."""
+    frames = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
+    return whole_frames(
+        frames,
+        store.preprocessing.landmark_set,
+        left_dominant=bool(store.clips.left_dominant[clip]),
+    )
+
+
+def whole_frames(frames: Float32, kept: LandmarkSet, *, left_dominant: bool) -> Float32:
+    """Returns prepared frames as float32 [frames, 543, 3]; NaN where nothing was kept.
+
+    What is kept mirrored of right-handed clips lies where it was.
+
+    Args:
+        frames: float32 [frames, landmarks, axes], 0 where nothing was found.
+        kept: What the landmarks are.
+        left_dominant: Whether the left hand is the one that was read.
+    """
+    axes = frames.shape[-1]
+    landmarks = np.full((len(frames), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
+    found = np.where(frames == 0, np.nan, frames)
+    if not left_dominant:
+        found[:, kept.is_mirrored, 0] = 1 - found[:, kept.is_mirrored, 0]
+    landmarks[:, kept.left if left_dominant else kept.right, :axes] = found
+    return landmarks
+
+
+def strips(clips: Mapping[str, Float32], title: str, frames: int = 8) -> Figure:
+    """Draws some frames of several versions of a clip below each other, to one scale.
+
+    Args:
+        clips: By name, float32 [frames, 543, 3] with NaN; the first one is the clip itself.
+        title: What the clip is.
+        frames: How many frames are drawn of each.
+    """
+    everything = np.concatenate(list(clips.values()))
+    with canvas(1.6 * frames, 1.75 * len(clips) + 0.5) as figure:
+        rows = figure.subplots(len(clips), frames, squeeze=False)
+        for row, (name, landmarks) in zip(rows, clips.items(), strict=True):
+            shown = np.linspace(0, len(landmarks) - 1, frames).round().astype(int)
+            for axes, frame in zip(row, shown, strict=True):
+                _prepare(axes, everything)
+                _draw(axes, landmarks[frame])
+            row[0].set_ylabel(f"{name}\n{len(landmarks)} frames", fontsize=8)
+        figure.suptitle(short_name(title, 90))
+    return figure
+
+
+def strip(landmarks: Float32, title: str, frames: int = 8) -> Figure:
+    """Draws some frames beside each other, evenly spaced over the clip.
+
+    Args:
+        landmarks: float32 [frames, 543, 3], NaN where nothing was found.
+        title: What the clip is.
+        frames: How many frames are drawn.
+    """
+    shown = np.unique(np.linspace(0, len(landmarks) - 1, frames).round().astype(int))
+    with canvas(1.9 * len(shown), 2.6) as figure:
+        for axes, frame in zip(
+            figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
+        ):
+            _prepare(axes, landmarks)
+            _draw(axes, landmarks[frame])
+            axes.set_title(f"frame {frame + 1}", fontsize=8)
+        figure.suptitle(short_name(title, 90))
+    return figure
+
+
+def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
+    """Animates a clip.
+
+    Args:
+        landmarks: float32 [frames, 543, 3]; of very long clips evenly spaced frames are shown.
+        title: What the clip is.
+
+    Returns:
+        A GIF, and HTML with a slider that needs no network.
+    """
+    from matplotlib import rc_context
+    from matplotlib.animation import FuncAnimation, PillowWriter
+
+    count = min(len(landmarks), _MOST_FRAMES)
+    shown = np.linspace(0, len(landmarks) - 1, count).round().astype(int)
+    with canvas(4.2, 4.6, 80) as figure:
+        axes = figure.subplots()
+        _prepare(axes, landmarks)
+
+        def update(k: int) -> list[Any]:
+            for line in list(axes.lines):
+                line.remove()
+            _draw(axes, landmarks[shown[k]])
+            axes.set_title(f"{short_name(title, 40)}  {shown[k] + 1}/{len(landmarks)}", fontsize=9)
+            return list(axes.lines)
+
+        moving = FuncAnimation(figure, update, frames=count, interval=1000 // _FRAMES_A_SECOND)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "clip.gif"
+            moving.save(file, writer=PillowWriter(fps=_FRAMES_A_SECOND))
+            gif = file.read_bytes()
+        with rc_context({"animation.embed_limit": 100}):
+            return gif, moving.to_jshtml(fps=_FRAMES_A_SECOND)
+
+
+def _prepare(axes: Axes, landmarks: Float32) -> None:
+    rows = np.unique(np.concatenate([chain for part in lines().values() for chain in part]))
+    points = landmarks[:, rows, :2].reshape(-1, 2)
+    points = points[np.isfinite(points).all(axis=1)]
+    low, high = (
+        (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(2), np.ones(2))
+    )
+    middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-3) * (1 + _MARGIN)
+    axes.set(
+        xlim=(middle[0] - half, middle[0] + half),
+        ylim=(middle[1] + half, middle[1] - half),
+        aspect="equal",
+        xticks=[],
+        yticks=[],
+    )
+    axes.grid(visible=False)
+
+
+def _draw(axes: Axes, frame: Float32) -> None:
+    shades = dict(zip(lines(), colors(5), strict=True))
+    for part, chains in lines().items():
+        for chain in chains:
+            x, y = frame[chain, 0], frame[chain, 1]
+            size = 0 if part == "lips" else 1.8
+            axes.plot(x, y, color=shades[part], linewidth=1.2, marker="o", markersize=size)

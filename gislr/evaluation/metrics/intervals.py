@@ -1,0 +1,194 @@
+"""How far a score could be off, had other signers been asked: a bootstrap by signer.
+
+Clips of one signer are alike, so resampling clips would make every interval far too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.utils.errors import DataError
+
+Float64 = NDArray[np.float64]
+
+SCORES = ("acc", "balanced_acc", "weighted_f1", "macro_f1")
+"""The scores that have intervals: those that can be read off confusion counts."""
+
+DRAWS = 2000
+
+FEW_SIGNERS = 8
+"""Below so many, resampling them says little: an interval over signers is far too narrow."""
+
+_DRAWS_AT_ONCE = 50
+_COVERED = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score and its 95% interval over signers.
+
+    Attributes:
+        value: The score of all clips, mean over seeds.
+        low: Lower end.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better one model is than another on the same clips.
+
+    Attributes:
+        interval: The difference.
+        chance: Share of draws on the other side of zero, doubled: the smaller, the less likely the
+            difference came about by who happened to sign.
+        signers: How many signers it rests on.
+    """
+
+    interval: Interval
+    chance: float
+    signers: int
+
+    @property
+    def verdict(self) -> str:
+        """Whether the difference could be chance, in words."""
+        if self.signers < FEW_SIGNERS:
+            return f"{self.signers} signers are too few to say"
+        if self.interval.low <= 0 <= self.interval.high:
+            return "could be chance"
+        return "more than chance"
+
+
+def scores_of_counts(counts: Float64) -> dict[str, Float64]:
+    """Reads scores off confusion counts, as scikit-learn defines them.
+
+    Args:
+        counts: [..., true sign, predicted sign]; averages are over signs that have clips.
+
+    Returns:
+        An array [...] for each of `SCORES`.
+    """
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    support = counts.sum(axis=-1)
+    taken_for = counts.sum(axis=-2)
+    total = np.maximum(support.sum(axis=-1), 1)
+    recall = right / np.maximum(support, 1)
+    f1 = 2 * right / np.maximum(support + taken_for, 1)
+    present = support > 0
+    signs = np.maximum(present.sum(axis=-1), 1)
+    return {
+        "acc": right.sum(axis=-1) / total,
+        "balanced_acc": (recall * present).sum(axis=-1) / signs,
+        "weighted_f1": (f1 * support).sum(axis=-1) / total,
+        "macro_f1": (f1 * present).sum(axis=-1) / signs,
+    }
+
+
+def score_intervals(seeds: Sequence[ClipPredictions], draws: int = DRAWS) -> dict[str, Interval]:
+    """Returns each score with its interval over signers.
+
+    Args:
+        seeds: Predictions of the same clips by one or several seeds; scores are means over them.
+        draws: Number of resamplings of the signers.
+
+    Raises:
+        DataError: The clips differ.
+    """
+    counts = _counts_by_signer(seeds, _signers(seeds))
+    drawn = _drawn_scores(counts, _weights(len(counts[0]), draws))
+    whole = _mean_scores(counts)
+    return {name: _interval(whole[name], drawn[name]) for name in SCORES}
+
+
+def paired_differences(
+    first: Sequence[ClipPredictions], second: Sequence[ClipPredictions], draws: int = DRAWS
+) -> dict[str, Difference]:
+    """Returns how much better the second model is than the first, on the same signers.
+
+    Both are scored on the same draws of signers, so what makes a signer hard cancels out.
+
+    Args:
+        first: Predictions by one or several seeds.
+        second: Predictions of the same clips by another model.
+        draws: Number of resamplings of the signers.
+
+    Raises:
+        DataError: The clips differ.
+    """
+    signers = _signers([*first, *second])
+    weights = _weights(len(signers), draws)
+    counts = [_counts_by_signer(seeds, signers) for seeds in (first, second)]
+    drawn = [_drawn_scores(entry, weights) for entry in counts]
+    whole = [_mean_scores(entry) for entry in counts]
+    found = {}
+    for name in SCORES:
+        values = drawn[1][name] - drawn[0][name]
+        value = whole[1][name] - whole[0][name]
+        beyond = min((values <= 0).mean(), (values >= 0).mean())
+        chance = min(1.0, 2 * float(beyond))
+        found[name] = Difference(_interval(value, values), chance, len(signers))
+    return found
+
+
+def _signers(all_of: Sequence[ClipPredictions]) -> list[str]:
+    first = all_of[0]
+    order = np.argsort(first.clips)
+    for other in all_of[1:]:
+        again = np.argsort(other.clips)
+        if len(first) != len(other) or (first.clips[order] != other.clips[again]).any():
+            raise DataError(
+                "Models can be compared on the same clips only; they were evaluated on "
+                f"{len(first):,} and {len(other):,} clips that are not the same."
+            )
+    return sorted(set(first.signers.tolist()))
+
+
+def _counts_by_signer(seeds: Sequence[ClipPredictions], signers: list[str]) -> Float64:
+    """Returns confusion counts, float64 [seeds, signers, signs, signs]."""
+    place = {signer: k for k, signer in enumerate(signers)}
+    signs = len(seeds[0].signs)
+    counts = np.zeros((len(seeds), len(signers), signs, signs))
+    for k, seed in enumerate(seeds):
+        rows = np.array([place[signer] for signer in seed.signers.tolist()], np.int64)
+        np.add.at(counts[k], (rows, seed.labels.astype(np.int64), seed.predicted), 1)
+    return counts
+
+
+def _weights(signers: int, draws: int) -> NDArray[np.int64]:
+    """Returns how often each signer is drawn, int64 [draws, signers]."""
+    shares = np.full(signers, 1 / signers)
+    return np.random.default_rng(0).multinomial(signers, shares, size=draws)
+
+
+def _drawn_scores(counts: Float64, weights: NDArray[np.int64]) -> Mapping[str, Float64]:
+    parts: dict[str, list[Float64]] = {name: [] for name in SCORES}
+    for start in range(0, len(weights), _DRAWS_AT_ONCE):
+        some = weights[start : start + _DRAWS_AT_ONCE].astype(np.float64)
+        mixed = np.tensordot(some, counts, axes=(1, 1))
+        for name, values in scores_of_counts(mixed).items():
+            parts[name].append(values.mean(axis=1))
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _mean_scores(counts: Float64) -> dict[str, float]:
+    return {
+        name: float(values.mean()) for name, values in scores_of_counts(counts.sum(axis=1)).items()
+    }
+
+
+def _interval(value: float, drawn: Float64) -> Interval:
+    tail = (1 - _COVERED) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))

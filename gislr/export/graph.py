@@ -1,0 +1,155 @@
+"""Preprocessing and models as one graph, from raw landmarks to probabilities.
+
+Everything that has a shape that depends on what a clip shows is a weighted sum here: a matrix says
+how much each raw frame counts in each frame that the model reads. Shapes then follow from the
+number of raw frames alone, which runtimes know before they compute; none has to fall back to its
+slow path, and no operator beyond the built-in ones is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from gislr.batches.packing import Layout
+from gislr.data.preprocessing import OFTEN_FOUND, PreprocessingSettings
+from gislr.models.families import layout_of
+from gislr.models.serving import TrainedModel, average
+
+_FAR = 1e9
+
+
+def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
+    """Returns a function from raw landmarks to probabilities, its weights constants.
+
+    Args:
+        models: One model, or several of the same signs and preprocessing, which are averaged.
+
+    Returns:
+        A function of `keras.ops` from float32 [raw frames, 543, 3] with NaN to float32 [signs].
+    """
+    cores = []
+    for trained in models:
+        core = trained.copy(
+            Layout(trained.preprocessing.frames, segments=1, packed=False, single=True)
+        )
+        weights = [[np.asarray(v) for v in core.trainable_variables]]
+        weights += [[np.asarray(v) for v in core.non_trainable_variables]]
+        cores.append((core, weights))
+    preprocessing, signs = models[0].preprocessing, len(models[0].signs)
+    sees_padding = not layout_of(models[0].settings, preprocessing.frames).packed
+
+    def recognize(raw: Any) -> Any:
+        rows = read_raw(raw, preprocessing, padded=sees_padding)
+        found = []
+        for core, (trained, fixed) in cores:
+            constants = [[ops.convert_to_tensor(v) for v in values] for values in (trained, fixed)]
+            logits, _ = core.stateless_call(*constants, rows, training=False)
+            found.append(ops.softmax(ops.reshape(logits, (1, signs))))
+        return ops.reshape(average(found), (signs,))
+
+    return recognize
+
+
+def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict[str, Any]:
+    """Does what `preprocess` and `ClipRows` do.
+
+    Args:
+        raw: float32 [raw frames, 543, 3] with NaN.
+        settings: Which frames and landmarks are kept.
+        padded: Whether short clips are padded to the most frames; otherwise to the number of raw
+            frames.
+
+    Returns:
+        One row of what a model of `gislr.models` reads.
+    """
+    kinds, most_frames = settings.landmark_set, settings.frames
+    count, axes = settings.shape
+    read = ops.take(raw, kinds.read, axis=1)
+    missing = ops.isnan(read)
+    found = ops.cast(ops.logical_not(missing), "float32")
+    values = ops.where(missing, 0.0, read)
+    hands = {side: ops.take(found, places, axis=1) for side, places in kinds.hand_places.items()}
+    is_left = _left_is_dominant(hands, values, settings)
+    hand = ops.where(is_left, *(ops.max(hands[side], axis=(1, 2)) for side in ("left", "right")))
+    kept = hand if settings.name == "reference" else hand * 0 + ops.max(hand)
+    number = ops.cumsum(kept * 0 + 1) - 1
+    place = np.arange(most_frames, dtype=np.float32) if padded else number[:most_frames]
+    counts = _counts(kept, number, ops.convert_to_tensor(place), most_frames)
+
+    total = ops.sum(counts, axis=1)
+    valid = total > 0
+    first = ops.min(ops.where(kept > 0, number, _FAR))
+    index = ops.matmul(counts, ops.reshape(number - first, (-1, 1)))
+    index = ops.reshape(index, (-1,)) / ops.maximum(total, 1.0)
+    last = ops.maximum(ops.max(ops.where(valid, index, 0.0)), 1.0)
+    position = ops.cast(index / last * most_frames, "int32")
+
+    flat = len(kinds.read) * 3
+    often = ops.matmul(counts, ops.reshape(found, (-1, flat)))
+    mean = ops.matmul(counts, ops.reshape(values, (-1, flat))) / ops.maximum(often, 1.0)
+    often, mean = (ops.reshape(x, (-1, len(kinds.read), 3))[..., :axes] for x in (often, mean))
+    left, right = (
+        ops.take(mean, kinds.dominant_places[side], axis=1) for side in ("left", "right")
+    )
+    mirrored = np.zeros((1, count, axes), bool)
+    mirrored[:, kinds.is_mirrored, 0] = True
+    mirrored = ops.logical_and(
+        ops.take(often, kinds.dominant_places["right"], axis=1) > 0, mirrored
+    )
+    frames = ops.where(is_left, left, ops.where(mirrored, 1 - right, right))
+    return {
+        "frames": ops.reshape(frames, (1, -1, count, axes)),
+        "position": _row(ops.where(valid, position, most_frames)),
+        "segment_ids": _row(ops.cast(valid, "int32")),
+    }
+
+
+def _left_is_dominant(hands: dict[str, Any], values: Any, settings: PreprocessingSettings) -> Any:
+    left, right = (ops.sum(hand) for hand in hands.values())
+    more_often = left >= right
+    if settings.dominance == "found":
+        return more_often
+
+    def path(side: str) -> Any:
+        place = int(settings.landmark_set.hand_places[side][0])
+        wrist, found = values[:, place, :2], hands[side][:, 0, :2]
+        before, known = (ops.concatenate([x[:1], x[:-1]], axis=0) for x in (wrist, found))
+        squares = ops.sum(ops.square(wrist - before) * found * known, axis=-1)
+        return ops.sum(ops.sqrt(squares))
+
+    fewer, most = ops.minimum(left, right), ops.maximum(left, right)
+    both = ops.logical_and(fewer >= OFTEN_FOUND * most, most > 0)
+    return ops.where(both, path("left") >= path("right"), more_often)
+
+
+def _counts(kept: Any, number: Any, place: Any, most_frames: int) -> Any:
+    """Returns how often each raw frame counts in each frame read, float32 [places, raw frames].
+
+    `gislr.data.preprocessing.resize_windows` counts by listing; here each window and each repeated
+    frame is an interval, and a count is how far they overlap.
+    """
+    rank = ops.cumsum(kept) - 1
+    frames = ops.sum(kept)
+    repeats = ops.maximum(1.0, ops.floor(most_frames**2 / ops.sum(kept * 0 + 1)))
+    length = frames * repeats
+    window = ops.ceil(length / most_frames)
+    before = ops.floor((window * most_frames - length) / 2) + most_frames // 2
+    starts = _column(place * (window + 1) - before)
+    # The first and the last frame are repeated further, as far as windows reach.
+    begin = _row(ops.where(rank == 0, -_FAR, rank * repeats))
+    end = _row(ops.where(rank == frames - 1, _FAR, (rank + 1) * repeats))
+    overlap = ops.minimum(starts + window + 1, end) - ops.maximum(starts, begin)
+    same = ops.cast(_column(place) == _row(rank), "float32")
+    return ops.where(frames >= most_frames, ops.maximum(overlap, 0.0), same) * _row(kept)
+
+
+def _column(values: Any) -> Any:
+    return ops.reshape(values, (-1, 1))
+
+
+def _row(values: Any) -> Any:
+    return ops.reshape(values, (1, -1))

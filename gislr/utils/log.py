@@ -1,0 +1,35 @@
+"""The package's logger, and how the command line shows it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+log = logging.getLogger("gislr")
+"""Information is for the person at the terminal; warnings go to standard error."""
+
+
+def printable(text: str) -> str:
+    """Returns a text without what a terminal would obey, such as escape sequences of a name."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text
+    )
+
+
+class _Printer(logging.Handler):
+    """Prints at once: information on standard output, warnings on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = printable(record.getMessage())
+        if record.levelno >= logging.WARNING:
+            print(f"{record.levelname.lower()}: {text}", file=sys.stderr, flush=True)
+        else:
+            print(text, flush=True)
+
+
+def log_to_terminal() -> None:
+    """Shows what the package logs, as commands do; a library's caller sets up `logging` itself."""
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not any(isinstance(handler, _Printer) for handler in log.handlers):
+        log.addHandler(_Printer())

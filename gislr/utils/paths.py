@@ -1,0 +1,81 @@
+"""Where the project's own folders are, whatever the working directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def is_checkout() -> bool:
+    """Tells whether the package runs from a checkout rather than from site-packages."""
+    return (PACKAGE.parent / "conf").is_dir()
+
+
+def project_root() -> Path:
+    """Returns the checkout's root; the working directory when the package is installed alone."""
+    return PACKAGE.parent if is_checkout() else Path.cwd()
+
+
+def config_folder() -> Path:
+    """Returns the folder of the Hydra configuration."""
+    return PACKAGE.parent / "conf" if is_checkout() else PACKAGE / "conf"
+
+
+def resolve(path: str) -> Path:
+    """Returns an absolute path; a relative one counts from the project's root."""
+    return project_root() / Path(path).expanduser()
+
+
+def resolve_here(path: str) -> Path:
+    """Returns an absolute path; a relative one counts from the working directory."""
+    return Path(path).expanduser().absolute()
+
+
+@contextmanager
+def errors_name_path(path: Path) -> Iterator[None]:
+    """Lets what the system refuses name a path: writing to a full disk, for one, tells none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yields a file beside `path` that takes its place at the end, or is removed on failure."""
+    beside = path.with_name(f"{path.name}.part")
+    if not path.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    try:
+        with errors_name_path(path):
+            yield beside
+            beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yields a new folder beside `target`; renames it to `target` when nothing was raised.
+
+    Only one process at a time may do so: what one that was killed has left there is removed.
+    """
+    beside = target.with_name(f"{target.name}.tmp")
+    try:
+        with errors_name_path(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir()
+            yield beside
+            shutil.rmtree(target, ignore_errors=True)
+            beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,109 @@
+"""Progress as a person at the terminal sees it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from gislr.utils.log import log
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Yields a function that shows a bar for a description and a total and returns its counter.
+
+    Bars are drawn on a terminal only; elsewhere one line says what begins.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+    def start(description: str, total: int) -> Callable[[int], None]:
+        if not console.is_terminal:
+            # Not on standard output, which may be JSON.
+            print(f"{description}: {total:,}", file=sys.stderr, flush=True)
+        task = bars.add_task(description, total=total)
+        return lambda done: bars.update(task, advance=done)
+
+    with bars:
+        yield start
+
+
+class EpochDisplay:
+    """One line for each epoch, rewritten while it runs on a terminal, with the remaining time.
+
+    Args:
+        epochs: Number of epochs.
+        steps: Steps of an epoch.
+        done: How many epochs were trained before.
+    """
+
+    def __init__(self, epochs: int, steps: int, done: int = 0) -> None:
+        self._live = sys.stdout.isatty()
+        self._epochs, self._steps = epochs, steps
+        self._epoch = self._before = done
+        self._began = time.monotonic()
+
+    def step(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Shows how far the epoch is; on a terminal only."""
+        if self._live:
+            done = self._epoch + (step + 1) / self._steps
+            line = f"{self._head()}  step {step + 1}/{self._steps}  {_shown(metrics)}"
+            print(f"\r\033[K{line}  {self._remaining(done)}", end="", flush=True)
+
+    def epoch(self, metrics: Mapping[str, float]) -> None:
+        """Shows what the epoch came to."""
+        line = f"{self._head()}  {_shown(metrics)}"
+        self._epoch += 1
+        if self._live:
+            print("\r\033[K", end="")
+        log.info(f"{line}  {self._remaining(self._epoch)}")
+
+    def _head(self) -> str:
+        return f"epoch {self._epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
+
+    def _remaining(self, done: float) -> str:
+        seconds = (time.monotonic() - self._began) * (self._epochs - done) / (done - self._before)
+        return f"{duration(seconds)} left"
+
+
+_SHOWN = {
+    "loss": "loss {:.4f}",
+    "acc": "acc {:.4f}",
+    "val_loss": "val_loss {:.4f}",
+    "val_acc": "val_acc {:.4f}",
+    "val_weighted_f1": "val_f1 {:.4f}",
+}
+
+
+def _shown(metrics: Mapping[str, float]) -> str:
+    return "  ".join(text.format(metrics[name]) for name, text in _SHOWN.items() if name in metrics)
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration as `12 s`, `3:07 min` or `2:05 h`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d} min"
+    return f"{minutes // 60}:{minutes % 60:02d} h"

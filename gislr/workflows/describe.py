@@ -1,0 +1,37 @@
+"""Looks at data before training: counts, lengths, hands, suspect clips, on one page.
+
+python -m gislr.describe data=asl_signs data.root=DIR
+"""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from gislr.config.configuration import open_data, read_configuration
+from gislr.utils.log import log
+from gislr.utils.paths import resolve_here
+
+
+def describe(config: DictConfig) -> str:
+    """Writes `description.html` where the command was typed and returns its path.
+
+    Args:
+        config: A composed `conf/train.yaml`.
+
+    Raises:
+        GislrError: The configuration or the data cannot be used.
+    """
+    from gislr.evaluation.reports.data_page import data_page, suspect_clips
+
+    configuration = read_configuration(config)
+    store = open_data(configuration)
+    name = str(configuration.data["name"])
+    simulated = " (simulated)" if name == "sample" else ""
+    file = resolve_here("description.html")
+    suspects = suspect_clips(store)
+    file.write_text(data_page(f"Data: {name}{simulated}", store, suspects), encoding="utf-8")
+    log.info(f"data: {name}, {store.summary()}")
+    found = suspects["problem"].value_counts()
+    named = ", ".join(f"{count} {problem}" for problem, count in found.items())
+    log.info(f"suspect clips: {named or 'none'}\nwritten to {file}")
+    return str(file)

@@ -1,0 +1,125 @@
+"""Writes the measured columns of experiments/README.md anew from the runs in MLflow.
+
+    python -m gislr.experiments [--uri sqlite:///FILE]
+
+Of each experiment the latest finished run on each data is taken, a cross-validation before a single
+training. What is published and each command stay as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gislr.cli.hydra_app import argument_parser, errors_as_messages
+from gislr.tracking.store import TrackingSettings, connect
+from gislr.utils.errors import GislrError
+from gislr.utils.log import log
+from gislr.utils.paths import project_root
+
+if TYPE_CHECKING:
+    from gislr.tracking.run_reader import LoggedRun
+
+_HEADER = "| experiment | command | published | measured |"
+_RULE = "|---|---|---|---|"
+_SHOWN = ["training.epochs", "training.precision", "seed", "split.name", "split.fold"]
+
+
+def measured(runs: list[LoggedRun]) -> str:
+    """Returns the measured column of an experiment: a line for each data.
+
+    Args:
+        runs: The experiment's runs, oldest first.
+    """
+    latest: dict[str, LoggedRun] = {}
+    for run in runs:
+        key = run.training().tags.get("data.fingerprint", "")
+        if key not in latest or _is_cross_validated(run) >= _is_cross_validated(latest[key]):
+            latest[key] = run
+    return "<br>".join(_line(run) for run in latest.values()) or "-"
+
+
+def _is_cross_validated(run: LoggedRun) -> bool:
+    return "cv_weighted_f1" in run.metrics
+
+
+def _line(run: LoggedRun) -> str:
+    training = run.training()
+    tags, parameters, metrics = training.tags, training.parameters, training.metrics
+    simulated = " (simulated)" if tags.get("data") == "sample" else ""
+    clips = sum(metrics.get(f"clips_{part}_on", 0) for part in ("trained", "validated"))
+    data = (
+        f"{tags.get('data')}{simulated} {tags.get('data.fingerprint', '')[:8]}, {clips:,.0f} clips"
+    )
+    shown = _SHOWN
+    if _is_cross_validated(run):
+        low, high = run.metrics["cv_weighted_f1_low"], run.metrics["cv_weighted_f1_high"]
+        trainings = f"{run.metrics.get('trials_complete', 0):.0f} trainings"
+        score = f"{run.metrics['cv_weighted_f1']:.4f} ({low:.4f} to {high:.4f}), {trainings}"
+        shown = [*_SHOWN[:2], "split.folds"]
+    elif "val_weighted_f1" in metrics:
+        score = f"{metrics['val_weighted_f1']:.4f} on signers held out"
+    else:
+        score = f"{metrics.get('seen_weighted_f1', float('nan')):.4f} on clips trained on"
+    settings = " ".join(f"{key}={parameters[key]}" for key in shown if key in parameters)
+    return f"weighted F1 {score}; {data}; {settings}; run {run.run_id[:8]}"
+
+
+def rewritten(text: str, columns: dict[str, str]) -> str:
+    """Returns the README with new measured columns.
+
+    Args:
+        text: The README.
+        columns: The measured column by experiment.
+
+    Raises:
+        GislrError: It holds no table of experiments.
+    """
+    lines = text.splitlines()
+    heads = [k for k, line in enumerate(lines) if line.startswith("| experiment |")]
+    if not heads:
+        raise GislrError("experiments/README.md must hold a table of experiments; it holds none.")
+    [start] = heads
+    end = start + 2
+    while end < len(lines) and lines[end].startswith("|"):
+        cells = [cell.strip() for cell in lines[end].strip("|").split(" | ")]
+        name = cells[0].strip("[ ").partition("]")[0]
+        cell = columns.get(name, "-").replace("|", "\\|")
+        lines[end] = f"| {' | '.join([*(c.strip() for c in cells[:3]), cell])} |"
+        end += 1
+    lines[start : start + 2] = [_HEADER, _RULE]
+    return "\n".join(lines) + "\n"
+
+
+def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
+    """Returns the finished runs that are no part of another, by experiment, oldest first."""
+    from gislr.tracking.run_reader import logged_run
+
+    client, _ = connect(settings, create=False)
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    order = ["attributes.start_time ASC"]
+    found: dict[str, list[LoggedRun]] = {}
+    page: Any = None
+    while page is None or page.token:
+        token = page.token if page else None
+        page = client.search_runs(
+            ids, "attributes.status = 'FINISHED'", order_by=order, page_token=token
+        )
+        for run in page:
+            tags = run.data.tags
+            if "mlflow.parentRunId" not in tags and tags.get("experiment", "none") != "none":
+                found.setdefault(tags["experiment"], []).append(logged_run(client, run))
+    return found
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argument_parser("experiments", __doc__)
+    parser.add_argument("--uri", help="another tracking store than the project's own")
+    arguments = parser.parse_args()
+    file: Path = project_root() / "experiments" / "README.md"
+    with errors_as_messages():
+        runs = runs_by_experiment(TrackingSettings(arguments.uri, "gislr", None))
+        columns = {name: measured(of) for name, of in runs.items()}
+        file.write_text(rewritten(file.read_text(encoding="utf-8"), columns), encoding="utf-8")
+    log.info(f"{file}: {', '.join(columns) or 'no runs of experiments'}")

@@ -1,0 +1,183 @@
+"""Writes a run's model as files that need neither gislr nor TensorFlow.
+
+    python -m gislr.export run=RUN_ID
+
+`model.tflite` (and `model_float16.tflite`, `model_int8.tflite`) reads raw landmarks, see
+`gislr.export.litert`; `submission.zip` is what Kaggle's competition takes. Each file is compared
+with Keras on raw clips and timed; if the one of float32 does not agree, nothing is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.config.configuration import open_data
+from gislr.data.label_map import LABEL_MAP, write_label_map
+from gislr.data.sources.sources import raw_clips_folder
+from gislr.export import PRECISIONS
+from gislr.tracking.store import TrackingSettings
+from gislr.utils.errors import DataError, SettingError, unknown_name
+from gislr.utils.log import log
+from gislr.utils.paths import atomic_file, resolve_here
+from gislr.utils.quiet import quiet_backend
+from gislr.utils.settings import read_settings
+from gislr.utils.terminal import progress_bars
+
+if TYPE_CHECKING:
+    from gislr.config.configuration import Configuration
+    from gislr.export.agreement import Agreement
+    from gislr.inference.keras_recognizer import KerasRecognizer
+
+    Float32 = NDArray[np.float32]
+
+ARTIFACTS = "export"
+"""Folder of the run's artifacts that holds the files, too."""
+
+
+def export(config: DictConfig) -> list[Agreement]:
+    """Writes the files of a run's model, here and into the run.
+
+    Args:
+        config: A composed `conf/export.yaml`.
+
+    Returns:
+        How each file compares with Keras.
+
+    Raises:
+        GislrError: The run or its data cannot be read, or a file does not agree with Keras.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    precisions, count = values["precisions"], values["clips"]
+    if not precisions and not values["onnx"]:
+        raise SettingError(f"precisions must name at least one of {', '.join(PRECISIONS)}.")
+    for name in precisions:
+        if name not in PRECISIONS:
+            raise unknown_name("precisions", name, PRECISIONS)
+    if type(count) is not int or count < 1:
+        raise SettingError(f"clips must be a whole number of at least 1; got {count!r}.")
+    with quiet_backend():
+        from gislr.export.agreement import table
+        from gislr.inference.keras_recognizer import KerasRecognizer
+        from gislr.tracking.run_reader import find_run
+    run = find_run(read_settings(TrackingSettings, values["tracking"], "tracking"), values["run"])
+    recognizer = KerasRecognizer.of_run(run)
+    configuration = run.members()[0].configuration()
+    if values.get("data"):
+        configuration = dataclasses.replace(configuration, data=values["data"])
+    clips, labels = comparison_clips(configuration, recognizer.signs, run.held_out(), count)
+    folder = resolve_here(values["output"]) / run.name
+    agreements = write_files(
+        recognizer, folder, clips, labels, precisions=precisions, with_onnx=values["onnx"]
+    )
+    run.client.log_artifacts(run.run_id, str(folder), ARTIFACTS)
+    log.info(f"compared with Keras on {len(clips)} clips of {configuration.data['name']} data")
+    log.info(table(agreements))
+    log.info(f"written to {folder}")
+    return agreements
+
+
+def comparison_clips(
+    configuration: Configuration, signs: Sequence[str], held_out: Sequence[str], count: int
+) -> tuple[list[Float32], NDArray[np.int32]]:
+    """Reads raw clips, those of signers held out first, spread evenly over the data.
+
+    Args:
+        configuration: Which data.
+        signs: Those that the model knows.
+        held_out: Signers that it was not trained on.
+        count: How many clips at most.
+
+    Returns:
+        float32 [frames, 543, 3] each, and int32 [clips], the sign of each in `signs` or -1.
+
+    Raises:
+        DataError: The data holds no raw clips.
+    """
+    from gislr.data.raw_clips import read_clip
+
+    store = open_data(configuration)
+    with progress_bars() as progress:
+        root = raw_clips_folder(configuration.data, configuration.preparation, progress)
+    if root is None:
+        raise DataError(
+            f"Files are compared with Keras on raw clips, but {configuration.data['name']} data "
+            "holds none; add data=sample, or data=asl_signs data.root=DIR."
+        )
+    all_clips = store.all_clips
+    of_held_out = np.flatnonzero(np.isin(all_clips.signers, held_out))
+    candidates = of_held_out if len(of_held_out) else np.arange(len(all_clips))
+    spread = np.linspace(0, len(candidates) - 1, min(count, len(candidates))).round().astype(int)
+    chosen = candidates[np.unique(spread)]
+    places = np.array([signs.index(s) if s in signs else -1 for s in store.signs], np.int32)
+    clips = [read_clip(root / path) for path in all_clips.paths[chosen].tolist()]
+    return clips, places[all_clips.labels[chosen]]
+
+
+def write_files(
+    recognizer: KerasRecognizer,
+    folder: Path,
+    clips: Sequence[Float32],
+    labels: NDArray[np.int32],
+    *,
+    precisions: Sequence[str],
+    with_onnx: bool = False,
+) -> list[Agreement]:
+    """Writes the files into a folder, each beside its place and then renamed.
+
+    Args:
+        recognizer: The model, or several which are averaged.
+        folder: Where to.
+        clips: float32 [frames, 543, 3] each, on which the files are compared with Keras.
+        labels: int32 [clips], the sign of each or -1.
+        precisions: Of the weights, a LiteRT file each.
+        with_onnx: Whether an ONNX file is written, too.
+
+    Raises:
+        GislrError: A file of float32 weights does not agree with Keras.
+    """
+    from gislr.export import agreement as checks
+    from gislr.export.litert import litert
+    from gislr.export.submission import SUBMISSION, submission
+    from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
+
+    expected = recognizer.probabilities(clips)
+    contents: dict[str, bytes] = {}
+    agreements = []
+
+    def compare(file: str, content: bytes, runs_it: Any) -> None:
+        contents[file] = content
+        found = checks.compare(runs_it, clips, labels, expected, file=file, size=len(content))
+        agreements.append(found)
+
+    for precision in sorted(precisions, key=PRECISIONS.index):
+        content = litert(recognizer.models, precision)
+        stem, suffix = LITERT_FILE.split(".")
+        file = LITERT_FILE if precision == "float32" else f"{stem}_{precision}.{suffix}"
+        compare(file, content, LiteRTRecognizer(content, recognizer.signs))
+        if precision == "float32":
+            checks.require_agreement(agreements[-1])
+    if zipped := submission(list(contents.values())):
+        contents[SUBMISSION] = zipped
+    if with_onnx:
+        from gislr.export.onnx import ONNX_FILE, ONNXRecognizer, onnx
+
+        content = onnx(recognizer.models)
+        compare(ONNX_FILE, content, ONNXRecognizer(content, recognizer.signs))
+        checks.require_agreement(agreements[-1])
+    measured = [asdict(agreement) for agreement in agreements]
+    contents["measured.json"] = json.dumps(measured, indent=1).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_label_map(folder / LABEL_MAP, recognizer.signs)
+    for name, content in contents.items():
+        with atomic_file(folder / name) as beside:
+            beside.write_bytes(content)
+    return agreements

@@ -1,0 +1,249 @@
+"""Recomputes files of reference results and says how far off this package is.
+
+    python -m gislr.parity FILE.npz...
+
+A file holds either preprocessed clips (`CASE.landmarks`, `CASE.frames`, `CASE.frame_index`, with
+`landmark_columns`) or a transformer (`weights/...`, its inputs, probabilities and, optionally, the
+losses of some training steps and weights after them). Prints one line a case with the largest
+difference; the exit code is 1 when one is above its tolerance.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.batches.assembly import frame_positions
+from gislr.batches.packing import layout_for
+from gislr.cli.hydra_app import argument_parser
+from gislr.data.landmark_statistics import Statistics
+from gislr.data.landmarks import LANDMARKS_PER_FRAME
+from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
+from gislr.models.families import build_model
+from gislr.models.transformer import TransformerSettings
+from gislr.utils.errors import DataError
+from gislr.utils.quiet import quiet_backend
+
+Arrays = Mapping[str, NDArray[Any]]
+
+EXACT = 1e-5
+TRAINED = 1e-4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison.
+
+    Attributes:
+        name: What was compared.
+        difference: The largest absolute difference.
+        tolerance: The most it may be.
+    """
+
+    name: str
+    difference: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is a number within the tolerance."""
+        return self.difference <= self.tolerance
+
+
+def read_cases(path: Path) -> Arrays:
+    """Reads a file of reference results; nothing is unpickled.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+        raise DataError(f"{path} must be an .npz file of numbers; {error}") from None
+
+
+def check(arrays: Arrays, path: Path) -> Iterator[Case]:
+    """Recomputes whatever a file holds.
+
+    Raises:
+        DataError: It holds neither clips nor a transformer, or lacks an array.
+    """
+    try:
+        if "landmark_columns" in arrays:
+            yield from check_preprocessing(arrays)
+        elif any(name.startswith("weights/") for name in arrays):
+            yield from check_transformer(arrays)
+        else:
+            raise DataError(
+                f"{path} must hold preprocessed clips or a transformer; it has neither."
+            )
+    except KeyError as error:
+        raise DataError(f"{path} must hold the array {error}; it does not.") from None
+
+
+def check_preprocessing(arrays: Arrays) -> Iterator[Case]:
+    """Preprocesses each case's landmarks again."""
+    for name in [key.removesuffix(".landmarks") for key in arrays if key.endswith(".landmarks")]:
+        read = arrays[f"{name}.landmarks"]
+        landmarks = np.full((len(read), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
+        landmarks[:, arrays["landmark_columns"]] = read
+        expected = arrays[f"{name}.frames"]
+        settings = reference(len(expected))
+        clip = preprocess(landmarks, settings)
+        frames, index = pad(clip or empty_clip(settings), settings.frames)
+        difference = max(
+            _difference(frames, expected), _difference(index, arrays[f"{name}.frame_index"])
+        )
+        yield Case(f"preprocessing {name}", difference, EXACT)
+
+
+def check_transformer(arrays: Arrays) -> Iterator[Case]:
+    """Builds the transformer, sets its weights, predicts and trains again."""
+    with quiet_backend():
+        import keras
+
+        from gislr.training.compiling import compile_model
+        from gislr.training.losses import LossSettings
+        from gislr.training.optimizers import OptimizerSettings
+
+    weights = {
+        name.removeprefix("weights/"): array
+        for name, array in arrays.items()
+        if name.startswith("weights/")
+    }
+    model = _build(arrays, weights)
+    for variable in model.trainable_variables:
+        variable.assign(weights[canonical_name(variable.path)])
+    inputs = model_inputs(arrays["frames"], arrays["frame_index"])
+
+    def probabilities() -> NDArray[Any]:
+        return np.asarray(keras.ops.softmax(model(inputs)))[:, 0]
+
+    yield Case(
+        "transformer probabilities", _difference(probabilities(), arrays["probabilities"]), EXACT
+    )
+    if "losses" not in arrays:
+        return
+    # tensorflow-addons' decay of 1e-5 at a rate of 1e-3 is Keras' 0.01.
+    compile_model(model, OptimizerSettings("adamw", 1e-3, 0.01, 1.0, None), LossSettings(0.25))
+    labels = arrays["labels"][:, None]
+    for step, expected in enumerate(arrays["losses"]):
+        loss = np.asarray(model.train_on_batch(inputs, labels)).ravel()[0]
+        model.reset_metrics()
+        yield Case(f"transformer loss of step {step + 1}", abs(float(loss - expected)), TRAINED)
+    after = {
+        name.partition("/")[2]: array
+        for name, array in arrays.items()
+        if name.startswith("weights_after_")
+    }
+    for variable in model.trainable_variables:
+        name = canonical_name(variable.path)
+        if name in after:
+            difference = _difference(np.asarray(variable.value), after[name])
+            yield Case(f"transformer {name} after training", difference, TRAINED)
+    for name in [name for name in arrays if name.startswith("probabilities_after_")]:
+        difference = _difference(probabilities(), arrays[name])
+        yield Case("transformer probabilities after training", difference, TRAINED)
+
+
+def _build(arrays: Arrays, weights: Arrays) -> Any:
+    blocks = len({name.split(".")[0] for name in weights if name.startswith("block")})
+    landmark_units, units = weights["embedding.merge1"].shape
+    most_frames = arrays["frames"].shape[1]
+    heads = weights["block0.attention.query.kernel"].shape[1] if blocks else 1
+    hidden = weights["block0.mlp1.kernel"].shape[1] if blocks else units
+    settings = TransformerSettings(
+        name="transformer",
+        units=units,
+        landmark_units=landmark_units,
+        num_blocks=blocks,
+        num_heads=heads,
+        mlp_ratio=hidden / units,
+        embedding_dropout=0.0,
+        mlp_dropout=0.0,
+        classifier_dropout=0.0,
+        frame_masking=0.0,
+        mask_at_inference=False,
+        normalization="none",
+        attention_mask="queries",
+    )
+    parts = ("lips", "hand", "pose")
+    return build_model(
+        settings,
+        signs=weights["classifier.kernel"].shape[1],
+        layout=layout_for(most_frames, packed=False),
+        preprocessing=reference(most_frames),
+        precision="float32",
+        statistics=Statistics(
+            np.concatenate([arrays[f"{part}_mean"] for part in parts]),
+            np.concatenate([arrays[f"{part}_std"] for part in parts]),
+        ),
+    )
+
+
+def model_inputs(
+    frames: NDArray[np.float32], frame_index: NDArray[np.float32]
+) -> dict[str, NDArray[Any]]:
+    """Turns padded clips into a model's inputs, one clip a row.
+
+    Args:
+        frames: float32 [clips, frames, 66, 3].
+        frame_index: float32 [clips, frames], -1 where padded.
+    """
+    valid = frame_index >= 0
+    most_frames = frame_index.shape[1]
+    position = np.full(frame_index.shape, most_frames, np.int32)
+    position[valid] = frame_positions(frame_index[valid], valid.sum(axis=1), most_frames)
+    return {"frames": frames[..., :2], "position": position, "segment_ids": valid.astype(np.int32)}
+
+
+def canonical_name(path: str) -> str:
+    """Returns the name that the files give to a variable of the transformer."""
+    layer, name = path.split("/")[-2:]
+    if layer.endswith("_embedding"):
+        kind = {"first": "dense1", "second": "dense2", "missing": "missing"}[name]
+        return f"embedding.{layer.removesuffix('_embedding')}.{kind}"
+    if layer.startswith("block_"):
+        _, number, part = layer.split("_", 2)
+        if part == "attention":
+            return f"block{number}.attention.{name.replace('_', '.')}"
+        return f"block{number}.{part.replace('_', '')}.{name}"
+    named = {
+        "part_weights": "embedding.part_weights",
+        "merge_1": "embedding.merge1",
+        "merge_2": "embedding.merge2",
+        "place": "embedding.position",
+    }
+    return named.get(layer, f"{layer}.{name}")
+
+
+def _difference(got: NDArray[Any], expected: NDArray[Any]) -> float:
+    if got.shape != expected.shape:
+        return float("inf")
+    return float(np.max(np.abs(got.astype(np.float64) - expected), initial=0.0))
+
+
+def main() -> None:
+    """Checks the files named on the command line."""
+    parser = argument_parser("parity", __doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
+    passed = True
+    for path in parser.parse_args().files:
+        try:
+            for case in check(read_cases(path), path):
+                passed &= case.passed
+                verdict = "ok" if case.passed else "DIFFERS"
+                figures = f"{case.difference:9.2e}  (at most {case.tolerance:.0e})"
+                print(f"{verdict:<8}{figures}  {case.name}")
+        except DataError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+    sys.exit(0 if passed else 1)

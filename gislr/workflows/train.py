@@ -1,0 +1,253 @@
+"""Trains one model and tracks it: data -> split -> batches -> model -> metrics -> MLflow.
+
+python -m gislr.train model.units=384
+python -m gislr.train data=asl_signs data.root=DIR
+python -m gislr.train +experiments=quick
+python -m gislr.train -m 'model.units=choice(256,384)' hydra.sweeper.n_trials=20
+python -m gislr.train resume=RUN_ID
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from omegaconf import DictConfig
+
+from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
+from gislr.data import landmark_statistics as statistics
+from gislr.data.splits import Split, split_clips
+from gislr.data.store import Store
+from gislr.inference.logged_models import taught
+from gislr.sweeping.parent_run import RUN_ID, trial_tags
+from gislr.sweeping.sweep_tracker import track_sweeps
+from gislr.tracking import record
+from gislr.tracking.resuming import (
+    interrupted_run,
+    kept_checkpoints,
+    require_same_data,
+    resumed_configuration,
+)
+from gislr.tracking.run import TrackedRun, tracked_run
+from gislr.tracking.store import pages
+from gislr.training.memory import lack_of_memory_told
+from gislr.utils.log import log
+from gislr.utils.quiet import quiet_backend
+from gislr.utils.terminal import EpochDisplay
+from hydra_plugins.optuna_sweeper import ReportingTrial, current_trial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gislr.training.checkpoints import Checkpoints
+    from gislr.training.loop import Epoch
+
+BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
+"""Logged once at the end as best_*; for information, since the last epoch's model is kept."""
+
+
+DIVERGED = "diverged_clips.txt"
+"""Artifact that names the clips of the step after which the loss was no number."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training came to.
+
+    Attributes:
+        run_id: MLflow's id of the run.
+        run_name: Its name.
+        history: A value an epoch of every metric.
+        scores: The last epoch's scores on the held-out signers' clips; on the clips trained on
+            when no signer is held out.
+        objective: In a sweep, the values that it makes better.
+    """
+
+    run_id: str
+    run_name: str
+    history: dict[str, list[float]]
+    scores: dict[str, float]
+    objective: list[float] | None = None
+
+
+def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> TrainingResult:
+    """Trains, evaluates and tracks one model.
+
+    Args:
+        config: A composed `conf/train.yaml`.
+        tags: More tags for the run.
+
+    Raises:
+        GislrError: The configuration or the data cannot be used.
+    """
+    trial = current_trial()
+    resumed = None
+    if config.get(RESUME) is not None:
+        resumed = interrupted_run(config)
+        config = resumed_configuration(resumed, config)
+    configuration = read_configuration(config)
+    store = open_data(configuration)
+    if resumed:
+        require_same_data(resumed, store.fingerprint)
+    split = split_clips(configuration.split, store.clips.signers, store.all_clips.signers)
+    _describe(configuration, store, split)
+    started = {
+        **record.starting_tags(configuration, store, split),
+        **trial_tags(trial, configuration),
+        **(tags or {}),
+    }
+    with tracked_run(
+        configuration.tracking,
+        started,
+        resumed.run_id if resumed else None,
+        # Those who start a training read that the server is gone; a sweep runs by itself.
+        patient=trial is not None,
+    ) as run:
+        if trial:
+            trial.note(RUN_ID, run.run_id)
+        record.record_inputs(run, configuration, store, split)
+        with (
+            # What a sweep needs to go on is in its study.
+            nullcontext()
+            if trial
+            else kept_checkpoints(run, configuration.tracking) as checkpoints,
+            lack_of_memory_told(
+                configuration.batches.samples_per_class, configuration.training.precision
+            ),
+        ):
+            result = _train(run, configuration, (store, split), trial, checkpoints)
+    look = pages(configuration.tracking.uri)
+    log.info(
+        f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: {look}"
+    )
+    return result
+
+
+def _train(
+    run: TrackedRun,
+    configuration: Configuration,
+    data: tuple[Store, Split],
+    trial: ReportingTrial | None,
+    checkpoints: Checkpoints | None,
+) -> TrainingResult:
+    store, split = data
+    with quiet_backend():
+        from gislr.evaluation import score
+        from gislr.evaluation.reports import summary
+        from gislr.training.compiling import trainable_parameters
+        from gislr.training.prediction import predict
+        from gislr.workflows.factory import build
+
+    measured = statistics.measure(store, split.train)
+    record.record_statistics(run, store, split.train, measured)
+    shows = taught(configuration, store, split)
+    built = build(configuration, store, split.train, measured, shows)
+    parameters = trainable_parameters(built.model)
+    run.metrics({"parameters": parameters})
+    log.info(
+        f"model: {configuration.model.name}, {parameters:,} parameters; "
+        f"{built.batches.steps_per_epoch} steps an epoch, "
+        f"{built.batches.batch_size} clips a step"
+    )
+    judged = split.validation if split.held_out else split.train
+
+    def evaluate() -> tuple[NDArray[np.float32], dict[str, float]]:
+        masking = configuration.model.inference_masking
+        probabilities = predict(built.model, store, judged, built.layout, frame_masking=masking)
+        labels = store.clips.labels[judged]
+        return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)
+
+    history: dict[str, list[float]] = {}
+
+    def objective() -> list[float]:
+        return configuration.sweep.values({**history, "parameters": [parameters]})
+
+    if checkpoints and (found := checkpoints.newest()):
+        built.loop.restore(found.state)
+        history = found.history
+        for number, values in enumerate(zip(*history.values(), strict=True)):
+            run.metrics(dict(zip(history, values, strict=True)), step=number)
+        log.info(f"goes on after epoch {built.loop.done}")
+    display = EpochDisplay(
+        configuration.training.epochs, built.batches.steps_per_epoch, built.loop.done
+    )
+    evaluated = None
+    for epoch in _convergent(built.loop.epochs(display.step), run, store):
+        metrics = epoch.metrics
+        if split.held_out:
+            evaluated = evaluate()
+            metrics = metrics | {f"val_{name}": value for name, value in evaluated[1].items()}
+        for name, value in metrics.items():
+            history.setdefault(name, []).append(value)
+        if checkpoints:
+            # Before the metrics are sent: what a killed run lacks of them is in its checkpoint.
+            checkpoints.save(built.loop.done, built.loop.state(), history)
+        run.metrics(metrics, step=epoch.number)
+        display.epoch(metrics)
+        if trial:
+            trial.report(objective()[0], epoch.number)
+    probabilities, scores = evaluated or evaluate()
+    if not split.held_out:
+        run.metrics({f"seen_{name}": value for name, value in scores.items()})
+    run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
+    record.record_evaluation(
+        run, store, judged, probabilities, history, held_out=bool(split.held_out)
+    )
+    record.record_model(run, built.model, configuration, store)
+    log.info(
+        summary.text(
+            scores,
+            labels=store.clips.labels[judged],
+            train_labels=store.clips.labels[split.train],
+            probabilities=probabilities,
+            signs=store.signs,
+            held_out=bool(split.held_out),
+        )
+    )
+    return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
+
+
+def _convergent(epochs: Iterator[Epoch], run: TrackedRun, store: Store) -> Iterator[Epoch]:
+    """Passes epochs on; names the clips of the step after which the loss was no number."""
+    from gislr.training.loop import TrainingDiverged
+
+    try:
+        yield from epochs
+    except TrainingDiverged as error:
+        paths = store.clips.paths[error.clips].tolist()
+        with run.folder() as folder:
+            (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
+        shown = ", ".join(ascii(path)[1:-1] for path in paths[:3])
+        raise TrainingDiverged(
+            f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {shown}, ...",
+            error.clips,
+        ) from None
+
+
+def main(config: DictConfig) -> list[float] | None:
+    """Trains, and returns what a sweep makes better."""
+    return train(config).objective
+
+
+def _describe(configuration: Configuration, store: Store, split: Split) -> None:
+    log.info(f"data: {configuration.data['name']}, {store.summary()}")
+    if configuration.data["name"] == "sample":
+        log.info("      simulated by gislr: scores on it say nothing about sign language")
+    signers = len(np.unique(store.all_clips.signers))
+    if split.held_out:
+        log.info(
+            f"split: {configuration.split.name} counts signers; {len(split.held_out)} of {signers} "
+            f"held out: {', '.join(split.held_out)}; clips: {len(split.train):,} to train on, "
+            f"{len(split.validation):,} to validate on"
+        )
+    else:
+        log.info(f"split: none, trains on all {signers} signers; nothing is left to validate on")
+
+
+def track(arguments: list[str]) -> list[str]:
+    """Has sweeps tracked; the arguments stay as they are."""
+    track_sweeps()
+    return arguments

@@ -1,0 +1,167 @@
+"""Draws clips' landmarks: an animation (GIF and HTML) and a strip of frames.
+
+python -m gislr.view train_landmark_files/2044/635217.parquet --root DIR
+python -m gislr.view CLIP.parquet... --output FOLDER
+python -m gislr.view CLIP.parquet... --augmentation standard
+python -m gislr.view CLIP.parquet... --augmentation none --override augmentation.mirroring=1
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.cli.hydra_app import argument_parser, errors_as_messages
+from gislr.config.configuration import default_configuration
+from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
+from gislr.data.shards import frame_block
+from gislr.data.store import Store, open_store
+from gislr.data.store_writer import write_store
+from gislr.utils.errors import DataError
+from gislr.utils.log import log
+from gislr.utils.paths import resolve_here
+
+Float32 = NDArray[np.float32]
+
+_VERSIONS = 5
+
+
+def view_clip(path: Path, folder: Path) -> list[Path]:
+    """Writes a clip's pictures.
+
+    Args:
+        path: Its parquet file.
+        folder: Where to.
+
+    Returns:
+        The GIF, the page and the strip.
+
+    Raises:
+        DataError: The file is no clip.
+    """
+    from gislr.data.raw_clips import require_clip
+    from gislr.evaluation.figures import clip_figures
+    from gislr.evaluation.reports.html_page import png
+
+    landmarks = require_clip(path)
+    gif, html = clip_figures.animation(landmarks, path.stem)
+    written = [folder / f"{path.stem}{suffix}" for suffix in (".gif", ".html", ".png")]
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = (
+        gif,
+        _page(path.stem, html),
+        png(clip_figures.strip(landmarks, path.stem)),
+    )
+    for file, content in zip(written, contents, strict=True):
+        file.write_bytes(content)
+    return written
+
+
+def view_augmentation(
+    paths: Sequence[Path], folder: Path, name: str, overrides: Sequence[str] = ()
+) -> list[Path]:
+    """Draws clips as they are prepared, and as augmentation changes them in training.
+
+    Args:
+        paths: Their parquet files; they count as clips of one sign, which may be mixed.
+        folder: Where to.
+        name: The augmentation, a file of `conf/augmentation/`.
+        overrides: Other keys of a training, such as `augmentation.mirroring=1`.
+
+    Returns:
+        A picture a clip.
+
+    Raises:
+        GislrError: A file is no clip, shows no hand, or there is no such augmentation.
+    """
+    from gislr.batches import assemble, layout_for
+    from gislr.data.raw_clips import require_clip
+    from gislr.evaluation.figures import clip_figures
+    from gislr.evaluation.reports.html_page import png
+
+    configuration = default_configuration(f"augmentation={name}", *overrides)
+    settings = configuration.preprocessing
+    clips = [preprocess(require_clip(path), settings) for path in paths]
+    for path, clip in zip(paths, clips, strict=True):
+        if clip is None:
+            raise DataError(f"{path} must show a hand to be changed as in training; it shows none.")
+    layout = layout_for(settings.frames, packed=False)
+    drawn: list[dict[str, Float32]] = [{} for _ in paths]
+    with tempfile.TemporaryDirectory() as temporary:
+        store = _store_of(clips, settings, Path(temporary) / "store")
+        for seed in range(_VERSIONS + 1):
+            batch = assemble(
+                store,
+                np.arange(len(paths)),
+                layout,
+                generator=np.random.default_rng(seed),
+                augmentation=configuration.augmentation if seed else None,
+            )
+            for k, versions in enumerate(drawn):
+                versions[f"changed, {seed}" if seed else "as prepared"] = clip_figures.whole_frames(
+                    batch.frames[k][batch.segment_ids[k] > 0],
+                    settings.landmark_set,
+                    left_dominant=bool(store.clips.left_dominant[k]),
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / f"{path.stem}_{name}.png" for path in paths]
+    for path, file, versions in zip(paths, written, drawn, strict=True):
+        file.write_bytes(png(clip_figures.strips(versions, f"{path.stem}, {name} augmentation")))
+    return written
+
+
+def _store_of(
+    clips: Sequence[PreparedClip | None], settings: PreprocessingSettings, folder: Path
+) -> Store:
+    """Returns clips as a store, all of one sign."""
+    names = [str(k) for k in range(len(clips))]
+    block = frame_block(clips, [0] * len(clips), settings)
+    write_store(
+        folder,
+        [block],
+        total_frames=len(block.frames),
+        paths=names,
+        signers=names,
+        sequences=names,
+        labels=np.zeros(len(clips), np.int32),
+        signs=["sign"],
+        preprocessing=settings,
+    )
+    return open_store(folder, settings.axes)
+
+
+def _page(title: str, html: str) -> bytes:
+    from markupsafe import escape
+
+    head = f'<!doctype html><html><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
+    return f"{head}<body>{html}</body></html>".encode()
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argument_parser("view", __doc__)
+    parser.add_argument("clips", nargs="+", metavar="CLIP", help="parquet files")
+    parser.add_argument("--root", default=".", help="folder from which the clips' paths count")
+    parser.add_argument("--augmentation", metavar="NAME", help="show what it changes, instead")
+    parser.add_argument(
+        "--override",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another key of a training, with --augmentation; may come several times",
+    )
+    parser.add_argument("--output", default="clips", help="folder for the pictures")
+    arguments = parser.parse_args()
+    with errors_as_messages():
+        folder = resolve_here(arguments.output)
+        paths = [resolve_here(arguments.root) / clip for clip in arguments.clips]
+        if arguments.augmentation:
+            written = view_augmentation(paths, folder, arguments.augmentation, arguments.override)
+        else:
+            written = [file for path in paths for file in view_clip(path, folder)]
+        for file in written:
+            log.info(str(file))
