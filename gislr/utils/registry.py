@@ -1,0 +1,86 @@
+"""Registries: names of a configuration to the code that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Any, Generic, TypeVar
+
+from gislr.utils.errors import unknown_name
+from gislr.utils.settings import read_settings, require_section
+
+Entry = TypeVar("Entry")
+Kind = TypeVar("Kind")
+
+
+class Registry(Generic[Entry]):
+    """Entries by name, found in a package and in the entry points of others.
+
+    An entry registers itself when its module is imported, which happens when its name is asked
+    for: a module of the registry's package by that name first, then all of them, then the entry
+    points `gislr.KEY` of installed packages. To add one, write one file.
+
+    Args:
+        key: Key of the configuration whose `name` chooses an entry, such as `model`.
+        package: Package whose modules hold the entries.
+
+    Example:
+        >>> from gislr.utils.registry import Registry
+        >>> GREETINGS = Registry("greeting", "gislr.utils")
+        >>> @GREETINGS.register("hello")
+        ... def hello() -> str:
+        ...     return "Hello!"
+        >>> GREETINGS["hello"]()
+        'Hello!'
+    """
+
+    def __init__(self, key: str, package: str) -> None:
+        self.key, self.package = key, package
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, name: str) -> Callable[[Kind], Kind]:
+        """Returns a decorator that registers a class or function under a name."""
+
+        def add(entry: Kind) -> Kind:
+            self._entries[name] = entry  # type: ignore[assignment]
+            return entry
+
+        return add
+
+    def __getitem__(self, name: str) -> Entry:
+        """Returns an entry.
+
+        Raises:
+            SettingError: There is none of this name; the message lists those there are.
+        """
+        if name not in self._entries:
+            if name in self._modules():
+                import_module(f"{self.package}.{name}")
+            if name not in self._entries and name not in self.names():
+                raise unknown_name(f"{self.key}.name", name, self.names())
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """Returns every name, sorted."""
+        for module in self._modules():
+            import_module(f"{self.package}.{module}")
+        for point in entry_points(group=f"gislr.{self.key}"):
+            point.load()
+        return sorted(self._entries)
+
+    def read(self, section: Mapping[str, Any]) -> Any:
+        """Returns the settings that a section of a configuration names, checked.
+
+        Entries must be settings classes.
+
+        Raises:
+            SettingError: The name or a key is unknown, or a value cannot be used.
+        """
+        kind: Any = self[str(require_section(section, self.key).get("name"))]
+        return read_settings(kind, section, self.key)
+
+    def _modules(self) -> list[str]:
+        path = import_module(self.package).__path__
+        return [module.name for module in iter_modules(path) if not module.name.startswith("_")]
