@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.evaluation.metrics.scores import METRICS
 from gislr.tracking.run import tracked_run
-from gislr.tracking.store import SQLITE, TrackingSettings
+from gislr.tracking.store import SQLITE
 
 
 def main() -> None:
@@ -24,7 +25,9 @@ def main() -> None:
     arguments = parser.parse_args()
     metrics = {f"val_{name}": 0.5 for name in METRICS} | dict.fromkeys(("loss", "acc"), 0.5)
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrackingSettings(f"{SQLITE}{folder}/mlflow.db", "bench", None)
+        settings = TrackingSettings(
+            uri=f"{SQLITE}{folder}/mlflow.db", experiment="bench", run_name=None
+        )
         with tracked_run(settings, {}) as run:
             seconds = []
             for epoch in range(100):

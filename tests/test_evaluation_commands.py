@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.evaluation.figures import clip_figures
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.html_page import Section, page
-from gislr.tracking.store import TrackingSettings
 from gislr.utils.errors import SettingError
 from gislr.workflows.compare import compare_runs
 from gislr.workflows.cross_validate import with_folds
@@ -89,7 +89,7 @@ def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_
 def test_runs_are_compared(validated, workplace, client, tmp_path):
     _, parent, children = validated
     uri = workplace[-1].removeprefix("tracking.uri=")
-    settings = TrackingSettings(uri, "gislr", None)
+    settings = TrackingSettings(uri=uri, experiment="gislr", run_name=None)
     same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
     text = compare_runs(settings, same_fold)
     assert "| seed | 0 | 1 |" in text

@@ -79,11 +79,14 @@ def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monke
 
 
 def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
+    from gislr.config.tracking_settings import TrackingSettings
     from gislr.tracking.run_reader import find_run
-    from gislr.tracking.store import TrackingSettings, connect
+    from gislr.tracking.store import connect
 
     monkeypatch.setenv("SECRET", "hunter2")
-    settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "strangers", None)
+    settings = TrackingSettings(
+        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", experiment="strangers", run_name=None
+    )
     client, experiment_id = connect(settings)
     run_id = client.create_run(experiment_id).info.run_id
     values = default_configuration().values | {"experiment": "${oc.env:SECRET}"}
@@ -96,8 +99,9 @@ def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
 def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
     import mlflow
 
+    from gislr.config.tracking_settings import TrackingSettings
     from gislr.inference.open_model import open_recognizer
-    from gislr.tracking.store import TrackingSettings, connect
+    from gislr.tracking.store import connect
 
     monkeypatch.chdir(tmp_path)
     ran = tmp_path / "ran"
@@ -109,7 +113,9 @@ def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
         "        return None\n"
         "mlflow.models.set_model(Model())\n"
     )
-    settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "strangers", None)
+    settings = TrackingSettings(
+        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", experiment="strangers", run_name=None
+    )
     _, experiment_id = connect(settings)
     with mlflow.start_run(experiment_id=experiment_id):
         mlflow.pyfunc.log_model(

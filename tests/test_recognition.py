@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference import MOST_FRAMES, check_landmarks, most_likely
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.inference.open_model import open_recognizer
 from gislr.tracking import model_registry as registry
 from gislr.tracking.evidence import Evidence
 from gislr.tracking.run_reader import LoggedRun
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.tracking.store import connect
 from gislr.utils.errors import DataError, GislrError
 from tests.conftest import landmarks_of
 
@@ -64,7 +65,9 @@ def test_landmarks_that_cannot_be_used_are_told_in_a_sentence(landmarks, message
 
 
 def test_files_that_are_no_models_are_told(tmp_path):
-    settings = TrackingSettings(f"sqlite:///{tmp_path / 'mlflow.db'}", "gislr", None)
+    settings = TrackingSettings(
+        uri=f"sqlite:///{tmp_path / 'mlflow.db'}", experiment="gislr", run_name=None
+    )
     with pytest.raises(GislrError, match="there is no file"):
         open_recognizer(settings, str(tmp_path / "none.tflite"))
     (tmp_path / "model.tflite").write_bytes(b"TFL3" * 9)
@@ -90,7 +93,7 @@ EVIDENCE = Evidence("run", "name", "held out signers 1, 2", "data", {"val_weight
 
 def test_only_better_evidence_makes_a_champion(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client, experiment = connect(TrackingSettings(uri, "gislr", None))
+    client, experiment = connect(TrackingSettings(uri=uri, experiment="gislr", run_name=None))
     run = client.create_run(experiment).info.run_id
 
     def promoted(**changes):

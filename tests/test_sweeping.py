@@ -6,9 +6,11 @@ import multiprocessing
 
 import pytest
 
-from gislr.sweeping.objective import SweepSettings, direction
-from gislr.tracking.store import TrackingSettings, connect, study_storage
+from gislr.config.sweep_settings import SweepSettings, direction
+from gislr.config.tracking_settings import TrackingSettings
+from gislr.tracking.store import connect, study_storage
 from gislr.utils.errors import SettingError
+from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper._storage import open_study
 from tests.test_command_line import EXPERIMENTS, TINY, artifacts, gislr
 
@@ -17,17 +19,17 @@ HISTORY = {"val_acc": [0.5, 0.7, 0.6], "val_loss": [2.0, 1.0, 1.5], "parameters"
 
 def test_an_objective_is_the_last_or_the_best_value():
     names = ["val_acc", "val_loss", "parameters"]
-    assert SweepSettings(names, "last").values(HISTORY) == [0.6, 1.5, 12.0]
-    assert SweepSettings(names, "best").values(HISTORY) == [0.7, 1.0, 12.0]
-    assert SweepSettings("val_acc", "last").values(HISTORY) == [0.6]
+    assert SweepSettings(objective=names, value="last").values(HISTORY) == [0.6, 1.5, 12.0]
+    assert SweepSettings(objective=names, value="best").values(HISTORY) == [0.7, 1.0, 12.0]
+    assert SweepSettings(objective="val_acc", value="last").values(HISTORY) == [0.6]
     assert [direction(name) for name in names] == ["maximize", "minimize", "minimize"]
 
 
-def test_an_objective_that_is_not_logged_is_told():
+def test_an_objective_that_is_not_logged_is_reported():
     with pytest.raises(SettingError, match=r"got 'val_f1'. Did you mean"):
-        SweepSettings("val_f1", "last")
+        read_settings(SweepSettings, {"objective": "val_f1", "value": "last"}, "sweep")
     with pytest.raises(SettingError, match=r"val_macro_f1 needs held-out signers"):
-        SweepSettings("val_macro_f1", "last").values(HISTORY)
+        SweepSettings(objective="val_macro_f1", value="last").values(HISTORY)
 
 
 def runs_of(client, experiment):
@@ -139,7 +141,9 @@ def start_at_once(folder, processes=8):
 
 
 def _open_both(folder, barrier):
-    settings = TrackingSettings(f"sqlite:///{folder / 'mlflow.db'}", "started", None)
+    settings = TrackingSettings(
+        uri=f"sqlite:///{folder / 'mlflow.db'}", experiment="started", run_name=None
+    )
     barrier.wait()
     client, experiment = connect(settings)
     client.create_run(experiment)

@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.cli.commands import COMMANDS
-from gislr.cli.system_errors import system_error_message
 from gislr.utils.errors import GislrError, SettingError, did_you_mean, unknown_name
 from gislr.utils.log import log_to_terminal, printable
 from gislr.utils.paths import config_folder, project_root
 from gislr.utils.settings import flatten
+from gislr.utils.system_errors import system_error_message
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -85,7 +85,7 @@ def run_command(function: Callable[[DictConfig], object], config_name: str) -> N
 
 def _register_resolvers() -> None:
     """Lets YAML ask for what only code knows."""
-    from gislr.sweeping.objective import direction
+    from gislr.config.sweep_settings import direction
     from gislr.tracking.store import study_storage
 
     def directions(objective: Any) -> Any:

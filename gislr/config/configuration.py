@@ -9,13 +9,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.batches import Augmentation, BatchSettings
+from gislr.config.sweep_settings import SweepSettings
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.sources.sources import PreparationSettings, load_store
 from gislr.data.splits import SplitSettings
 from gislr.data.store import Store
 from gislr.models import model_settings
-from gislr.sweeping.objective import SweepSettings
-from gislr.tracking.store import TrackingSettings
 from gislr.training.distillation import DistillationSettings
 from gislr.training.losses import ArcFaceSettings, LossSettings
 from gislr.training.optimizers import OptimizerSettings

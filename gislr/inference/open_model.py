@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.recognizer import Recognizer
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.tracking.store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend

@@ -14,10 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import RESUME
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
-from gislr.tracking.store import TrackingSettings, connect, local_folder
+from gislr.tracking.store import connect, local_folder
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.settings import read_settings

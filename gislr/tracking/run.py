@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.outbox import Outbox, attempt
-from gislr.tracking.store import SQLITE, TrackingError, TrackingSettings, connect, tracking_uri
+from gislr.tracking.store import SQLITE, TrackingError, connect, tracking_uri
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 

@@ -11,10 +11,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import Configuration, read_configuration
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.tracking.record import SWEEP, WEIGHTS
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.tracking.store import connect
 from gislr.utils.errors import GislrError
 
 MEMBERS = "members"

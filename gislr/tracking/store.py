@@ -6,16 +6,16 @@ import logging
 import os
 import shutil
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from gislr.cli.system_errors import system_error_message
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.relocation import ARTIFACTS, follow_move
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import project_root
+from gislr.utils.system_errors import system_error_message
 
 SQLITE = "sqlite:///"
 _NO_FILE = ("sqlite:", "sqlite:/", "sqlite://", SQLITE, f"{SQLITE}:memory:")
@@ -34,21 +34,6 @@ _ENVIRONMENT = {
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 # Without it MLflow's pages show what is for language models.
-
-
-@dataclass(frozen=True)
-class TrackingSettings:
-    """Where and under which names a run is kept.
-
-    Attributes:
-        uri: A tracking server or `sqlite:///FILE`; `null` for the project's own `mlruns/`.
-        experiment: MLflow's experiment.
-        run_name: The run's name; MLflow makes one up when `null`.
-    """
-
-    uri: str | None
-    experiment: str
-    run_name: str | None
 
 
 class TrackingError(GislrError):

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gislr.cli.hydra_app import argument_parser, errors_as_messages
-from gislr.tracking.store import TrackingSettings, pages
+from gislr.config.tracking_settings import TrackingSettings
+from gislr.tracking.store import pages
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 
@@ -124,7 +125,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with errors_as_messages():
         compare_runs(
-            TrackingSettings(arguments.uri, "gislr", None),
+            TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None),
             arguments.runs,
             average_seeds=arguments.average_seeds,
         )

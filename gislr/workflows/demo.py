@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gislr.cli.hydra_app import argument_parser, errors_as_messages
-from gislr.tracking.store import TrackingSettings
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.utils.addresses import add_host_option, warn_of_others
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
@@ -97,7 +97,9 @@ def _serve(arguments: argparse.Namespace) -> None:
     from gislr.inference.open_model import open_recognizer
 
     model = arguments.model.removeprefix(_MODEL)
-    recognizer = open_recognizer(TrackingSettings(arguments.uri, "gislr", None), model)
+    recognizer = open_recognizer(
+        TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None), model
+    )
     samples = sample_clips([resolve_here(name) for name in arguments.clip])
     # Of a file its folder tells, the whole path would be noise.
     title = "/".join(Path(model).parts[-2:]) if model.endswith(".tflite") else model

@@ -12,7 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.tracking.store import TrackingSettings
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.utils.errors import SettingError, unknown_name
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gislr.cli.hydra_app import argument_parser, errors_as_messages
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.config.tracking_settings import TrackingSettings
+from gislr.tracking.store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root
@@ -119,7 +120,9 @@ def main() -> None:
     arguments = parser.parse_args()
     file: Path = project_root() / "experiments" / "README.md"
     with errors_as_messages():
-        runs = runs_by_experiment(TrackingSettings(arguments.uri, "gislr", None))
+        runs = runs_by_experiment(
+            TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None)
+        )
         columns = {name: measured(of) for name, of in runs.items()}
         file.write_text(rewritten(file.read_text(encoding="utf-8"), columns), encoding="utf-8")
     log.info(f"{file}: {', '.join(columns) or 'no runs of experiments'}")

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_data
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources.sources import raw_clips_folder
 from gislr.export import PRECISIONS
-from gislr.tracking.store import TrackingSettings
 from gislr.utils.errors import DataError, SettingError, unknown_name
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here

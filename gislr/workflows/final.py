@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import Configuration, read_configuration
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import model_registry as registry
 from gislr.tracking import provenance
 from gislr.tracking.evidence import Evidence
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.tracking.store import connect
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import config_folder

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.cli.hydra_app import argument_parser, errors_as_messages
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference import Prediction, check_landmarks, most_likely
 from gislr.inference.recognizer import TOP
-from gislr.tracking.store import TrackingSettings
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
@@ -174,7 +174,7 @@ def main() -> None:
     with errors_as_messages():
         if not arguments.model.startswith(_MODEL):
             raise SettingError(f"The model comes first, as model=MODEL; got {arguments.model!r}.")
-        settings = TrackingSettings(arguments.uri, "gislr", None)
+        settings = TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None)
         model = arguments.model.removeprefix(_MODEL)
         files = clip_files(arguments.clips)
         found = predict_files(settings, model, files, problems, arguments.seconds)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_data
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
-from gislr.tracking.store import TrackingSettings
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.settings import read_settings

@@ -8,7 +8,8 @@ Nothing is sent twice; what cannot be sent yet stays.
 from __future__ import annotations
 
 from gislr.cli.hydra_app import argument_parser, errors_as_messages
-from gislr.tracking.store import TrackingError, TrackingSettings, connect, local_folder
+from gislr.config.tracking_settings import TrackingSettings
+from gislr.tracking.store import TrackingError, connect, local_folder
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 
@@ -36,7 +37,9 @@ def sync(uri: str | None) -> int:
         kept_uri = (folder / URI_FILE).read_text(encoding="utf-8")
         count = len(list(folder.glob("*.json")))
         try:
-            client, _ = connect(TrackingSettings(kept_uri, "gislr", None), create=False)
+            client, _ = connect(
+                TrackingSettings(uri=kept_uri, experiment="gislr", run_name=None), create=False
+            )
             failure = Outbox(client, folder.name).flush()
         except (TrackingError, MlflowException) as error:
             failure = str(error).splitlines()[0]

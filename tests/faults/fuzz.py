@@ -188,9 +188,9 @@ _KEYS: list[str] = []
 
 def model_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """An exported file with changed bytes, and label maps of other signs."""
+    from gislr.config.tracking_settings import TrackingSettings
     from gislr.data.label_map import LABEL_MAP, write_label_map
     from gislr.inference.open_model import open_recognizer
-    from gislr.tracking.store import TrackingSettings
     from tests.test_export import SIGNS
 
     whole = folder / "whole.tflite"
@@ -209,7 +209,7 @@ def model_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     write_label_map(folder / LABEL_MAP, SIGNS)
 
     def recognize() -> object:
-        settings = TrackingSettings(None, "gislr", None)
+        settings = TrackingSettings(uri=None, experiment="gislr", run_name=None)
         return open_recognizer(settings, str(path)).probabilities([landmarks_of(3)])
 
     return recognize

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.relocation import follow_move
-from gislr.tracking.store import TrackingSettings, connect
+from gislr.tracking.store import connect
 
 
 def settings(folder):
-    return TrackingSettings(f"sqlite:///{folder}/mlflow.db", "signs of höme", None)
+    return TrackingSettings(
+        uri=f"sqlite:///{folder}/mlflow.db", experiment="signs of höme", run_name=None
+    )
 
 
 def locations(folder):
@@ -102,7 +105,8 @@ def test_what_is_no_store_is_left_alone(tmp_path):
 def test_a_new_store_that_was_killed_half_made_is_made_anew(tmp_path):
     script = (
         "import os, sys, threading, time; from pathlib import Path\n"
-        "from gislr.tracking.store import TrackingSettings, connect\n"
+        "from gislr.config.tracking_settings import TrackingSettings\n"
+        "from gislr.tracking.store import connect\n"
         "folder = Path(sys.argv[1])\n"
         "def large(path):\n"
         "    try:\n"
@@ -114,7 +118,8 @@ def test_a_new_store_that_was_killed_half_made_is_made_anew(tmp_path):
         "        time.sleep(0.001)\n"
         "    os.kill(os.getpid(), 9)\n"
         "threading.Thread(target=kill, daemon=True).start()\n"
-        "connect(TrackingSettings(f'sqlite:///{folder}/mlflow.db', 'killed', None))\n"
+        "uri = f'sqlite:///{folder}/mlflow.db'\n"
+        "connect(TrackingSettings(uri=uri, experiment='killed', run_name=None))\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert done.returncode == -signal.SIGKILL

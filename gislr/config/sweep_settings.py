@@ -1,0 +1,77 @@
+"""What a sweep optimizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import model_validator
+
+from gislr.utils.errors import SettingError, unknown_name
+from gislr.utils.settings import Settings
+
+_TRAINED_ON = ("loss", "acc", "top_5_acc", "top_10_acc", "clips_per_second")
+_PARAMETERS = "parameters"
+
+
+class SweepSettings(Settings):
+    """What a sweep optimizes.
+
+    Attributes:
+        objective: A metric that runs log, or several for a Pareto front.
+        value: `last` or `best` of its values over the epochs.
+    """
+
+    objective: str | list[str]
+    value: Literal["last", "best"]
+
+    @model_validator(mode="after")
+    def _check(self) -> SweepSettings:
+        for name in self.objectives:
+            direction(name)
+        return self
+
+    @property
+    def objectives(self) -> list[str]:
+        """The metrics' names."""
+        return self.objective if isinstance(self.objective, list) else [self.objective]
+
+    def values(self, history: Mapping[str, Sequence[float]]) -> list[float]:
+        """Returns one value for each objective.
+
+        Args:
+            history: The values of every metric by epoch.
+
+        Raises:
+            SettingError: A metric was not logged, because no signer is held out.
+        """
+        found = []
+        for name in self.objectives:
+            if name not in history:
+                raise SettingError(
+                    f"sweep.objective={name} needs held-out signers; choose another split than "
+                    "none."
+                )
+            better = min if direction(name) == "minimize" else max
+            found.append(better(history[name]) if self.value == "best" else history[name][-1])
+        return found
+
+
+def direction(name: str) -> str:
+    """Returns `minimize` or `maximize` for a metric.
+
+    Raises:
+        SettingError: Runs log no metric of this name.
+
+    Example:
+        >>> from gislr.config.sweep_settings import direction
+        >>> direction("val_loss"), direction("val_weighted_f1")
+        ('minimize', 'maximize')
+    """
+    from gislr.evaluation.metrics.scores import LOWER_IS_BETTER, METRICS
+
+    known = (*(f"val_{metric}" for metric in METRICS), *_TRAINED_ON, _PARAMETERS)
+    if name not in known:
+        raise unknown_name("sweep.objective", name, known)
+    lower = LOWER_IS_BETTER | {_PARAMETERS}
+    return "minimize" if name.removeprefix("val_") in lower else "maximize"
