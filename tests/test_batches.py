@@ -102,8 +102,35 @@ def test_a_clip_that_does_not_fit_is_refused():
 
 def test_positions_are_the_references():
     index = np.array([0, 1, 3, 7, 0, 0, 40, 41], np.float32)
-    got = frame_positions(index, np.array([4, 1, 3]), 64)
+    got = frame_positions(index, np.array([4, 1, 3]), 64, "padding")
     assert got.tolist() == [0, 9, 27, 64, 0, 0, 62, 64]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 64), min_size=1, max_size=20), most_frames=st.integers(2, 400)
+)
+def test_no_frame_shares_the_position_of_padding(lengths, most_frames):
+    lengths = np.array(lengths)
+    index = np.concatenate([np.arange(n, dtype=np.float32) for n in lengths])
+    own = frame_positions(index, lengths, most_frames)
+    reference = frame_positions(index, lengths, most_frames, "padding")
+    last = np.cumsum(lengths) - 1
+    others = np.delete(np.arange(len(index)), last)
+    np.testing.assert_array_equal(own[others], reference[others])
+    assert own[last].tolist() == [0 if n == 1 else most_frames - 1 for n in lengths]
+    assert own.max() < most_frames
+
+
+def test_the_layout_decides_the_position_of_the_last_frame(store):
+    clips = np.arange(len(LENGTHS))
+    own = assemble(store, clips, PACKED)
+    reference = assemble(store, clips, layout_for(64, packed=True, last_frame_position="padding"))
+    assert (own.position[own.segment_ids > 0] < 64).all()
+    differ = own.position != reference.position
+    assert differ.sum() == sum(length > 1 for length in LENGTHS)
+    assert (reference.position[differ] == 64).all()
+    assert (own.position[differ] == 63).all()
 
 
 def test_masking_drops_the_asked_share_and_never_a_whole_clip():

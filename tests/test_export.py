@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.batches.packing import Layout
+from gislr.batches.packing import Layout, layout_for
 from gislr.data.preprocessing import PreprocessingSettings, empty_clip, pad, preprocess, reference
 from gislr.export import PRECISIONS
 from gislr.export.graph import read_raw
@@ -67,11 +67,14 @@ def trained(name, seed=0, preprocessing=READINGS[0], **changes):
 def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand, missing):
     landmarks = clip(frames, seed, hand, missing)
     array, index = pad(preprocess(landmarks, reading) or empty_clip(reading), 64)
-    expected = ClipRows(len(reading.axes))(array[None], index[None])
-    found = read_raw(keras.ops.convert_to_tensor(landmarks), reading, padded=True)
-    for name, values in found.items():
-        np.testing.assert_allclose(values, expected[name], atol=2e-6, err_msg=name)
-    short = read_raw(keras.ops.convert_to_tensor(landmarks), reading, padded=False)
+    raw = keras.ops.convert_to_tensor(landmarks)
+    for last in ("own", "padding"):
+        layout = layout_for(64, packed=False, last_frame_position=last)
+        expected = ClipRows(len(reading.axes), last)(array[None], index[None])
+        found = read_raw(raw, reading, layout)
+        for name, values in found.items():
+            np.testing.assert_allclose(values, expected[name], atol=2e-6, err_msg=name)
+    short = read_raw(raw, reading, layout_for(64, packed=True, last_frame_position=last))
     for name, values in short.items():
         np.testing.assert_array_equal(values, found[name][:, : min(frames, 64)], err_msg=name)
 

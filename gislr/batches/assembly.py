@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.augmentation import Augmentation
-from gislr.batches.packing import Layout, bucketed, pack
+from gislr.batches.packing import OWN, Layout, bucketed, pack, positions
 from gislr.data.store import Store
 
 EMPTY = -1
@@ -55,19 +55,23 @@ class Batch:
 
 
 def frame_positions(
-    frame_index: NDArray[np.float32], lengths: NDArray[np.int64], most_frames: int
+    frame_index: NDArray[np.float32],
+    lengths: NDArray[np.int64],
+    most_frames: int,
+    last_frame_position: str = OWN,
 ) -> NDArray[np.int32]:
-    """Returns each frame's row in the position table: how far into its clip it lies.
+    """Returns each frame's row in the position table, see `gislr.batches.packing.positions`.
 
     Args:
         frame_index: float32 [frames], the clips' indices one after another.
         lengths: int64 [clips], at least 1 each.
-        most_frames: Rows of the table before that of padding. The last frame of a clip of several
-            frames shares the padding's row, as in the reference.
+        most_frames: Rows of the table before that of padding.
+        last_frame_position: `own` or `padding`.
     """
     starts = np.cumsum(lengths) - lengths
-    last = np.maximum(np.maximum.reduceat(frame_index, starts), 1).astype(np.float32)
-    return (frame_index / np.repeat(last, lengths) * np.float32(most_frames)).astype(np.int32)
+    last = np.repeat(np.maximum.reduceat(frame_index, starts), lengths)
+    rows = positions(frame_index, last, most_frames, last_frame_position)
+    return np.asarray(rows, np.float32).astype(np.int32)
 
 
 def choose_frames(
@@ -135,7 +139,9 @@ def assemble(
     else:
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     source = np.repeat(store.offsets[clips], lengths) + within
-    position = frame_positions(store.frame_index[source], lengths, store.most_frames)
+    position = frame_positions(
+        store.frame_index[source], lengths, store.most_frames, layout.last_frame_position
+    )
     valid = choose_frames(lengths, frame_masking, generator)
     if augmentation and changes:
         valid = some_of_each(valid & augmentation.spans(lengths, changes), valid, lengths)
@@ -165,8 +171,8 @@ def assemble(
         )
     else:
         frames[flat] = store.coordinates(source)
-    positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
-    positions[flat] = position
+    all_positions = np.full(rows * layout.row_frames, store.most_frames, np.int32)
+    all_positions[flat] = position
     segments = np.zeros(rows * layout.row_frames, np.int32)
     segments[flat] = (placement.segment[owner] + 1) * valid
     members = np.full((rows, layout.segments), EMPTY, np.int64)
@@ -179,7 +185,7 @@ def assemble(
         targets[placement.row, placement.segment] = shown
     return Batch(
         frames=frames.reshape(*shape, *frames.shape[1:]),
-        position=positions.reshape(shape),
+        position=all_positions.reshape(shape),
         segment_ids=segments.reshape(shape),
         labels=labels,
         clips=members,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from gislr.utils.errors import SettingError
 
 Int64 = NDArray[np.int64]
+
+OWN, PADDING = "own", "padding"
+"""The row of the position table that a clip's last frame has, see `positions`."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Layout:
         single: Whether there is one row, of any number of frames, as in an exported model.
         gap: Positions left empty after a clip that another follows, so that what reaches back over
             some frames reaches no other clip.
+        last_frame_position: See `positions`.
     """
 
     row_frames: int
@@ -38,6 +43,7 @@ class Layout:
     devices: int = 1
     single: bool = False
     gap: int = 0
+    last_frame_position: str = OWN
 
     @property
     def input_shape(self) -> tuple[int | None, int | None]:
@@ -50,7 +56,14 @@ MAX_SEGMENTS = 16
 classifier; real rows hold about four clips."""
 
 
-def layout_for(row_frames: int, *, packed: bool, gap: int = 0, devices: int = 1) -> Layout:
+def layout_for(
+    row_frames: int,
+    *,
+    packed: bool,
+    gap: int = 0,
+    devices: int = 1,
+    last_frame_position: str = OWN,
+) -> Layout:
     """Returns the layout of a model.
 
     Args:
@@ -58,9 +71,52 @@ def layout_for(row_frames: int, *, packed: bool, gap: int = 0, devices: int = 1)
         packed: Whether clips may share rows.
         gap: Positions left empty between clips of a row.
         devices: Over how many devices rows are split.
+        last_frame_position: See `positions`.
     """
     segments = MAX_SEGMENTS if packed else 1
-    return Layout(row_frames, segments, packed, devices, gap=gap if packed else 0)
+    return Layout(
+        row_frames,
+        segments,
+        packed,
+        devices,
+        gap=gap if packed else 0,
+        last_frame_position=last_frame_position,
+    )
+
+
+def positions(
+    frame_index: Any,
+    last_index: Any,
+    most_frames: int,
+    last_frame_position: str = OWN,
+    *,
+    arrays: Any = np,
+) -> Any:
+    """Returns how far into its clip each frame lies, as a row of the position table.
+
+    Rows 0 to `most_frames` - 1 are those of frames, row `most_frames` is that of padding.
+
+    Args:
+        frame_index: float32 [...], the number of each frame in its clip, from 0.
+        last_index: float32, to be broadcast: the largest number of the frame's clip.
+        most_frames: The most frames of a clip.
+        last_frame_position: `own` gives the last frame the last row of frames; `padding` gives it
+            that of padding, as in the reference (unless it is the only frame).
+        arrays: The module of the arrays, `numpy` or `keras.ops`.
+
+    Returns:
+        float32 [...]; cut the fraction off to get the row.
+
+    Example:
+        >>> import numpy as np
+        >>> index = np.array([0, 1, 2, 4], np.float32)
+        >>> positions(index, np.float32(4), 64).astype(int).tolist()
+        [0, 16, 32, 63]
+        >>> positions(index, np.float32(4), 64, "padding").astype(int).tolist()
+        [0, 16, 32, 64]
+    """
+    rows = frame_index / arrays.maximum(last_index, 1.0) * float(most_frames)
+    return rows if last_frame_position == PADDING else arrays.minimum(rows, most_frames - 1.0)
 
 
 @dataclass(frozen=True)

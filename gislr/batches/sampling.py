@@ -15,8 +15,8 @@ class BalancedSampler:
         labels: int32 [clips], the labels of the clips to draw from.
         samples_per_class: How many of each sign a batch holds, at least 1; on average, unless
             `class_balance` is 1.
-        class_balance: With 1 every sign comes equally often, with 0 as often as it has clips; between
-            them, as often as that number to the power of 1 - `class_balance`.
+        class_balance: With 1 every sign comes equally often, with 0 as often as it has clips;
+            between them, as often as that number to the power of 1 - `class_balance`.
 
     Raises:
         SettingError: There is no clip.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from gislr.batches.packing import Layout
+from gislr.batches.packing import Layout, positions
 from gislr.data.preprocessing import OFTEN_FOUND, PreprocessingSettings
 from gislr.models.families import layout_of
 from gislr.models.serving import TrainedModel, average
@@ -40,28 +40,28 @@ def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
         weights += [[np.asarray(v) for v in core.non_trainable_variables]]
         cores.append((core, weights))
     preprocessing, signs = models[0].preprocessing, len(models[0].signs)
-    sees_padding = not layout_of(models[0].settings, preprocessing.frames).packed
+    layouts = [layout_of(trained.settings, preprocessing.frames) for trained in models]
 
     def recognize(raw: Any) -> Any:
-        rows = read_raw(raw, preprocessing, padded=sees_padding)
+        rows = {layout: read_raw(raw, preprocessing, layout) for layout in dict.fromkeys(layouts)}
         found = []
-        for core, (trained, fixed) in cores:
+        for layout, (core, (trained, fixed)) in zip(layouts, cores, strict=True):
             constants = [[ops.convert_to_tensor(v) for v in values] for values in (trained, fixed)]
-            logits, _ = core.stateless_call(*constants, rows, training=False)
+            logits, _ = core.stateless_call(*constants, rows[layout], training=False)
             found.append(ops.softmax(ops.reshape(logits, (1, signs))))
         return ops.reshape(average(found), (signs,))
 
     return recognize
 
 
-def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict[str, Any]:
+def read_raw(raw: Any, settings: PreprocessingSettings, layout: Layout) -> dict[str, Any]:
     """Does what `preprocess` and `ClipRows` do.
 
     Args:
         raw: float32 [raw frames, 543, 3] with NaN.
         settings: Which frames and landmarks are kept.
-        padded: Whether short clips are padded to the most frames; otherwise to the number of raw
-            frames.
+        layout: The rows that the model was trained on. Where they are not packed, short clips are
+            padded to the most frames; otherwise to the number of raw frames.
 
     Returns:
         One row of what a model of `gislr.models` reads.
@@ -77,7 +77,7 @@ def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict
     hand = ops.where(is_left, *(ops.max(hands[side], axis=(1, 2)) for side in ("left", "right")))
     kept = hand if settings.name == "reference" else hand * 0 + ops.max(hand)
     number = ops.cumsum(kept * 0 + 1) - 1
-    place = np.arange(most_frames, dtype=np.float32) if padded else number[:most_frames]
+    place = np.arange(most_frames, dtype=np.float32) if not layout.packed else number[:most_frames]
     counts = _counts(kept, number, ops.convert_to_tensor(place), most_frames)
 
     total = ops.sum(counts, axis=1)
@@ -85,8 +85,8 @@ def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict
     first = ops.min(ops.where(kept > 0, number, _FAR))
     index = ops.matmul(counts, ops.reshape(number - first, (-1, 1)))
     index = ops.reshape(index, (-1,)) / ops.maximum(total, 1.0)
-    last = ops.maximum(ops.max(ops.where(valid, index, 0.0)), 1.0)
-    position = ops.cast(index / last * most_frames, "int32")
+    last = ops.max(ops.where(valid, index, 0.0))
+    position = positions(index, last, most_frames, layout.last_frame_position, arrays=ops)
 
     flat = len(kinds.read) * 3
     often = ops.matmul(counts, ops.reshape(found, (-1, flat)))
@@ -103,7 +103,7 @@ def read_raw(raw: Any, settings: PreprocessingSettings, *, padded: bool) -> dict
     frames = ops.where(is_left, left, ops.where(mirrored, 1 - right, right))
     return {
         "frames": ops.reshape(frames, (1, -1, count, axes)),
-        "position": _row(ops.where(valid, position, most_frames)),
+        "position": _row(ops.where(valid, ops.cast(position, "int32"), most_frames)),
         "segment_ids": _row(ops.cast(valid, "int32")),
     }
 

@@ -15,9 +15,9 @@ from keras import ops
 import gislr.models.attention
 import gislr.models.conv_transformer.conv_layers
 import gislr.models.conv_transformer.frame_features  # noqa: F401
-from gislr.batches.packing import Layout
+from gislr.batches.packing import OWN, Layout, positions
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.families import build_model
+from gislr.models.families import build_model, layout_of
 from gislr.models.layers import PACKAGE
 
 
@@ -59,23 +59,25 @@ class ClipRows(keras.layers.Layer):
 
     Args:
         axes: How many of x, y and z a model reads.
+        last_frame_position: See `gislr.batches.packing.positions`.
     """
 
-    def __init__(self, axes: int = 2, **options: Any) -> None:
+    def __init__(self, axes: int = 2, last_frame_position: str = OWN, **options: Any) -> None:
         super().__init__(**options)
-        self.axes = axes
+        self.axes, self.last_frame_position = axes, last_frame_position
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axes": self.axes}
+        own = {"axes": self.axes, "last_frame_position": self.last_frame_position}
+        return {**super().get_config(), **own}
 
     def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
         most_frames = frame_index.shape[1]
         valid = frame_index >= 0
-        last = ops.maximum(ops.max(frame_index, axis=1, keepdims=True), 1.0)
-        position = ops.cast(frame_index / last * most_frames, "int32")
+        last = ops.max(frame_index, axis=1, keepdims=True)
+        position = positions(frame_index, last, most_frames, self.last_frame_position, arrays=ops)
         return {
             "frames": frames[..., : self.axes],
-            "position": ops.where(valid, position, most_frames),
+            "position": ops.where(valid, ops.cast(position, "int32"), most_frames),
             "segment_ids": ops.cast(valid, "int32"),
         }
 
@@ -104,10 +106,11 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
     layout = Layout(most_frames, segments=1, packed=False)
     frames = keras.Input((most_frames, landmarks, 3), name="frames")
     frame_index = keras.Input((most_frames,), name="frame_index")
-    rows = ClipRows(axes, name="rows")(frames, frame_index)
     found = []
     for k, trained in enumerate(models):
         copied = trained.copy(layout)
+        place = layout_of(trained.settings, most_frames).last_frame_position
+        rows = ClipRows(axes, place, name=f"rows_{k}")(frames, frame_index)
         # Several models of one name could not be told apart when they are saved.
         named = keras.Model(copied.input, copied.output, name=f"{copied.name}_{k}")
         found.append(ops.softmax(ops.reshape(named(rows), (-1, signs))))

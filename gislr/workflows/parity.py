@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.assembly import frame_positions
-from gislr.batches.packing import layout_for
+from gislr.batches.packing import PADDING, layout_for
 from gislr.cli.hydra_app import argument_parser
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
@@ -179,7 +179,7 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
     return build_model(
         settings,
         signs=weights["classifier.kernel"].shape[1],
-        layout=layout_for(most_frames, packed=False),
+        layout=layout_for(most_frames, packed=False, last_frame_position=PADDING),
         preprocessing=reference(most_frames),
         precision="float32",
         statistics=Statistics(
@@ -201,7 +201,7 @@ def model_inputs(
     valid = frame_index >= 0
     most_frames = frame_index.shape[1]
     position = np.full(frame_index.shape, most_frames, np.int32)
-    position[valid] = frame_positions(frame_index[valid], valid.sum(axis=1), most_frames)
+    position[valid] = frame_positions(frame_index[valid], valid.sum(axis=1), most_frames, PADDING)
     return {"frames": frames[..., :2], "position": position, "segment_ids": valid.astype(np.int32)}
 
 
