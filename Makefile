@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup train test test-slow faults lint format ui bench clean
+.PHONY: setup train test test-slow faults coverage lint format docs ui bench clean
 
 setup: $(VENV)/.installed
 
@@ -23,9 +23,14 @@ test: setup
 test-slow: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
 
-# Kills, full disks, broken and hostile files; what it came to is in tests/faults/README.md
+# Kills, full disks, broken and hostile files; tests/faults/README.md holds the results
 faults: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m faults tests/faults $(ARGS)
+
+# Which lines the quick tests run, also in the processes that they start; pages in build/coverage
+coverage: setup
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults" \
+	    --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 lint: setup
 	$(RUN) -m ruff format --check .
@@ -35,6 +40,10 @@ lint: setup
 format: setup
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
+
+# The pages of docs/ and the Python API, in build/docs
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 # What needs raw clips is measured on the embedded sample, or on a folder: make bench DATA=DIR
 bench: setup
