@@ -75,9 +75,9 @@ def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_pa
     assert parent.data.metrics["best_val_loss"] == best.data.metrics["val_loss"]
     assert parent.data.params["objective"] == "val_loss"
     root = artifacts(client, parent, tmp_path / "artifacts")
-    names = {path.name for path in (root / "pictures").iterdir()}
+    names = {path.name for path in (root / "plots").iterdir()}
     assert {"study.html", "history.png", "intermediate_values.png"} <= names
-    assert "Plotly.newPlot" in (root / "pictures/study.html").read_text()
+    assert "Plotly.newPlot" in (root / "plots/study.html").read_text()
     assert (root / "trials.csv").read_text().count("\n") == 4
 
     command = next(line for line in done.stdout.splitlines() if "split=none" in line)

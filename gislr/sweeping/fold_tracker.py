@@ -25,10 +25,7 @@ class CrossValidationTracker(ParentRun):
     """Puts the folds' predictions together when all of them are there."""
 
     run_names = "fold {fold}, seed {seed}"
-
-    def has_best(self) -> bool:
-        """Folds are not there to be chosen among."""
-        return False
+    show_best = False  # folds are not alternatives
 
     def conclude(self, sweep: Sweep, *, complete: bool) -> None:
         """Writes means, intervals over signers, tables and the pooled predictions."""

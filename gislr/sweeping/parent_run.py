@@ -16,7 +16,7 @@ from gislr.tracking.store import connect, pages
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root
-from hydra_plugins.optuna_sweeper import Observer, Recalled, ReportingTrial, Sweep, owner_tag
+from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback, owner_tag
 
 if TYPE_CHECKING:
     import optuna
@@ -33,19 +33,19 @@ RUN_NAMES = "run_names"
 _PARENT_OF = "mlflow.parentRunId"
 
 
-def trial_tags(trial: ReportingTrial | None, configuration: Configuration) -> dict[str, str]:
+def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict[str, str]:
     """Returns the tags that nest a trial's run under its sweep's; none outside a sweep."""
     if trial is None:
         return {}
-    name = str(trial.study_notes.get(RUN_NAMES, "trial {trial}")).format(
+    name = str(trial.study.user_attrs.get(RUN_NAMES, "trial {trial}")).format(
         trial=trial.number, fold=configuration.split.fold, seed=configuration.seed
     )
-    tags = {"study": trial.study_name, "trial": str(trial.number), "mlflow.runName": name}
-    parent = trial.study_notes.get(PARENT)
+    tags = {"study": trial.study.study_name, "trial": str(trial.number), "mlflow.runName": name}
+    parent = trial.study.user_attrs.get(PARENT)
     return tags | ({_PARENT_OF: str(parent)} if parent else {})
 
 
-class ParentRun(Observer):
+class ParentRun(SweepCallback):
     """Keeps the run up to date below which those of the trials are nested."""
 
     run_names = "trial {trial}"
@@ -56,7 +56,7 @@ class ParentRun(Observer):
         self._experiment_id = ""
         self._fingerprints: dict[str, str] = {}
 
-    def began(self, sweep: Sweep) -> None:
+    def on_sweep_start(self, sweep: Sweep) -> None:
         """Finds the study's parent run or starts it."""
         self._configuration = _configuration(sweep.compose(sweep.space.example()))
         client, self._experiment_id = connect(self._configuration.tracking)
@@ -109,14 +109,14 @@ class ParentRun(Observer):
         )
         return str(run_id)
 
-    def recall(self, sweep: Sweep, overrides: Sequence[str]) -> Recalled | None:
+    def cached_result(self, sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None:
         """Returns the values of a finished run of the same configuration, code and data."""
         try:
             configuration = _configuration(sweep.compose(overrides))
         except GislrError:
             return None  # the trial itself will say what is wrong
         identity = provenance.identity(configuration.values, self._fingerprint(configuration))
-        answer: list[Recalled | None] = [None]
+        answer: list[CachedResult | None] = [None]
 
         def search() -> None:
             answer[0] = _finished_run(configuration, identity)
@@ -132,7 +132,7 @@ class ParentRun(Observer):
             self._fingerprints[key] = open_data(configuration).fingerprint
         return self._fingerprints[key]
 
-    def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
+    def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
         """Writes the counts, by how many trials have ended: they end in any order."""
         attempt(lambda: mark_vanished(self._run.client, self._experiment_id))
         counts = {
@@ -142,7 +142,7 @@ class ParentRun(Observer):
         }
         self._run.metrics(counts, step=int(sum(counts.values())))
 
-    def ended(self, sweep: Sweep, reason: str | None) -> None:
+    def on_sweep_end(self, sweep: Sweep, reason: str | None) -> None:
         """Writes what came of it and says how to go on."""
         self._send_kept(sweep)
         with self._run.folder() as folder:
@@ -169,7 +169,7 @@ class ParentRun(Observer):
         """Writes what the trials came to, together."""
 
 
-def _finished_run(configuration: Configuration, identity: str) -> Recalled | None:
+def _finished_run(configuration: Configuration, identity: str) -> CachedResult | None:
     client, experiment_id = connect(configuration.tracking)
     found = client.search_runs(
         [experiment_id],
@@ -186,7 +186,7 @@ def _finished_run(configuration: Configuration, identity: str) -> Recalled | Non
     }
     if len(history) < len(configuration.sweep.objectives):
         return None
-    return Recalled(configuration.sweep.values(history), {RUN_ID: run.info.run_id})
+    return CachedResult(configuration.sweep.values(history), {RUN_ID: run.info.run_id})
 
 
 def _configuration(config: Any) -> Configuration:

@@ -1,4 +1,4 @@
-"""A sweep in MLflow: its best trial, its pictures, and how to train the best one on all data."""
+"""A sweep in MLflow: its best trial, its plots, and how to train the best one on all data."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import TYPE_CHECKING
 
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.utils.log import log
-from hydra_plugins.optuna_sweeper import Sweep, observe
+from hydra_plugins.optuna_sweeper import Sweep, add_callback
 
 if TYPE_CHECKING:
     import optuna
 
-_PICTURES = "pictures"
+_PLOTS = "plots"
 
 
 def track_sweeps() -> None:
     """Has every sweep of this process tracked."""
-    observe(SweepTracker())
+    add_callback(SweepTracker())
 
 
 class SweepTracker(ParentRun):
     """Keeps a sweep's parent run up to date."""
 
-    def trial_ended(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
+    def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
         """Writes the counts and the best so far, by trial."""
-        super().trial_ended(sweep, trial)
+        super().on_trial_end(sweep, trial)
         if ranked := sweep.ranked():
             names = self._configuration.sweep.objectives
             best = zip(names, ranked[0].values, strict=True)
             self._run.metrics({f"best_{name}": value for name, value in best}, step=trial.number)
 
     def conclude(self, sweep: Sweep, *, complete: bool) -> None:
-        """Writes the best trial and Optuna's pictures, and says how to train it on all data."""
-        from hydra_plugins.optuna_sweeper import write_pictures
+        """Writes the best trial and Optuna's plots, and says how to train it on all data."""
+        from hydra_plugins.optuna_sweeper import write_plots
 
         ranked = sweep.ranked()
         if not ranked:
@@ -52,8 +52,8 @@ class SweepTracker(ParentRun):
         )
         retrain = _retraining(sweep.space.fixed, overrides)
         log.info(f"train the best one on all signers with:\n  python -m gislr.train {retrain}")
-        with self._run.folder(_PICTURES) as folder:
-            write_pictures(sweep.study, folder, self._configuration.sweep.objectives)
+        with self._run.folder(_PLOTS) as folder:
+            write_plots(sweep.study, folder, self._configuration.sweep.objectives)
 
 
 def _retraining(fixed: Sequence[str], overrides: Sequence[str]) -> str:

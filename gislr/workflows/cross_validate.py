@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from gislr.sweeping.fold_tracker import CrossValidationTracker
 from gislr.utils.errors import SettingError
 from gislr.workflows.train import train
-from hydra_plugins.optuna_sweeper import observe
+from hydra_plugins.optuna_sweeper import add_callback
 
 SPLIT = "group_kfold"
 FOLDS = 5
@@ -32,7 +32,7 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
     """
     if "hydra.mode=RUN" in arguments:
         return list(arguments)
-    observe(CrossValidationTracker())
+    add_callback(CrossValidationTracker())
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if given.get("split", SPLIT) != SPLIT:
         raise SettingError(

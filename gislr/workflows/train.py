@@ -37,9 +37,10 @@ from gislr.training.memory import lack_of_memory_told
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
-from hydra_plugins.optuna_sweeper import ReportingTrial, current_trial
+from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 if TYPE_CHECKING:
+    import optuna
     from numpy.typing import NDArray
 
     from gislr.training.checkpoints import Checkpoints
@@ -107,7 +108,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         patient=trial is not None,
     ) as run:
         if trial:
-            trial.note(RUN_ID, run.run_id)
+            trial.set_user_attr(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)
         with (
             # What a sweep needs to go on is in its study.
@@ -130,7 +131,7 @@ def _train(
     run: TrackedRun,
     configuration: Configuration,
     data: tuple[Store, Split],
-    trial: ReportingTrial | None,
+    trial: optuna.Trial | None,
     checkpoints: Checkpoints | None,
 ) -> TrainingResult:
     store, split = data
@@ -188,7 +189,7 @@ def _train(
         run.metrics(metrics, step=epoch.number)
         display.epoch(metrics)
         if trial:
-            trial.report(objective()[0], epoch.number)
+            report_or_prune(trial, objective()[0], epoch.number)
     probabilities, scores = evaluated or evaluate()
     if not split.held_out:
         run.metrics({f"seen_{name}": value for name, value in scores.items()})

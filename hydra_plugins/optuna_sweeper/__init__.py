@@ -1,39 +1,39 @@
 """A Hydra sweeper on Optuna that prunes, resumes and isolates.
 
-`hydra/sweeper=optuna` runs every trial as a process of its own, prunes by the values that the
-application reports, and goes on where a killed sweep stopped. In the application:
+`hydra/sweeper=optuna` runs every trial in its own process, prunes by the values that the
+application reports, and resumes a killed sweep. In the application:
 
-    from hydra_plugins.optuna_sweeper import current_trial
+    from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
-    trial = current_trial()  # None outside a sweep
+    trial = current_trial()  # Optuna's trial; None outside a sweep
     for epoch in range(epochs):
         ...
         if trial:
-            trial.report(score, epoch)  # raises optuna.TrialPruned
+            report_or_prune(trial, score, epoch)  # raises optuna.TrialPruned
     return score
 
 Only what Hydra has to find is in modules without an underscore: Hydra executes those anew when it
 looks for plugins.
 """
 
+from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
 from hydra_plugins.optuna_sweeper._errors import SweepError
-from hydra_plugins.optuna_sweeper._observer import Observer, Recalled, observe
 from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
-from hydra_plugins.optuna_sweeper._pictures import write_pictures
+from hydra_plugins.optuna_sweeper._plots import write_plots
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
 from hydra_plugins.optuna_sweeper._sweep import Sweep
-from hydra_plugins.optuna_sweeper._trial import ReportingTrial, current_trial
+from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
 
 __all__ = [
-    "Observer",
-    "Recalled",
-    "ReportingTrial",
+    "CachedResult",
     "Sweep",
+    "SweepCallback",
     "SweepError",
     "SweeperSettings",
+    "add_callback",
     "current_trial",
     "is_gone",
-    "observe",
     "owner_tag",
-    "write_pictures",
+    "report_or_prune",
+    "write_plots",
 ]

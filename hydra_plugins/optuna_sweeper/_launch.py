@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.optuna_sweeper import _terminal
+from hydra_plugins.optuna_sweeper._callbacks import CachedResult, callbacks, show_best
 from hydra_plugins.optuna_sweeper._errors import SweepError
 from hydra_plugins.optuna_sweeper._ledger import Ledger
-from hydra_plugins.optuna_sweeper._observer import Recalled, observers
 from hydra_plugins.optuna_sweeper._process import (
     COMPLETE,
     KILLED,
@@ -23,7 +23,7 @@ from hydra_plugins.optuna_sweeper._process import (
     threads_each,
 )
 from hydra_plugins.optuna_sweeper._storage import HEARTBEAT
-from hydra_plugins.optuna_sweeper._trial import CALLBACK, TrialAddress
+from hydra_plugins.optuna_sweeper._trial import CALLBACK, trial_environment
 
 if TYPE_CHECKING:
     import optuna
@@ -115,31 +115,30 @@ def next_trial(sweep: Sweep, ledger: Ledger) -> tuple[optuna.Trial, list[str]] |
     """Returns the next trial that has to run, booking those whose result is remembered."""
     while asked := ledger.ask():
         trial, overrides = asked
-        found = recalled(sweep, overrides)
+        found = cached_result(sweep, overrides)
         if found is None:
             return asked
         trial.set_user_attr("reused", True)
-        for name, value in found.notes.items():
+        for name, value in found.attributes.items():
             trial.set_user_attr(name, value)
         book(sweep, ledger, trial, Outcome(COMPLETE, 0.0, tuple(found.values)))
     return None
 
 
-def recalled(sweep: Sweep, overrides: Sequence[str]) -> Recalled | None:
-    """Returns what an observer remembers of a finished run with these overrides."""
+def cached_result(sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None:
+    """Returns the first result that a callback has of a finished run with these overrides."""
     if not sweep.settings.skip_finished:
         return None
-    answers = (observer.recall(sweep, overrides) for observer in observers())
-    return next((answer for answer in answers if answer), None)
+    results = (callback.cached_result(sweep, overrides) for callback in callbacks)
+    return next((result for result in results if result), None)
 
 
 def book(sweep: Sweep, ledger: Ledger, trial: optuna.Trial, outcome: Outcome) -> None:
     """Books an outcome and shows it."""
     frozen = ledger.finish(trial, outcome)
-    has_best = all(observer.has_best() for observer in observers())
-    _terminal.say(_terminal.trial_line(sweep, frozen, has_best=has_best))
-    for observer in observers():
-        observer.trial_ended(sweep, frozen)
+    _terminal.say(_terminal.trial_line(sweep, frozen, has_best=show_best()))
+    for callback in callbacks:
+        callback.on_trial_end(sweep, frozen)
 
 
 def check_failures(sweep: Sweep, ledger: Ledger) -> None:
@@ -209,19 +208,10 @@ def _command(
     overrides: Sequence[str],
     environment: Mapping[str, str],
 ) -> TrialCommand:
-    settings = sweep.settings
-    address = TrialAddress(
-        storage=sweep.storage,
-        study=sweep.study.study_name,
-        trial_id=trial._trial_id,
-        number=trial.number,
-        pruner=sweep.pruner,
-        pruner_options=settings.pruner_options,
-    )
     return TrialCommand(
         program=sweep.program,
         arguments=(*_flags(), *overrides, *_hydra_overrides(sweep.config, trial.number)),
-        environment={**environment, **address.environment()},
+        environment={**environment, **trial_environment(sweep, trial)},
         folder=str(Path.cwd()),
     )
 

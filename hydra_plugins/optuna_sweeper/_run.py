@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.optuna_sweeper import _terminal
+from hydra_plugins.optuna_sweeper._callbacks import callbacks, show_best
 from hydra_plugins.optuna_sweeper._errors import SweepError
-from hydra_plugins.optuna_sweeper._launch import recalled, run_here, run_through_launcher
+from hydra_plugins.optuna_sweeper._launch import cached_result, run_here, run_through_launcher
 from hydra_plugins.optuna_sweeper._ledger import Ledger
-from hydra_plugins.optuna_sweeper._observer import observers
 from hydra_plugins.optuna_sweeper._pruners import NONE, make_pruner
 from hydra_plugins.optuna_sweeper._samplers import GRID, SAMPLERS, known, make_sampler
 from hydra_plugins.optuna_sweeper._search_space import SearchSpace, read_search_space
@@ -73,8 +73,8 @@ def run_sweep(
     lost = ledger.recover()
     if sweep.sampler == GRID:
         ledger.queue_grid()
-    for observer in observers():
-        observer.began(sweep)
+    for callback in callbacks:
+        callback.on_sweep_start(sweep)
     _terminal.say(_terminal.opening(sweep, lost))
     reason: str | None = "The sweep was killed."
     try:
@@ -90,10 +90,9 @@ def run_sweep(
         reason = "Interrupted; the same command goes on."
         raise
     finally:
-        has_best = all(observer.has_best() for observer in observers())
-        _terminal.say(_terminal.closing(sweep, has_best=has_best))
-        for observer in observers():
-            observer.ended(sweep, reason)
+        _terminal.say(_terminal.closing(sweep, has_best=show_best()))
+        for callback in callbacks:
+            callback.on_sweep_end(sweep, reason)
     return sweep.study
 
 
@@ -177,7 +176,7 @@ def _list(sweep: Sweep, ledger: Ledger) -> None:
     while len(planned) < _DRY_RUN_LIMIT and (asked := ledger.ask()):
         _, overrides = asked
         planned.append(overrides)
-        notes.append("  (reused)" if recalled(sweep, overrides) else "")
+        notes.append("  (reused)" if cached_result(sweep, overrides) else "")
     _terminal.say(_terminal.listing(planned, notes))
     if sweep.sampler not in (GRID, "random") and planned:
         _terminal.say("Later trials depend on the results of earlier ones; these are guesses.")

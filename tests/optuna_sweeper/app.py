@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import hydra
 from hydra.core.config_store import ConfigStore
 
-from hydra_plugins.optuna_sweeper import current_trial
+from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 
 @dataclass
@@ -50,8 +50,8 @@ def main(config):
     for step in range(config.steps):
         time.sleep(config.sleep)
         if trial:
-            trial.note("pid", str(os.getpid()))
-            trial.report(value + 1 / (step + 1), step)
+            trial.set_user_attr("pid", str(os.getpid()))
+            report_or_prune(trial, value + 1 / (step + 1), step)
     return (value, float(config.y)) if config.several else value
 
 

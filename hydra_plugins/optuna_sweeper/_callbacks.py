@@ -1,0 +1,62 @@
+"""How an application follows a sweep and reuses its own results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import optuna
+
+    from hydra_plugins.optuna_sweeper._sweep import Sweep
+
+
+@dataclass(frozen=True)
+class CachedResult:
+    """The result of a finished run, which a trial reuses instead of running.
+
+    Attributes:
+        values: What the run returned, one for each direction.
+        attributes: User attributes of the trial, such as the run's id.
+    """
+
+    values: Sequence[float]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class SweepCallback:
+    """Base of callbacks, which run in the sweep's own process; override what you need.
+
+    Attributes:
+        show_best: Whether the terminal shows the best trials.
+    """
+
+    show_best = True
+
+    def on_sweep_start(self, sweep: Sweep) -> None:
+        """The study is open; no trial of this process has run yet."""
+
+    def cached_result(self, sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None:
+        """Returns the result of a finished run with these overrides, if there is one."""
+        return None
+
+    def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
+        """A trial is complete, pruned or failed."""
+
+    def on_sweep_end(self, sweep: Sweep, reason: str | None) -> None:
+        """The sweep ends; the reason is `None` when it is complete."""
+
+
+callbacks: list[SweepCallback] = []
+"""The callbacks of every sweep of this process."""
+
+
+def add_callback(callback: SweepCallback) -> None:
+    """Calls a callback in every sweep of this process."""
+    callbacks.append(callback)
+
+
+def show_best() -> bool:
+    """Returns whether the terminal shows the best trials."""
+    return all(callback.show_best for callback in callbacks)

@@ -1,0 +1,75 @@
+"""Optuna's plots of a study, as images and as one interactive page."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import optuna
+
+_PLOTS = {
+    "history": "plot_optimization_history",
+    "importances": "plot_param_importances",
+    "slices": "plot_slice",
+    "parallel_coordinates": "plot_parallel_coordinate",
+    "intermediate_values": "plot_intermediate_values",
+    "timeline": "plot_timeline",
+}
+_MULTI_OBJECTIVE_PLOTS = {"pareto_front": "plot_pareto_front", "timeline": "plot_timeline"}
+_WIDTH, _HEIGHT = 12, 6
+
+
+def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list[str]:
+    """Writes each plot as PNG, and all of them as one interactive page that needs no network.
+
+    Plots that a study is too small for, such as the importances of a single trial, are left out.
+
+    Args:
+        study: A study with at least one complete trial.
+        folder: Where to.
+        names: The objectives' names, one for each direction.
+
+    Returns:
+        The names of the plots.
+    """
+    import numpy as np
+    from matplotlib import pyplot
+    from optuna import visualization
+
+    written: list[str] = []
+    page: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's matplotlib plots are experimental
+        for name, function in (_MULTI_OBJECTIVE_PLOTS if len(names) > 1 else _PLOTS).items():
+            options = _options(name, names)
+            try:
+                interactive = getattr(visualization, function)(study, **options)
+                axes = getattr(visualization.matplotlib, function)(study, **options)
+            except (ValueError, RuntimeError, ZeroDivisionError):
+                continue
+            # All plots share one page, since plotly.js weighs 5 MB.
+            page.append(interactive.to_html(full_html=False, include_plotlyjs=not page))
+            figure = np.ravel(np.asarray(axes, dtype=object))[0].figure
+            figure.set_size_inches(_WIDTH, max(_HEIGHT, figure.get_size_inches()[1]))
+            figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight")
+            pyplot.close("all")
+            written.append(name)
+    title = html.escape(study.study_name)
+    (folder / "study.html").write_text(
+        f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><h1>{title}</h1>{''.join(page)}</body></html>",
+        encoding="utf-8",
+    )
+    return written
+
+
+def _options(name: str, names: Sequence[str]) -> dict[str, Any]:
+    if name in ("intermediate_values", "timeline"):
+        return {}
+    if name == "pareto_front":
+        return {"target_names": list(names)} if len(names) <= 3 else {}
+    return {"target_name": names[0]}
