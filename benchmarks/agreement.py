@@ -30,7 +30,7 @@ def scores(
     store: Store, split: Split, how: tuple[str, Layout], *, epochs: int, seed: int
 ) -> dict[str, float]:
     """Trains once and returns the scores on the held-out signers."""
-    from gislr.evaluation import score
+    from gislr.evaluation.metrics.scores import score
     from gislr.training import compiling, loop
     from gislr.training.losses import LossSettings
     from gislr.training.optimizers import OptimizerSettings

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.evaluation.metrics.scores import METRICS
+from gislr.evaluation.metrics.scores import score_names
 from gislr.tracking.run import tracked_run
 from gislr.tracking.store import SQLITE
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overheads", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    metrics = {f"val_{name}": 0.5 for name in METRICS} | dict.fromkeys(("loss", "acc"), 0.5)
+    metrics = {f"val_{name}": 0.5 for name in score_names()} | dict.fromkeys(("loss", "acc"), 0.5)
     with tempfile.TemporaryDirectory() as folder:
         settings = TrackingSettings(
             uri=f"{SQLITE}{folder}/mlflow.db", experiment="bench", run_name=None

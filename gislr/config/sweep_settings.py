@@ -10,7 +10,8 @@ from pydantic import model_validator
 from gislr.utils.errors import SettingError, unknown_name
 from gislr.utils.settings import Settings
 
-_TRAINED_ON = ("loss", "acc", "top_5_acc", "top_10_acc", "clips_per_second")
+_CLIPS_PER_SECOND = "clips_per_second"
+_TRAINED_ON = ("loss", "acc", "top_5_acc", "top_10_acc", _CLIPS_PER_SECOND)
 _PARAMETERS = "parameters"
 
 
@@ -68,10 +69,13 @@ def direction(name: str) -> str:
         >>> direction("val_loss"), direction("val_weighted_f1")
         ('minimize', 'maximize')
     """
-    from gislr.evaluation.metrics.scores import LOWER_IS_BETTER, METRICS
+    from gislr.evaluation.metrics.scores import lower_is_better, score_names
 
-    known = (*(f"val_{metric}" for metric in METRICS), *_TRAINED_ON, _PARAMETERS)
+    known = (*(f"val_{metric}" for metric in score_names()), *_TRAINED_ON, _PARAMETERS)
     if name not in known:
         raise unknown_name("sweep.objective", name, known)
-    lower = LOWER_IS_BETTER | {_PARAMETERS}
-    return "minimize" if name.removeprefix("val_") in lower else "maximize"
+    if name == _PARAMETERS:
+        return "minimize"
+    if name == _CLIPS_PER_SECOND:
+        return "maximize"
+    return "minimize" if lower_is_better(name.removeprefix("val_")) else "maximize"

@@ -94,9 +94,8 @@ def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> Clip
     run.load_weights(model)
     masking = configuration.model.inference_masking
     probabilities = predict(model, store, clips, layout, frame_masking=masking)
-    found = ClipPredictions.of(store, clips, probabilities)
-    labels = np.array([signs.index(sign) for sign in store.signs], np.int32)[found.labels]
-    return dataclasses.replace(found, labels=labels, signs=signs)
+    smoothing = configuration.loss.label_smoothing
+    return ClipPredictions.of(store, clips, probabilities, label_smoothing=smoothing, signs=signs)
 
 
 def taught(configuration: Configuration, store: Store, split: Split) -> NDArray[np.float32] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gislr.evaluation.metrics import folds as evaluation
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.tracking.outbox import attempt
 from gislr.tracking.run_reader import OUT_OF_FOLD
@@ -45,7 +46,7 @@ class CrossValidationTracker(ParentRun):
             )
             return
         result = evaluation.cross_validation(results)
-        log.info(evaluation.text(result))
+        log.info(cross_validation_summary(result))
         metrics: dict[str, float] = {}
         for name, interval in result.intervals.items():
             metrics |= {

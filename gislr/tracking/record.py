@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from gislr.tracking.run import TrackedRun
 from gislr.utils.paths import project_root
 from gislr.utils.settings import flatten
 
-Float32 = NDArray[np.float32]
+if TYPE_CHECKING:
+    from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 
 WEIGHTS = "model.weights.h5"
 
@@ -79,8 +80,7 @@ def record_inputs(
 def record_evaluation(
     run: TrackedRun,
     store: Store,
-    clips: NDArray[np.int64],
-    probabilities: Float32,
+    predictions: ClipPredictions,
     history: Mapping[str, Sequence[float]],
     *,
     held_out: bool,
@@ -93,23 +93,21 @@ def record_evaluation(
     Args:
         run: The run.
         store: The prepared data.
-        clips: int64, which clips.
-        probabilities: float32 [clips, signs].
-        history: A value an epoch of every metric.
+        predictions: Those of the evaluation clips.
+        history: One value per epoch of each metric.
         held_out: Whether the clips are of signers who were not trained on.
     """
-    from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+    from gislr.evaluation.metrics.clip_predictions import FILE
     from gislr.evaluation.reports.run_page import write_evaluation
 
     with run.folder("evaluation" if held_out else "seen") as folder:
-        predictions = ClipPredictions.of(store, clips, probabilities)
         predictions.save(folder / FILE)
         write_evaluation(
             folder,
             predictions,
             store,
             title=f"{run.experiment}: {run.name}",
-            whose="held-out signers" if held_out else "signers who were trained on",
+            signers="held-out signers" if held_out else "training signers",
             history=history,
         )
 
@@ -118,12 +116,14 @@ def record_statistics(
     run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
 ) -> None:
     """Writes what landmarks are standardized with, and their box plots."""
-    from gislr.evaluation import write_landmark_statistics
+    from gislr.evaluation.figures.landmark_figures import landmark_box_plots
 
     with run.folder("statistics") as folder:
         landmarks = store.preprocessing.landmark_set
         statistics.write(measured, landmarks, folder)
-        write_landmark_statistics(folder, statistics.sample_frames(store, train), landmarks)
+        figures = landmark_box_plots(statistics.sample_frames(store, train), landmarks)
+        for part, figure in figures.items():
+            figure.savefig(folder / f"landmarks_{part}.png")
 
 
 def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:

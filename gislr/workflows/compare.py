@@ -20,7 +20,7 @@ from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 
 if TYPE_CHECKING:
-    from gislr.evaluation.reports.comparison import Contestant
+    from gislr.evaluation.metrics.comparison import ComparedModel
     from gislr.tracking.run_reader import LoggedRun
 
 _EXPERIMENT = "experiment="
@@ -46,7 +46,8 @@ def compare_runs(
     Raises:
         GislrError: A run cannot be read, or they were evaluated on different clips.
     """
-    from gislr.evaluation.reports import comparison as comparing
+    from gislr.evaluation.metrics.comparison import compare
+    from gislr.evaluation.reports import comparison_page
     from gislr.tracking.run import FINISHED, TrackedRun
     from gislr.tracking.run_reader import find_run, finished_runs
 
@@ -59,8 +60,8 @@ def compare_runs(
             teams.append([find_run(settings, run_id) for run_id in name.split(_AND)])
     if len(teams) < 2:
         raise SettingError(f"A comparison needs two runs at least; got {len(teams)}.")
-    found = comparing.compare([_contestant(team, average_seeds=average_seeds) for team in teams])
-    text = comparing.markdown(found)
+    found = compare([_compared_model(team, average_seeds=average_seeds) for team in teams])
+    text = comparison_page.markdown(found)
     first = teams[0][0]
     client = first.client
     compared = ", ".join(_AND.join(run.run_id for run in team) for team in teams)
@@ -68,20 +69,22 @@ def compare_runs(
     tags["mlflow.source.name"] = "gislr.compare"
     kept = client.create_run(first.experiment_id, tags=tags, run_name="comparison")
     tracked = TrackedRun(client, kept.info.run_id, "comparison", settings.experiment)
-    drawn = comparing.pictures(found)
+    figures = comparison_page.comparison_figures(found)
     with tracked.folder() as folder:
         (folder / "comparison.md").write_text(text, encoding="utf-8")
-        (folder / "comparison.html").write_text(comparing.html(found, drawn), encoding="utf-8")
-        for name, figure in drawn.items():
+        (folder / "comparison.html").write_text(
+            comparison_page.html(found, figures), encoding="utf-8"
+        )
+        for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")
     client.set_terminated(kept.info.run_id, FINISHED)
     log.info(f"{text}\ntracked as run {kept.info.run_id}; look at it with: {pages(settings.uri)}")
     return text
 
 
-def _contestant(team: Sequence[LoggedRun], *, average_seeds: bool) -> Contestant:
+def _compared_model(team: Sequence[LoggedRun], *, average_seeds: bool) -> ComparedModel:
     """Returns a run, or several whose probabilities are averaged seed by seed, to be compared."""
-    from gislr.evaluation.reports.comparison import Contestant
+    from gislr.evaluation.metrics.comparison import ComparedModel
     from gislr.inference.logged_models import average
     from gislr.tracking.record import SWEEP
 
@@ -102,7 +105,7 @@ def _contestant(team: Sequence[LoggedRun], *, average_seeds: bool) -> Contestant
     predictions = [average(same_seed) for same_seed in zip(*by_run, strict=True)]
     if average_seeds:
         predictions = [average(predictions)]
-    return Contestant(f" {_AND} ".join(_called(run) for run in team), parameters, predictions)
+    return ComparedModel(f" {_AND} ".join(_called(run) for run in team), parameters, predictions)
 
 
 def _called(run: LoggedRun) -> str:

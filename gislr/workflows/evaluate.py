@@ -35,7 +35,6 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     if values["clips"] not in (None, HELD_OUT, ALL):
         raise unknown_name("clips", values["clips"], (HELD_OUT, ALL))
     with quiet_backend():
-        from gislr.evaluation import score
         from gislr.inference.logged_models import StoresOfRuns, average, predict_logged
         from gislr.tracking.run_reader import differing, find_run
     tracking = read_settings(TrackingSettings, values["tracking"], "tracking")
@@ -55,10 +54,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     predictions = average(
         [predict_logged(each, stores.of(each), held_out_only=only) for each in runs]
     )
-    scores = score(
-        predictions.labels, predictions.probabilities, configuration.loss.label_smoothing
-    )
-    whose = "signers held out" if only else "all signers"
+    scores = predictions.score()
+    whose = "held-out signers" if only else "all signers"
     log.info(f"\n{len(predictions):,} clips of {whose}, {configuration.data['name']} data")
     for name, value in scores.items():
         log.info(f"  {name:<18} {value:.6f}")
@@ -73,6 +70,6 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         from gislr.evaluation.reports.run_page import write_evaluation
 
         folder = resolve_here(values["output"])
-        write_evaluation(folder, predictions, store, title=run.name, whose=whose)
+        write_evaluation(folder, predictions, store, title=run.name, signers=whose)
         log.info(f"written to {folder}")
     return scores

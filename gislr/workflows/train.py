@@ -41,7 +41,6 @@ from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 if TYPE_CHECKING:
     import optuna
-    from numpy.typing import NDArray
 
     from gislr.training.checkpoints import Checkpoints
     from gislr.training.loop import Epoch
@@ -136,8 +135,8 @@ def _train(
 ) -> TrainingResult:
     store, split = data
     with quiet_backend():
-        from gislr.evaluation import score
-        from gislr.evaluation.reports import summary
+        from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+        from gislr.evaluation.reports.summary import training_summary
         from gislr.training.compiling import trainable_parameters
         from gislr.training.prediction import predict
         from gislr.workflows.factory import build
@@ -155,11 +154,12 @@ def _train(
     )
     judged = split.validation if split.held_out else split.train
 
-    def evaluate() -> tuple[NDArray[np.float32], dict[str, float]]:
+    def evaluate() -> tuple[ClipPredictions, dict[str, float]]:
         masking = configuration.model.inference_masking
         probabilities = predict(built.model, store, judged, built.layout, frame_masking=masking)
-        labels = store.clips.labels[judged]
-        return probabilities, score(labels, probabilities, configuration.loss.label_smoothing)
+        smoothing = configuration.loss.label_smoothing
+        predictions = ClipPredictions.of(store, judged, probabilities, label_smoothing=smoothing)
+        return predictions, predictions.score()
 
     history: dict[str, list[float]] = {}
 
@@ -190,24 +190,14 @@ def _train(
         display.epoch(metrics)
         if trial:
             report_or_prune(trial, objective()[0], epoch.number)
-    probabilities, scores = evaluated or evaluate()
+    predictions, scores = evaluated or evaluate()
     if not split.held_out:
         run.metrics({f"seen_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    record.record_evaluation(
-        run, store, judged, probabilities, history, held_out=bool(split.held_out)
-    )
+    record.record_evaluation(run, store, predictions, history, held_out=bool(split.held_out))
     record.record_model(run, built.model, configuration, store)
-    log.info(
-        summary.text(
-            scores,
-            labels=store.clips.labels[judged],
-            train_labels=store.clips.labels[split.train],
-            probabilities=probabilities,
-            signs=store.signs,
-            held_out=bool(split.held_out),
-        )
-    )
+    train_labels = store.clips.labels[split.train]
+    log.info(training_summary(predictions, train_labels, held_out=bool(split.held_out)))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
 
 

@@ -54,7 +54,7 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     contents = (
         gif,
         _page(path.stem, html),
-        png(clip_figures.strip(landmarks, path.stem)),
+        png(clip_figures.strip({"": landmarks}, path.stem)),
     )
     for file, content in zip(written, contents, strict=True):
         file.write_bytes(content)
@@ -110,7 +110,7 @@ def view_augmentation(
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{path.stem}_{name}.png" for path in paths]
     for path, file, versions in zip(paths, written, drawn, strict=True):
-        file.write_bytes(png(clip_figures.strips(versions, f"{path.stem}, {name} augmentation")))
+        file.write_bytes(png(clip_figures.strip(versions, f"{path.stem}, {name} augmentation")))
     return written
 
 

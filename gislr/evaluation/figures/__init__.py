@@ -1,1 +1,1 @@
-"""TODO."""
+"""Matplotlib figures; each function returns one that is ready to be saved."""

@@ -1,4 +1,4 @@
-"""What every figure shares: its style, its canvas and how the names of signs are written."""
+"""What all figures share: style, canvas, colors and short names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LONGEST_NAME = 22
+_MOST_CHARACTERS = 22
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def canvas(width: float, height: float, dots_per_inch: int = 120) -> Iterator[Fi
     Args:
         width: In inches.
         height: In inches.
-        dots_per_inch: Of the picture saved.
+        dots_per_inch: Resolution of the saved image.
     """
     import seaborn
     from matplotlib import rc_context
@@ -50,21 +50,21 @@ def canvas(width: float, height: float, dots_per_inch: int = 120) -> Iterator[Fi
 
 
 def colors(count: int) -> list[tuple[float, float, float]]:
-    """Returns colors that color-blind people can tell apart."""
+    """Returns colors that are distinct for color-blind people, too."""
     import seaborn
 
     return list(seaborn.color_palette("colorblind", count))
 
 
-def short_name(name: str, longest: int = _LONGEST_NAME) -> str:
-    """Returns a sign's name on one line, its end cut off where it is very long."""
+def short_name(name: str, longest: int = _MOST_CHARACTERS) -> str:
+    """Returns a name on one line, shortened if it is very long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
-def count_of(number: int, what: str) -> str:
-    """Returns a number and what it counts, `1 sign` or `2 signs`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def count_of(number: int, noun: str) -> str:
+    """Returns a number and a noun, `1 sign` or `2 signs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _cycle() -> object:

@@ -1,4 +1,4 @@
-"""Pictures of a clip's landmarks: an animation and a strip of frames."""
+"""Figures of a clip's landmarks: an animation and a strip of frames."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ _ARM = [[0, 1], [1, 2], [1, 3], [1, 4]]
 _LEFT_SHOULDER, _RIGHT_SHOULDER = 500, 501
 _MARGIN = 0.05
 _MOST_FRAMES = 200
-_FRAMES_A_SECOND = 15
+_FRAMES_PER_SECOND = 15
 
 
 def lines() -> dict[str, list[NDArray[np.int64]]]:
-    """Returns what is drawn: by part, chains of landmarks (rows of a frame) that are joined."""
-    found: dict[str, list[NDArray[np.int64]]] = {"lips": [_OUTER_LIP, *_inner_lip()]}
+    """Returns the lines to draw: by part, chains of landmarks (rows of a frame)."""
+    inner_lip = [_INNER_LIP[:11], _INNER_LIP[11:]]
+    found: dict[str, list[NDArray[np.int64]]] = {"lips": [_OUTER_LIP, *inner_lip]}
     for side, hand, arm, shoulder in (
         ("left", LEFT_HAND, LEFT_ARM, _LEFT_SHOULDER),
         ("right", RIGHT_HAND, RIGHT_ARM, _RIGHT_SHOULDER),
@@ -50,12 +51,8 @@ def lines() -> dict[str, list[NDArray[np.int64]]]:
     return found
 
 
-def _inner_lip() -> list[NDArray[np.int64]]:
-    return [_INNER_LIP[:11], _INNER_LIP[11:]]
-
-
 def kept_landmarks(store: Store, clip: int) -> Float32:
-    """Returns the frames that are kept of a clip, see `whole_frames`."""
+    """Returns the kept frames of a clip, see `whole_frames`."""
     frames = store.frames[store.offsets[clip] : store.offsets[clip + 1]]
     return whole_frames(
         frames,
@@ -65,14 +62,14 @@ def kept_landmarks(store: Store, clip: int) -> Float32:
 
 
 def whole_frames(frames: Float32, kept: LandmarkSet, *, left_dominant: bool) -> Float32:
-    """Returns prepared frames as float32 [frames, 543, 3]; NaN where nothing was kept.
+    """Returns prepared frames as float32 [frames, 543, 3]; NaN for other landmarks.
 
-    What is kept mirrored of right-handed clips lies where it was.
+    Landmarks of right-handed clips that preparation mirrored are mirrored back.
 
     Args:
-        frames: float32 [frames, landmarks, axes], 0 where nothing was found.
-        kept: What the landmarks are.
-        left_dominant: Whether the left hand is the one that was read.
+        frames: float32 [frames, landmarks, axes], 0 for missing landmarks.
+        kept: The landmarks that preparation keeps.
+        left_dominant: Whether the left hand is the dominant one.
     """
     axes = frames.shape[-1]
     landmarks = np.full((len(frames), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
@@ -83,43 +80,26 @@ def whole_frames(frames: Float32, kept: LandmarkSet, *, left_dominant: bool) -> 
     return landmarks
 
 
-def strips(clips: Mapping[str, Float32], title: str, frames: int = 8) -> Figure:
-    """Draws some frames of several versions of a clip below each other, to one scale.
+def strip(clips: Mapping[str, Float32], title: str, frames: int = 8) -> Figure:
+    """Draws evenly spaced frames of a clip, or of several versions of it, one row per version.
 
     Args:
-        clips: By name, float32 [frames, 543, 3] with NaN; the first one is the clip itself.
-        title: What the clip is.
-        frames: How many frames are drawn of each.
+        clips: By name, float32 [frames, 543, 3], NaN where nothing was found; the axes have the
+            same scale.
+        title: Of the figure.
+        frames: Number of frames drawn, at most that of the longest version.
     """
+    columns = min(frames, max(map(len, clips.values())))
     everything = np.concatenate(list(clips.values()))
-    with canvas(1.6 * frames, 1.75 * len(clips) + 0.5) as figure:
-        rows = figure.subplots(len(clips), frames, squeeze=False)
+    with canvas(1.75 * columns, 1.9 * len(clips) + 0.5) as figure:
+        rows = figure.subplots(len(clips), columns, squeeze=False)
         for row, (name, landmarks) in zip(rows, clips.items(), strict=True):
-            shown = np.linspace(0, len(landmarks) - 1, frames).round().astype(int)
+            shown = np.linspace(0, len(landmarks) - 1, columns).round().astype(int)
             for axes, frame in zip(row, shown, strict=True):
                 _prepare(axes, everything)
                 _draw(axes, landmarks[frame])
-            row[0].set_ylabel(f"{name}\n{len(landmarks)} frames", fontsize=8)
-        figure.suptitle(short_name(title, 90))
-    return figure
-
-
-def strip(landmarks: Float32, title: str, frames: int = 8) -> Figure:
-    """Draws some frames beside each other, evenly spaced over the clip.
-
-    Args:
-        landmarks: float32 [frames, 543, 3], NaN where nothing was found.
-        title: What the clip is.
-        frames: How many frames are drawn.
-    """
-    shown = np.unique(np.linspace(0, len(landmarks) - 1, frames).round().astype(int))
-    with canvas(1.9 * len(shown), 2.6) as figure:
-        for axes, frame in zip(
-            figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
-        ):
-            _prepare(axes, landmarks)
-            _draw(axes, landmarks[frame])
-            axes.set_title(f"frame {frame + 1}", fontsize=8)
+                axes.set_title(f"frame {frame + 1}", fontsize=8)
+            row[0].set_ylabel(f"{name}\n{len(landmarks)} frames".strip(), fontsize=8)
         figure.suptitle(short_name(title, 90))
     return figure
 
@@ -128,11 +108,11 @@ def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
     """Animates a clip.
 
     Args:
-        landmarks: float32 [frames, 543, 3]; of very long clips evenly spaced frames are shown.
-        title: What the clip is.
+        landmarks: float32 [frames, 543, 3]; evenly spaced frames are drawn of very long clips.
+        title: Of the animation.
 
     Returns:
-        A GIF, and HTML with a slider that needs no network.
+        A GIF, and self-contained HTML with a slider.
     """
     from matplotlib import rc_context
     from matplotlib.animation import FuncAnimation, PillowWriter
@@ -150,13 +130,13 @@ def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
             axes.set_title(f"{short_name(title, 40)}  {shown[k] + 1}/{len(landmarks)}", fontsize=9)
             return list(axes.lines)
 
-        moving = FuncAnimation(figure, update, frames=count, interval=1000 // _FRAMES_A_SECOND)
+        moving = FuncAnimation(figure, update, frames=count, interval=1000 // _FRAMES_PER_SECOND)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "clip.gif"
-            moving.save(file, writer=PillowWriter(fps=_FRAMES_A_SECOND))
+            moving.save(file, writer=PillowWriter(fps=_FRAMES_PER_SECOND))
             gif = file.read_bytes()
         with rc_context({"animation.embed_limit": 100}):
-            return gif, moving.to_jshtml(fps=_FRAMES_A_SECOND)
+            return gif, moving.to_jshtml(fps=_FRAMES_PER_SECOND)
 
 
 def _prepare(axes: Axes, landmarks: Float32) -> None:

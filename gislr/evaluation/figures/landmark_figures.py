@@ -1,4 +1,4 @@
-"""Box plots of where each landmark lies in the image."""
+"""Box plots of the landmarks' positions in the image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMES = {
     "other_pose": _ARM,
     "shoulders": ["of the dominant hand", "other"],
 }
-"""Of the landmarks of a part; others have their numbers."""
+"""Of the landmarks of a part; those of other parts are numbered."""
 _TITLES = {
     "lips": "Lips: position of each landmark (number in the face mesh)",
     "hand": "Dominant hand: position of each landmark (joints from the palm to the tip)",
@@ -40,27 +40,27 @@ _TITLES = {
     "eye": "Eye of the dominant hand's side: position of each landmark (number in the face mesh)",
     "other_eye": "Other eye: position of each landmark (number in the face mesh of the first)",
 }
-_LABELS = ("x (share of the image's width)", "y (share of the image's height, from the top)")
+_LABELS = ("x (fraction of image width)", "y (fraction of image height, from the top)")
 
 
-def landmark_statistics(
+def landmark_box_plots(
     frames: NDArray[np.float32], landmarks: LandmarkSet = DOMINANT_HAND, seed: int = 0
 ) -> dict[str, Figure]:
-    """Draws box plots of the x and y of each landmark: one figure for each part.
+    """Draws box plots of the x and y of each landmark, one figure per part.
 
-    Boxes reach from the first to the third quartile, whiskers from the 1st to the 99th percentile.
+    Boxes show quartiles, whiskers the 1st and the 99th percentile.
 
     Args:
-        frames: float32 [frames, landmarks, 2 or 3], unstandardized; 0 and NaN are missing, and
-            are left out. Of more than 20,000 frames as many are drawn at random.
-        landmarks: What the landmarks are.
-        seed: Decides which frames are drawn.
+        frames: float32 [frames, landmarks, 2 or 3], not standardized; 0 and NaN are missing
+            and left out. A random sample of 20,000 frames is drawn if there are more.
+        landmarks: The landmarks' names and parts.
+        seed: Of the random sample.
 
     Returns:
-        A figure for each part.
+        The figures by part.
 
     Raises:
-        GislrError: There is no frame, or the shape is another.
+        GislrError: There is no frame, or the array has another shape.
     """
     if frames.ndim != 3 or frames.shape[1] != len(landmarks) or frames.shape[2] not in (2, 3):
         raise GislrError(
@@ -78,7 +78,7 @@ def landmark_statistics(
 
 
 def sampled_frames(frames: int, seed: int) -> NDArray[np.int64]:
-    """Returns int64, sorted: every frame of up to 20,000, else 20,000 drawn without replacement."""
+    """Returns sorted indices, int64: all frames, or a random sample of 20,000."""
     if frames <= _MOST_FRAMES:
         return np.arange(frames)
     chosen = np.random.default_rng(seed).choice(frames, _MOST_FRAMES, replace=False)

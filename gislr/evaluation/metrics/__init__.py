@@ -1,1 +1,1 @@
-"""TODO."""
+"""Numbers: scores, intervals, calibration, tables; every module may register metrics."""

@@ -1,10 +1,10 @@
-"""What a model made of some clips, as it is kept with a run and read again."""
+"""Predictions of clips, in memory and as the file that is kept with a run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.store import Store
-from gislr.utils.errors import DataError
+from gislr.evaluation.metrics.scores import check_labels, check_predictions, score
+from gislr.utils.errors import DataError, GislrError
 
 FILE = "probabilities.parquet"
-_SIGNS = b"gislr.signs"
+_METADATA = b"gislr"
+_BY_CLIP = ("clips", "signers", "labels", "frames", "raw_frames", "probabilities")
 
 
 @dataclass(frozen=True)
 class ClipPredictions:
-    """Probabilities of clips and what is known of the clips.
+    """A model's probabilities for some clips, and what is known of the clips.
 
     Attributes:
         clips: str [clips], their paths.
         signers: str [clips].
         labels: int32 [clips], the true signs.
         frames: int64 [clips], frames kept of each clip.
-        raw_frames: int64 [clips], frames that it had.
+        raw_frames: int64 [clips], frames of each raw clip; 0 where unknown.
         probabilities: float32 [clips, signs].
         signs: The glosses.
+        label_smoothing: Of the model's loss, which `score` computes alike.
+
+    Raises:
+        GislrError: There is no clip, or the arrays do not match.
     """
 
     clips: NDArray[np.str_]
@@ -39,21 +45,54 @@ class ClipPredictions:
     raw_frames: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     signs: list[str]
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_predictions(self.labels, self.probabilities)
+        for name in _BY_CLIP:
+            if len(getattr(self, name)) != len(self):
+                raise GislrError(
+                    f"There must be {len(self)} {name}, one per clip; "
+                    f"got {len(getattr(self, name))}."
+                )
+        if len(self.signs) != self.probabilities.shape[1]:
+            raise GislrError(
+                f"Each of the {self.probabilities.shape[1]} columns of the probabilities needs the "
+                f"name of its sign; got {len(self.signs)} names."
+            )
 
     @classmethod
     def of(
-        cls, store: Store, clips: NDArray[np.int64], probabilities: NDArray[np.float32]
+        cls,
+        store: Store,
+        clips: NDArray[np.int64],
+        probabilities: NDArray[np.float32],
+        *,
+        label_smoothing: float = 0.0,
+        signs: list[str] | None = None,
     ) -> ClipPredictions:
-        """Returns the predictions of some clips of a store."""
+        """Returns the predictions of some clips of a store.
+
+        Args:
+            store: The prepared data.
+            clips: int64, indices of its clips.
+            probabilities: float32 [clips, signs].
+            label_smoothing: Of the model's loss.
+            signs: The model's signs where they are not the store's, which must be among them.
+        """
         table = store.clips
+        labels = table.labels[clips]
+        if signs is not None:
+            labels = np.array([signs.index(sign) for sign in store.signs], np.int32)[labels]
         return cls(
             clips=table.paths[clips],
             signers=table.signers[clips],
-            labels=table.labels[clips],
+            labels=labels,
             frames=table.lengths[clips],
             raw_frames=table.raw_lengths[clips],
             probabilities=probabilities,
-            signs=store.signs,
+            signs=store.signs if signs is None else signs,
+            label_smoothing=label_smoothing,
         )
 
     def __len__(self) -> int:
@@ -64,21 +103,40 @@ class ClipPredictions:
         """The sign of highest probability, int64 [clips]."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
+    @property
+    def signer_names(self) -> list[str]:
+        """The signers, each once, sorted."""
+        return sorted(set(self.signers.tolist()))
+
+    def score(self, *names: str) -> dict[str, float]:
+        """Returns the scores of these names, by default all; see `scores.score`."""
+        return score(self.labels, self.probabilities, self.label_smoothing, names or None)
+
+    def baseline(self, train_labels: NDArray[np.int32]) -> dict[str, float]:
+        """Returns the scores of always predicting the most frequent sign of the training clips.
+
+        Every clip gets the signs' frequencies as its probabilities, as by scikit-learn's
+        `DummyClassifier(strategy="prior")`.
+
+        Args:
+            train_labels: int32 [training clips].
+        """
+        check_labels(train_labels, len(self.signs))
+        shares = np.bincount(train_labels, minlength=len(self.signs)) / len(train_labels)
+        prior = np.tile(shares.astype(np.float32), (len(self), 1))
+        return replace(self, probabilities=prior).score()
+
     def rows(self, chosen: NDArray[Any]) -> ClipPredictions:
         """Returns some of the clips, by a mask or by indices."""
-        values = {
-            field.name: getattr(self, field.name)[chosen]
-            for field in fields(self)
-            if field.name != "signs"
-        }
-        return ClipPredictions(**values, signs=self.signs)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_CLIP})
 
     def save(self, path: Path) -> None:
-        """Writes a parquet file, one row a clip."""
+        """Writes a parquet file, one row per clip."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         flat = pa.array(np.ascontiguousarray(self.probabilities, np.float32).reshape(-1))
+        metadata = {"signs": self.signs, "label_smoothing": self.label_smoothing}
         table = pa.table(
             {
                 "clip": self.clips.tolist(),
@@ -89,7 +147,7 @@ class ClipPredictions:
                 "raw_frames": self.raw_frames,
                 "probabilities": pa.FixedSizeListArray.from_arrays(flat, len(self.signs)),
             }
-        ).replace_schema_metadata({_SIGNS: json.dumps(self.signs).encode()})
+        ).replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
         pq.write_table(table, path, compression="zstd")
 
     @classmethod
@@ -104,7 +162,7 @@ class ClipPredictions:
 
         try:
             table = pq.read_table(path)
-            signs = list(json.loads(table.schema.metadata[_SIGNS]))
+            metadata = json.loads(table.schema.metadata[_METADATA])
             flat = table["probabilities"].combine_chunks().flatten()
             return cls(
                 clips=np.array(table["clip"].to_pylist(), np.str_),
@@ -112,8 +170,9 @@ class ClipPredictions:
                 labels=table["label"].to_numpy().astype(np.int32),
                 frames=table["frames"].to_numpy().astype(np.int64),
                 raw_frames=table["raw_frames"].to_numpy().astype(np.int64),
-                probabilities=flat.to_numpy().reshape(-1, len(signs)),
-                signs=signs,
+                probabilities=flat.to_numpy().reshape(-1, len(metadata["signs"])),
+                signs=list(metadata["signs"]),
+                label_smoothing=float(metadata["label_smoothing"]),
             )
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise DataError(
@@ -122,24 +181,22 @@ class ClipPredictions:
 
 
 def pooled(parts: Sequence[ClipPredictions]) -> ClipPredictions:
-    """Puts the predictions of several folds together.
+    """Returns the predictions of several folds as one.
 
     Raises:
-        DataError: A clip or a signer stands in more than one of them, or their signs differ.
+        DataError: A signer is in more than one of them, or their signs differ.
     """
     if any(part.signs != parts[0].signs for part in parts):
-        raise DataError("Predictions can be put together only for the same signs; they differ.")
+        raise DataError("Predictions of folds can be pooled only for the same signs; they differ.")
     seen: set[str] = set()
     for part in parts:
-        signers = set(part.signers.tolist())
-        if both := sorted(seen & signers):
+        if repeated := sorted(seen & set(part.signer_names)):
             raise DataError(
-                f"Each signer must be held out in one fold only; {', '.join(both)} are in several."
+                "Each signer must be held out in one fold only; "
+                f"{', '.join(repeated)} are in several."
             )
-        seen |= signers
-    values = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        for field in fields(ClipPredictions)
-        if field.name != "signs"
+        seen |= set(part.signer_names)
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_CLIP
     }
-    return ClipPredictions(**values, signs=parts[0].signs)
+    return replace(parts[0], **arrays)

@@ -1,4 +1,4 @@
-"""How far a score could be off, had other signers been asked: a bootstrap by signer.
+"""Confidence intervals and p-values of scores: a bootstrap over signers.
 
 Clips of one signer are alike, so resampling clips would make every interval far too narrow.
 """
@@ -17,12 +17,12 @@ from gislr.utils.errors import DataError
 Float64 = NDArray[np.float64]
 
 SCORES = ("acc", "balanced_acc", "weighted_f1", "macro_f1")
-"""The scores that have intervals: those that can be read off confusion counts."""
+"""The scores that have intervals: those that confusion counts determine."""
 
 DRAWS = 2000
 
 FEW_SIGNERS = 8
-"""Below so many, resampling them says little: an interval over signers is far too narrow."""
+"""With fewer signers than this, the bootstrap makes intervals far too narrow."""
 
 _DRAWS_AT_ONCE = 50
 _COVERED = 0.95
@@ -51,28 +51,26 @@ class Difference:
     """How much better one model is than another on the same clips.
 
     Attributes:
-        interval: The difference.
-        chance: Share of draws on the other side of zero, doubled: the smaller, the less likely the
-            difference came about by who happened to sign.
-        signers: How many signers it rests on.
+        interval: The difference and its interval.
+        p_value: Two-sided bootstrap p-value: twice the fraction of draws beyond zero.
+        signers: Number of signers.
     """
 
     interval: Interval
-    chance: float
+    p_value: float
     signers: int
 
     @property
     def verdict(self) -> str:
-        """Whether the difference could be chance, in words."""
+        """Whether the difference is significant: whether its 95% interval excludes zero."""
         if self.signers < FEW_SIGNERS:
-            return f"{self.signers} signers are too few to say"
-        if self.interval.low <= 0 <= self.interval.high:
-            return "could be chance"
-        return "more than chance"
+            return f"{self.signers} signers are too few for a verdict"
+        significant = not self.interval.low <= 0 <= self.interval.high
+        return "significant" if significant else "not significant"
 
 
 def scores_of_counts(counts: Float64) -> dict[str, Float64]:
-    """Reads scores off confusion counts, as scikit-learn defines them.
+    """Computes scores from confusion counts, as scikit-learn defines them.
 
     Args:
         counts: [..., true sign, predicted sign]; averages are over signs that have clips.
@@ -82,10 +80,10 @@ def scores_of_counts(counts: Float64) -> dict[str, Float64]:
     """
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     support = counts.sum(axis=-1)
-    taken_for = counts.sum(axis=-2)
+    predicted = counts.sum(axis=-2)
     total = np.maximum(support.sum(axis=-1), 1)
     recall = right / np.maximum(support, 1)
-    f1 = 2 * right / np.maximum(support + taken_for, 1)
+    f1 = 2 * right / np.maximum(support + predicted, 1)
     present = support > 0
     signs = np.maximum(present.sum(axis=-1), 1)
     return {
@@ -117,7 +115,7 @@ def paired_differences(
 ) -> dict[str, Difference]:
     """Returns how much better the second model is than the first, on the same signers.
 
-    Both are scored on the same draws of signers, so what makes a signer hard cancels out.
+    Both are scored on the same draws of signers, so differences between signers cancel out.
 
     Args:
         first: Predictions by one or several seeds.
@@ -137,39 +135,37 @@ def paired_differences(
         values = drawn[1][name] - drawn[0][name]
         value = whole[1][name] - whole[0][name]
         beyond = min((values <= 0).mean(), (values >= 0).mean())
-        chance = min(1.0, 2 * float(beyond))
-        found[name] = Difference(_interval(value, values), chance, len(signers))
+        p_value = min(1.0, 2 * float(beyond))
+        found[name] = Difference(_interval(value, values), p_value, len(signers))
     return found
 
 
-def _signers(all_of: Sequence[ClipPredictions]) -> list[str]:
-    first = all_of[0]
-    order = np.argsort(first.clips)
-    for other in all_of[1:]:
-        again = np.argsort(other.clips)
-        if len(first) != len(other) or (first.clips[order] != other.clips[again]).any():
+def _signers(predictions: Sequence[ClipPredictions]) -> list[str]:
+    """Returns the signers of predictions of the same clips."""
+    first = predictions[0]
+    for other in predictions[1:]:
+        if sorted(first.clips.tolist()) != sorted(other.clips.tolist()):
             raise DataError(
                 "Models can be compared on the same clips only; they were evaluated on "
                 f"{len(first):,} and {len(other):,} clips that are not the same."
             )
-    return sorted(set(first.signers.tolist()))
+    return first.signer_names
 
 
 def _counts_by_signer(seeds: Sequence[ClipPredictions], signers: list[str]) -> Float64:
     """Returns confusion counts, float64 [seeds, signers, signs, signs]."""
-    place = {signer: k for k, signer in enumerate(signers)}
     signs = len(seeds[0].signs)
     counts = np.zeros((len(seeds), len(signers), signs, signs))
     for k, seed in enumerate(seeds):
-        rows = np.array([place[signer] for signer in seed.signers.tolist()], np.int64)
-        np.add.at(counts[k], (rows, seed.labels.astype(np.int64), seed.predicted), 1)
+        rows = np.searchsorted(signers, seed.signers)
+        np.add.at(counts[k], (rows, seed.labels, seed.predicted), 1)
     return counts
 
 
 def _weights(signers: int, draws: int) -> NDArray[np.int64]:
     """Returns how often each signer is drawn, int64 [draws, signers]."""
-    shares = np.full(signers, 1 / signers)
-    return np.random.default_rng(0).multinomial(signers, shares, size=draws)
+    probabilities = np.full(signers, 1 / signers)
+    return np.random.default_rng(0).multinomial(signers, probabilities, size=draws)
 
 
 def _drawn_scores(counts: Float64, weights: NDArray[np.int64]) -> Mapping[str, Float64]:

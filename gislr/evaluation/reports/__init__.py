@@ -1,1 +1,1 @@
-"""TODO."""
+"""What people read: files, HTML pages, Markdown and lines for the terminal."""

@@ -1,75 +1,74 @@
-"""One page that says what data is like before anything is trained on it."""
+"""One page that describes data before any training."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gislr.data import landmark_statistics as statistics
 from gislr.data.landmarks import LandmarkSet
 from gislr.data.store import Store
-from gislr.evaluation.figures.canvas import canvas, colors
-from gislr.evaluation.figures.landmark_figures import landmark_statistics
+from gislr.evaluation.figures.data_figures import clip_counts, clip_lengths
+from gislr.evaluation.figures.landmark_figures import landmark_box_plots
 from gislr.evaluation.reports.html_page import Section, page
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-_SUSPECT_SHOWN = 200
-_CLIPS_LOOKED_AT = 5000
+_SUSPECTS_LISTED = 200
+_CLIPS_CHECKED = 5000
 _STILL = 1e-6
 
 
 def data_page(title: str, store: Store, suspects: pd.DataFrame) -> str:
-    """Returns the page as HTML that needs no network.
+    """Returns the page as self-contained HTML.
 
     Args:
-        title: What the data is called.
+        title: Its heading.
         store: The prepared data.
-        suspects: What `suspect_clips` returned.
+        suspects: As by `suspect_clips`.
     """
-    every_clip = np.arange(len(store.clips))
-    frames = statistics.sample_frames(store, every_clip)
+    frames = statistics.sample_frames(store, np.arange(len(store.clips)))
     landmarks = store.preprocessing.landmark_set
     left = float(store.clips.left_dominant.mean())
     sections = [
         Section(
             "Clips",
             f"The left hand is the dominant one in {left:.0%} of the clips.",
-            figures=[_counts(store), _lengths(store)],
+            figures=[clip_counts(store), clip_lengths(store)],
         ),
         Section("Signs", tables=[_by(store, "sign")]),
         Section("Signers", tables=[_by(store, "signer")]),
         Section(
             "Suspect clips",
-            f"{len(suspects)} clips, of which at most {_SUSPECT_SHOWN} are listed; look at one "
-            "with: python -m gislr.view CLIP",
-            tables=[suspects.head(_SUSPECT_SHOWN)],
+            f"{len(suspects)} clips; the table lists at most {_SUSPECTS_LISTED}. To see one: "
+            "gislr view CLIP",
+            tables=[suspects.head(_SUSPECTS_LISTED)],
         ),
         Section(
             "Missing landmarks",
-            "Share of kept frames in which a part was not found.",
+            "Fraction of kept frames in which a part was not found.",
             tables=[_missing(frames, landmarks)],
         ),
         Section(
-            "Where landmarks lie",
+            "Landmark positions",
             "Boxes: quartiles; whiskers: 1st and 99th percentile.",
-            figures=list(landmark_statistics(frames, landmarks).values()),
+            figures=list(landmark_box_plots(frames, landmarks).values()),
         ),
     ]
     return page(title, store.summary(), sections)
 
 
 def suspect_clips(store: Store) -> pd.DataFrame:
-    """Lists clips that a person should look at, with what is odd about them.
+    """Returns clips that a person should check.
 
-    Those without a hand, of a single frame, frozen (no landmark moves), or with most of a hand
-    outside the image. Of large data only 5,000 clips' landmarks are looked at.
+    These are clips without a hand, with a single frame, frozen (no landmark moves), or with most of
+    the hand outside the image. If there are more than 5,000 clips, a random sample is checked.
 
     Returns:
-        A row a clip: `clip`, `signer`, `sign`, `frames`, `problem`.
+        A row per clip: `clip`, `signer`, `sign`, `frames`, `problem`.
     """
     import pandas as pd
 
@@ -79,11 +78,11 @@ def suspect_clips(store: Store) -> pd.DataFrame:
         for k in np.flatnonzero(all_clips.lengths == 0).tolist()
     ]
     clips = store.clips
-    looked_at = np.arange(len(clips))
-    if len(looked_at) > _CLIPS_LOOKED_AT:
-        chosen = np.random.default_rng(0).choice(len(clips), _CLIPS_LOOKED_AT, replace=False)
-        looked_at = np.sort(chosen)
-    for k in looked_at.tolist():
+    checked = np.arange(len(clips))
+    if len(checked) > _CLIPS_CHECKED:
+        chosen = np.random.default_rng(0).choice(len(clips), _CLIPS_CHECKED, replace=False)
+        checked = np.sort(chosen)
+    for k in checked.tolist():
         problem = _problem(
             store.frames[
                 store.offsets[k] : store.offsets[k + 1],
@@ -96,7 +95,7 @@ def suspect_clips(store: Store) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["clip", "signer", "sign", "frames", "problem"])
 
 
-def _problem(hand: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
+def _problem(hand: NDArray[np.float32]) -> str:
     if len(hand) == 1:
         return "one frame"
     hand = hand[..., :2]
@@ -109,40 +108,7 @@ def _problem(hand: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
     return ""
 
 
-def _counts(store: Store) -> Figure:
-    names = {"sign": store.clips.labels, "signer": store.clips.signers}
-    with canvas(9.5, 3.2) as figure:
-        for axes, (name, values) in zip(figure.subplots(1, 2), names.items(), strict=True):
-            _, counts = np.unique(values, return_counts=True)
-            axes.bar(np.arange(len(counts)), np.sort(counts)[::-1], color=colors(1)[0], width=1)
-            axes.set(
-                title=f"Clips of each {name} ({counts.min()} to {counts.max()}, "
-                f"median {int(np.median(counts))})",
-                xlabel=f"{name}s, most clips first",
-                ylabel="clips",
-            )
-    return figure
-
-
-def _lengths(store: Store) -> Figure:
-    known = store.clips.raw_lengths > 0
-    raw, kept = store.clips.raw_lengths[known], store.clips.lengths
-    with canvas(9.5, 3.2) as figure:
-        left, right = figure.subplots(1, 2)
-        if known.any():
-            left.hist(np.minimum(raw, np.quantile(raw, 0.99)), bins=40, color=colors(1)[0])
-            left.set_title(f"Frames of a clip (median {int(np.median(raw))}, longest {raw.max()})")
-            shown = kept[known] < store.most_frames
-            shares = kept[known][shown] / raw[shown]
-            right.hist(np.minimum(shares, 1), bins=30, color=colors(1)[0])
-            right.set_title("Share of frames with a hand")
-            right.set_xlabel(f"clips of less than {store.most_frames} frames with a hand")
-        left.set_xlabel("frames; the longest 1% are in the last bar")
-        left.set_ylabel("clips")
-    return figure
-
-
-def _by(store: Store, what: str) -> pd.DataFrame:
+def _by(store: Store, key: str) -> pd.DataFrame:
     import pandas as pd
 
     clips = store.clips
@@ -155,26 +121,22 @@ def _by(store: Store, what: str) -> pd.DataFrame:
             "left_dominant": clips.left_dominant.astype(float),
         }
     )
-    other = "signer" if what == "sign" else "sign"
-    grouped = table.groupby(what, sort=True)
-    return pd.DataFrame(
-        {
-            "clips": grouped.size(),
-            f"{other}s": grouped[other].nunique(),
-            "median_raw_frames": grouped["raw_frames"].median(),
-            "median_kept_frames": grouped["kept_frames"].median(),
-            "left_dominant": grouped["left_dominant"].mean(),
-        }
-    ).reset_index()
+    other = "signer" if key == "sign" else "sign"
+    aggregated = {
+        "clips": (other, "size"),
+        f"{other}s": (other, "nunique"),
+        "median_raw_frames": ("raw_frames", "median"),
+        "median_kept_frames": ("kept_frames", "median"),
+        "left_dominant": ("left_dominant", "mean"),
+    }
+    return table.groupby(key).agg(**aggregated).reset_index()
 
 
-def _missing(
-    frames: np.ndarray[tuple[int, ...], np.dtype[np.float32]], landmarks: LandmarkSet
-) -> pd.DataFrame:
+def _missing(frames: NDArray[np.float32], landmarks: LandmarkSet) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
         [part, float((frames[:, places] == 0).all(axis=(1, 2)).mean())]
         for part, places in landmarks.parts.items()
     ]
-    return pd.DataFrame(rows, columns=["part", "share_missing"])
+    return pd.DataFrame(rows, columns=["part", "fraction_missing"])

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: text, tables, pictures and interactive charts in one file."""
+"""Self-contained HTML pages: text, tables, figures and interactive charts in one file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ nav a { margin-right: 1em; }
 {% for section in sections %}
 <h2 id="s{{ loop.index }}">{{ section.title }}</h2>
 {% if section.text %}<p class="note">{{ section.text }}</p>{% endif %}
-{% for picture in section.pictures %}<p><img src="data:image/{{ picture.kind }};base64,{{
-picture.data }}" alt="{{ picture.text }}"></p>{% endfor %}
+{% for figure in section.figures %}<p><img src="data:image/png;base64,{{ figure }}" alt="{{
+section.title }}"></p>{% endfor %}
 {% for chart in section.charts %}<div class="wide">{{ chart }}</div>{% endfor %}
 {% for table in section.tables %}<div class="scroll"><table><tr>
 {%- for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr>
@@ -46,71 +46,65 @@ picture.data }}" alt="{{ picture.text }}"></p>{% endfor %}
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Section:
-    """A part of a page.
+    """A section of a page.
 
     Attributes:
         title: Its heading.
         text: A sentence below it.
-        figures: Matplotlib figures, drawn as PNG.
-        images: Pictures that are encoded already, `(kind, bytes)`, such as `("gif", ...)`.
+        figures: Matplotlib figures, or PNG.
         charts: Plotly figures.
         tables: Data frames.
     """
 
     title: str
     text: str = ""
-    figures: Sequence[Figure] = ()
-    images: Sequence[tuple[str, bytes]] = ()
+    figures: Sequence[Figure | bytes] = ()
     charts: Sequence[Any] = ()
-    tables: Sequence[pd.DataFrame] = field(default=())
+    tables: Sequence[pd.DataFrame] = ()
 
 
 def page(title: str, lead: str, sections: Iterable[Section]) -> str:
-    """Returns a page; whatever text it is given is escaped.
+    """Returns a page; all text is escaped.
 
     Args:
         title: Its heading.
         lead: A sentence below it.
-        sections: Its parts.
+        sections: Its sections.
     """
     from jinja2 import Environment
     from markupsafe import Markup
 
     has_library = False
-    shown = []
+    rendered = []
     for section in sections:
         charts = []
         for chart in section.charts:
-            # Plotly escapes what its JSON holds; the library itself weighs 5 MB and comes once.
+            # Plotly escapes its JSON; the library itself weighs 5 MB and is included once.
             html = chart.to_html(full_html=False, include_plotlyjs=not has_library)
             charts.append(Markup(html))
             has_library = True
-        pictures = [_picture(kind, data, section.title) for kind, data in section.images]
-        pictures += [_picture("png", png(f), section.title) for f in section.figures]
-        shown.append(
+        rendered.append(
             {
                 "title": section.title,
                 "text": section.text,
-                "pictures": pictures,
+                "figures": [base64.b64encode(png(each)).decode() for each in section.figures],
                 "charts": charts,
                 "tables": [_table(table) for table in section.tables],
             }
         )
     template = Environment(autoescape=True).from_string(_TEMPLATE)
-    return template.render(title=title, lead=lead, sections=shown)
+    return template.render(title=title, lead=lead, sections=rendered)
 
 
-def png(figure: Figure) -> bytes:
-    """Returns a figure as PNG."""
+def png(figure: Figure | bytes) -> bytes:
+    """Returns a figure as PNG; PNG stays as it is."""
+    if isinstance(figure, bytes):
+        return figure
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-def _picture(kind: str, data: bytes, text: str) -> dict[str, str]:
-    return {"kind": kind, "data": base64.b64encode(data).decode(), "text": text}
 
 
 def _table(table: pd.DataFrame) -> dict[str, Any]:

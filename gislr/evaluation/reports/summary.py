@@ -1,16 +1,22 @@
-"""What a training came to, in a few lines for the terminal."""
+"""Results in a few lines for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gislr.evaluation.metrics.scores import Float32, Labels, commonest_sign_scores
-from gislr.evaluation.reports import tables as reports
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.metrics.confusion import confusion_matrix, most_confused
+from gislr.evaluation.metrics.folds import CrossValidation
+from gislr.evaluation.metrics.intervals import FEW_SIGNERS
+from gislr.evaluation.metrics.tables import per_sign
 
-_SIGNS_SHOWN = 5
-_PAIRS_SHOWN = 5
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 5
 _ROWS = {
     "accuracy": "acc",
     "top-5 accuracy": "top_5_acc",
@@ -19,46 +25,56 @@ _ROWS = {
 }
 
 
-def text(
-    scores: Mapping[str, float],
-    *,
-    labels: Labels,
-    train_labels: Labels,
-    probabilities: Float32,
-    signs: Sequence[str],
-    held_out: bool,
+def training_summary(
+    predictions: ClipPredictions, train_labels: NDArray[np.int32], *, held_out: bool
 ) -> str:
-    """Returns the scores beside those of always naming the commonest sign, and where it errs.
+    """Returns the scores next to those of the baseline, and the best and worst signs.
 
     Args:
-        scores: What `score` returned.
-        labels: int32 [clips].
-        train_labels: int32, the labels of the clips trained on.
-        probabilities: float32 [clips, signs].
-        signs: The glosses.
-        held_out: Whether the clips are of signers who were not trained on.
+        predictions: Those of the evaluation clips.
+        train_labels: int32, the labels of the training clips.
+        held_out: Whether the evaluation clips are of held-out signers.
     """
-    baseline = commonest_sign_scores(train_labels, labels, len(signs))
-    table = reports.per_sign(labels, probabilities, signs)
+    scores, baseline = predictions.score(), predictions.baseline(train_labels)
+    table = per_sign(predictions)
     table = table[table["support"] > 0]
-    pairs = reports.most_confused(
-        reports.confusion_matrix(labels, probabilities, signs), _PAIRS_SHOWN
-    )
-    whose = "signers held out" if held_out else "the clips trained on (nothing was held out)"
+    pairs = most_confused(confusion_matrix(predictions), _SHOWN)
+    confused = [
+        f"{row.true_sign} with {row.predicted_sign} ({row.clips})" for row in pairs.itertuples()
+    ]
+    clips_of = "held-out signers" if held_out else "the training set (no signer is held out)"
     lines = [
-        f"\n{len(labels):,} clips of {whose}; in brackets: always the commonest sign",
+        f"\n{len(predictions):,} clips of {clips_of}; in parentheses: always predicting the most "
+        "frequent sign",
         *(
             f"  {title:<15} {scores[name]:.4f}  ({baseline[name]:.4f})"
             for title, name in _ROWS.items()
         ),
-        f"  {'best signs':<15} {_named(table[::-1])}",
-        f"  {'worst signs':<15} {_named(table)}",
+        f"  {'best signs':<15} {_f1(table[::-1])}",
+        f"  {'worst signs':<15} {_f1(table)}",
+        f"  {'most confused':<15} {', '.join(confused) or 'none'}",
     ]
-    confused = [f"{row.true} taken for {row.predicted} ({row.clips})" for row in pairs.itertuples()]
-    lines.append(f"  {'most confused':<15} {', '.join(confused) or 'none'}")
     return "\n".join(lines)
 
 
-def _named(table: object) -> str:
-    head = table.head(_SIGNS_SHOWN)  # type: ignore[attr-defined]
-    return ", ".join(f"{row.sign} {np.float64(row.f1):.2f}" for row in head.itertuples())
+def _f1(table: pd.DataFrame) -> str:
+    return ", ".join(f"{row.sign} {row.f1:.2f}" for row in table.head(_SHOWN).itertuples())
+
+
+def cross_validation_summary(result: CrossValidation) -> str:
+    """Returns scores with intervals, and the spread over folds and signers."""
+    clips = len(next(iter(result.pooled.values())))
+    signers = len(result.by_signer)
+    by_fold = result.by_fold.groupby("fold")["weighted_f1"].mean()
+    accuracy = result.by_signer["accuracy"]
+    lines = [
+        f"\n{clips:,} clips of {signers} signers, each held out once; "
+        f"mean of {len(result.pooled)} seeds, 95% interval over signers",
+        *(f"  {name:<13} {interval}" for name, interval in result.intervals.items()),
+        "  by fold: weighted F1 " + ", ".join(f"{k}: {f1:.4f}" for k, f1 in by_fold.items()),
+        f"  by signer: accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, "
+        f"median {accuracy.median():.2f}",
+    ]
+    if signers < FEW_SIGNERS:
+        lines.append(f"  {signers} signers are too few for these intervals")
+    return "\n".join(lines)
