@@ -117,7 +117,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
     assert sorted(report["sign"]) == ["sign0", "sign1", "sign2", "sign3"]
     assert report["f1"].is_monotonic_increasing
     predictions = pd.read_csv(root / "evaluation/predictions.csv")
-    correct = (predictions["true"] == predictions["predicted"]).mean()
+    correct = (predictions["true_sign"] == predictions["predicted_sign"]).mean()
     assert correct == pytest.approx(run.data.metrics["val_acc"], abs=1e-6)
     assert set(predictions["signer"].astype(str)) == {tags["held_out_signers"]}
 
@@ -167,7 +167,7 @@ def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_p
         length = store.clips.lengths[clip]
         frames[0, :length], index[0, :length] = store.frames[rows], store.frame_index[rows]
         got = np.asarray(model({"frames": frames, "frame_index": index}))[0]
-        assert store.signs[got.argmax()] == row.predicted
+        assert store.signs[got.argmax()] == row.predicted_sign
         assert got.max() == pytest.approx(row.probability, abs=1e-5)
 
 

@@ -73,7 +73,7 @@ def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_
     assert done.returncode == 0, done.stderr
     assert "as it was logged" in done.stdout
     page = (tmp_path / "again/report.html").read_text()
-    assert "Most confidently wrong" in page
+    assert "Most confident errors" in page
     assert "Plotly.newPlot" in page
     same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
     done = gislr(f"run=[{','.join(same_fold)}]", workplace[-1], module="evaluate")
@@ -93,7 +93,7 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
     same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
     text = compare_runs(settings, same_fold)
     assert "| seed | 0 | 1 |" in text
-    assert "2 signers are too few to say" in text
+    assert "2 signers are too few for a verdict" in text
     averaged = compare_runs(settings, [parent.info.run_id, "+".join([parent.info.run_id] * 2)])
     assert "| +0.0000 |" in averaged, "a model averaged with itself is no better"
     assert "| 2 |" in averaged
@@ -103,7 +103,12 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
         compare_runs(settings, [same_fold[0], f"{parent.info.run_id}+{same_fold[0]}"])
     found = client.search_runs([parent.info.experiment_id], "attributes.run_name = 'comparison'")
     names = {path.name for path in artifacts(client, found[0], tmp_path).rglob("*")}
-    assert {"comparison.md", "comparison.html", "confidence.png", "gains_1.png"} <= names
+    assert {
+        "comparison.md",
+        "comparison.html",
+        "calibration.png",
+        "per_class_difference_1.png",
+    } <= names
     with pytest.raises(SettingError, match="two runs at least; got 1"):
         compare_runs(settings, [parent.info.run_id])
 
@@ -203,7 +208,7 @@ def test_a_clip_is_drawn(asl_signs, tmp_path):
 
 def test_a_clip_without_anything_is_drawn_too():
     nothing = np.full((2, 543, 3), np.nan, np.float32)
-    assert len(clip_figures.strip(nothing, "nothing").axes) == 2
+    assert len(clip_figures.strip({"": nothing}, "nothing").axes) == 2
     gif, _ = clip_figures.animation(landmarks_of(1), "one frame")
     assert gif[:3] == b"GIF"
 

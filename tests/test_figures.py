@@ -10,22 +10,22 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 
 from gislr.data.landmarks import DOMINANT_HAND
-from gislr.evaluation import (
-    confusion_matrix,
-    confusion_picture,
-    f1_by_sign,
-    landmark_statistics,
-    learning_curves,
-    most_confused,
-    per_sign,
-)
 from gislr.evaluation.figures.canvas import short_name
-from gislr.evaluation.figures.confusion_figure import order_by_confusion
-from gislr.evaluation.figures.landmark_figures import sampled_frames
+from gislr.evaluation.figures.confusion_figure import confusion_figure
+from gislr.evaluation.figures.landmark_figures import landmark_box_plots, sampled_frames
+from gislr.evaluation.figures.score_figures import f1_by_sign, learning_curves
+from gislr.evaluation.metrics.confusion import (
+    confusion_matrix,
+    most_confused,
+    sort_by_confusion,
+)
+from gislr.evaluation.metrics.tables import per_sign
 from gislr.utils.errors import GislrError
+from tests.test_evaluation import clip_predictions
 
 
 def png(figure) -> bytes:
@@ -46,6 +46,10 @@ def made_up(signs: int, clips: int, present: int | None = None):
     return labels, scores / scores.sum(axis=1, keepdims=True), names
 
 
+def drawn_confusions(matrix):
+    return confusion_figure(sort_by_confusion(matrix), most_confused(matrix))
+
+
 def panels(figure: Any) -> list[Any]:
     return list(figure.axes)
 
@@ -60,7 +64,7 @@ def words(axes) -> list[str]:
 
 def test_bars_name_every_sign_with_clips_worst_first():
     labels, probabilities, names = made_up(70, 400, present=60)
-    report = per_sign(labels, probabilities, names)
+    report = per_sign(clip_predictions(labels, probabilities, names))
     figure = f1_by_sign(report)
     shown = [label.get_text() for axes in panels(figure) for label in axes.get_yticklabels()]
     assert shown == report["sign"].tolist()[:60]
@@ -71,7 +75,7 @@ def test_bars_name_every_sign_with_clips_worst_first():
 
 def test_bars_of_many_signs_do_not_overlap():
     labels, probabilities, names = made_up(120, 1500)
-    figure = f1_by_sign(per_sign(labels, probabilities, names))
+    figure = f1_by_sign(per_sign(clip_predictions(labels, probabilities, names)))
     assert len(png(figure)) < 1_000_000
     renderer = renderer_of(figure)
     for axes in panels(figure):
@@ -82,8 +86,8 @@ def test_bars_of_many_signs_do_not_overlap():
 
 def test_confusions_of_few_signs_are_annotated_with_counts():
     labels, probabilities, names = made_up(8, 100)
-    matrix = confusion_matrix(labels, probabilities, names)
-    figure = confusion_picture(matrix, most_confused(matrix))
+    matrix = confusion_matrix(clip_predictions(labels, probabilities, names))
+    figure = drawn_confusions(matrix)
     picture = panels(figure)[0]
     counts = matrix.to_numpy()
     assert sorted(map(int, words(picture))) == sorted(counts[counts > 0].tolist())
@@ -98,21 +102,21 @@ def test_confusions_of_few_signs_are_annotated_with_counts():
 
 def test_confusions_leave_out_signs_that_never_occur():
     labels, probabilities, names = made_up(100, 3)
-    matrix = confusion_matrix(labels, probabilities, names)
+    matrix = confusion_matrix(clip_predictions(labels, probabilities, names))
     seen = set(labels.tolist()) | set(probabilities.argmax(axis=1).tolist())
-    picture = panels(confusion_picture(matrix, most_confused(matrix)))[0]
+    picture = panels(drawn_confusions(matrix))[0]
     assert {label.get_text() for label in picture.get_yticklabels()} == {names[s] for s in seen}
 
 
 def test_confusions_of_250_signs_list_the_worst_pairs():
     labels, probabilities, names = made_up(250, 3000)
-    matrix = confusion_matrix(labels, probabilities, names)
+    matrix = confusion_matrix(clip_predictions(labels, probabilities, names))
     pairs = most_confused(matrix)
-    figure = confusion_picture(matrix, pairs)
+    figure = drawn_confusions(matrix)
     assert len(png(figure)) < 1_000_000
     assert not words(panels(figure)[0])
     (table,) = (table for axes in panels(figure) for table in axes.tables)
-    assert table[1, 0].get_text().get_text() == pairs["true"][0]
+    assert table[1, 0].get_text().get_text() == pairs["true_sign"][0]
     assert table[1, 2].get_text().get_text() == str(pairs["clips"][0])
     bottom = table.get_window_extent(renderer_of(figure)).y0
     assert bottom >= 0
@@ -121,9 +125,13 @@ def test_confusions_of_250_signs_list_the_worst_pairs():
 @pytest.mark.parametrize("signs", [1, 2])
 def test_one_sign_or_two_can_be_drawn(signs):
     labels, probabilities, names = made_up(max(signs, 2), 20, present=1 if signs == 1 else None)
-    matrix = confusion_matrix(labels, probabilities, names)
-    assert png(confusion_picture(matrix, most_confused(matrix)))
-    assert png(f1_by_sign(per_sign(labels, probabilities, names)))
+    matrix = confusion_matrix(clip_predictions(labels, probabilities, names))
+    assert png(drawn_confusions(matrix))
+    assert png(f1_by_sign(per_sign(clip_predictions(labels, probabilities, names))))
+
+
+def order_by_confusion(counts):
+    return sort_by_confusion(pd.DataFrame(counts)).index.to_numpy()
 
 
 def test_order_puts_confused_signs_together():
@@ -145,9 +153,9 @@ def test_signs_confused_one_way_only_stand_together(pairs):
 def test_odd_names_are_drawn_as_they_are():
     labels, probabilities, _ = made_up(4, 60)
     names = [r"$\frac{1}$", "costs $5 or $6", "two\nlines\tand more", "w" * 500]
-    matrix = confusion_matrix(labels, probabilities, names)
-    bars = f1_by_sign(per_sign(labels, probabilities, names))
-    picture = confusion_picture(matrix, most_confused(matrix))
+    matrix = confusion_matrix(clip_predictions(labels, probabilities, names))
+    bars = f1_by_sign(per_sign(clip_predictions(labels, probabilities, names)))
+    picture = drawn_confusions(matrix)
     assert png(bars)
     assert png(picture)
     shown = {label.get_text() for label in panels(bars)[0].get_yticklabels()}
@@ -186,7 +194,7 @@ def test_box_plots_leave_missing_values_out():
     frames[::2, DOMINANT_HAND.parts["hand"]] = 0
     frames[1, DOMINANT_HAND.parts["hand"]] = np.nan
     before = frames.copy()
-    figures = landmark_statistics(frames)
+    figures = landmark_box_plots(frames)
     np.testing.assert_array_equal(frames, before)
     assert list(figures) == list(DOMINANT_HAND.parts)
     for part, figure in figures.items():
@@ -205,7 +213,7 @@ def test_box_plots_leave_missing_values_out():
 def test_box_plots_of_a_part_that_is_never_there():
     frames = np.full((4, 66, 2), 0.5, np.float32)
     frames[:, DOMINANT_HAND.parts["lips"]] = 0
-    figure = landmark_statistics(frames)["lips"]
+    figure = landmark_box_plots(frames)["lips"]
     assert words(panels(figure)[0]) == ["missing in every frame"]
 
 
@@ -221,7 +229,7 @@ def test_many_frames_are_sampled_alike_for_one_seed():
 @pytest.mark.parametrize("shape", [(0, 66, 3), (5, 65, 3), (5, 66, 4), (66, 3)])
 def test_frames_of_another_shape_are_refused(shape):
     with pytest.raises(GislrError, match=r"shape|at least one frame"):
-        landmark_statistics(np.zeros(shape, np.float32))
+        landmark_box_plots(np.zeros(shape, np.float32))
 
 
 def test_no_style_or_window_is_left_behind():
@@ -236,7 +244,7 @@ def test_no_style_or_window_is_left_behind():
 
 def test_figures_need_neither_display_nor_home(tmp_path):
     code = (
-        "from gislr.evaluation import learning_curves; "
+        "from gislr.evaluation.figures.score_figures import learning_curves; "
         "learning_curves({'loss': [2.0, 1.0]}).savefig('curves.png')"
     )
     kept = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}

@@ -3,19 +3,15 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.evaluation.metrics.calibration import (
-    by_quantity,
-    calibration,
-    hand_shares,
-    top_k,
-    worst_block,
-)
+from gislr.evaluation.metrics.calibration import calibration, top_k_accuracies
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
-from gislr.evaluation.metrics.folds import FoldResult, cross_validation, text
+from gislr.evaluation.metrics.confusion import most_confused_block
+from gislr.evaluation.metrics.folds import FoldResult, cross_validation
 from gislr.evaluation.metrics.intervals import (
     SCORES,
     paired_differences,
@@ -23,6 +19,8 @@ from gislr.evaluation.metrics.intervals import (
     scores_of_counts,
 )
 from gislr.evaluation.metrics.scores import score
+from gislr.evaluation.metrics.tables import by_quantity, hand_fractions
+from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.utils.errors import DataError
 
 
@@ -75,18 +73,18 @@ def test_a_model_does_not_differ_from_itself_and_a_worse_one_does():
     shuffled = np.random.default_rng(1).permutation(len(worse))
     worse = dataclasses.replace(worse, probabilities=worse.probabilities[shuffled])
     same = paired_differences([first], [first])["weighted_f1"]
-    assert (same.interval.value, same.verdict, same.chance) == (0, "could be chance", 1)
+    assert (same.interval.value, same.verdict, same.p_value) == (0, "not significant", 1)
     other = paired_differences([first], [worse])["weighted_f1"]
     assert other.interval.high < 0
-    assert other.verdict == "more than chance"
-    assert other.chance == 0
+    assert other.verdict == "significant"
+    assert other.p_value == 0
 
 
 def test_few_signers_allow_no_verdict():
     first, second = (made_up(seed, signers=3) for seed in (0, 1))
     second = dataclasses.replace(first, probabilities=second.probabilities)
     found = paired_differences([first], [second])["acc"]
-    assert found.verdict == "3 signers are too few to say"
+    assert found.verdict == "3 signers are too few for a verdict"
 
 
 def test_other_clips_are_not_compared():
@@ -127,7 +125,10 @@ def test_a_cross_validation_puts_its_folds_together():
     assert len(found.by_sign) == 5
     values = [score(p.labels, p.probabilities)["acc"] for p in found.pooled.values()]
     assert found.intervals["acc"].value == pytest.approx(np.mean(values))
-    assert "360 clips of 30 signers, each held out once; mean of 2 seeds" in text(found)
+    assert (
+        "360 clips of 30 signers, each held out once; mean of 2 seeds"
+        in cross_validation_summary(found)
+    )
 
 
 def test_a_signer_in_two_folds_is_refused():
@@ -157,14 +158,14 @@ def test_calibration_of_the_calibrated_and_of_the_overconfident():
 
 
 def test_top_k_rises_to_one():
-    shares = top_k(made_up())
+    shares = top_k_accuracies(made_up())
     assert (np.diff(shares) >= 0).all()
     assert shares[-1] == 1
 
 
 def test_groups_by_a_quantity_hold_every_clip_once():
     predictions = made_up()
-    shares = hand_shares(predictions, most_frames=60)
+    shares = hand_fractions(predictions, most_frames=60)
     assert np.isnan(shares[predictions.frames >= 60]).all()
     table = by_quantity(predictions, shares)
     assert table["clips"].sum() == np.isfinite(shares).sum()
@@ -174,4 +175,4 @@ def test_groups_by_a_quantity_hold_every_clip_once():
 def test_the_worst_block_is_found():
     counts = np.diag(np.full(30, 9))
     counts[11:14, 11:14] += 4
-    assert {11, 12, 13} <= set(worst_block(counts, np.arange(30), 5).tolist())
+    assert {11, 12, 13} <= set(most_confused_block(pd.DataFrame(counts), 5).index)
