@@ -40,6 +40,10 @@ def clip(frames, seed=0, hand="left", missing=0.3):
     return landmarks
 
 
+def missing_as_nan(frames):
+    return np.where(frames == 0, np.float32(np.nan), frames)
+
+
 LENGTHS = (1, 2, 20, 63, 64, 65, 200, 400)
 CLIPS = [
     *(clip(frames, frames, hand) for frames in LENGTHS for hand in ("left", "right")),
@@ -70,7 +74,7 @@ def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand
     raw = keras.ops.convert_to_tensor(landmarks)
     for last in ("own", "padding"):
         layout = layout_for(64, packed=False, last_frame_position=last)
-        expected = ClipRows(len(reading.axes), last)(array[None], index[None])
+        expected = ClipRows(len(reading.axes), last)(missing_as_nan(array[None]), index[None])
         found = read_raw(raw, reading, layout)
         for name, values in found.items():
             np.testing.assert_allclose(values, expected[name], atol=2e-6, err_msg=name)

@@ -13,7 +13,8 @@ from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import landmark_statistics as statistics
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models import FAMILIES, build_model, layout_of, model_settings
+from gislr.models import FAMILIES, build_model, layers, layout_of, model_settings
+from gislr.models.conv_transformer import conv_layers, frame_features
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.training import compiling
 from gislr.training.losses import LossSettings
@@ -121,7 +122,7 @@ def test_the_default_transformer_has_the_reports_parameters():
     assert size["hand_embedding"] == 163_968
     assert size["pose_embedding"] == 151_680
     assert size["merge_1"] + size["merge_2"] == 458_752
-    assert size["place"] == 65 * 512
+    assert size["position_embedding"] == 65 * 512
     assert sum(size[f"block_0_{part}"] for part in ("attention", "mlp_1", "mlp_2")) == 2_100_736
     assert size["classifier"] == 128_250
 
@@ -242,14 +243,13 @@ def test_rows_of_padding_are_uniform_when_queries_are_masked():
 
 
 def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
-    from gislr.models.layers import PartEmbedding
-
-    layer = PartEmbedding(4, 0, 40)
+    layer = layers.PartEmbedding(4, 0, 40)
     frames = np.array(store.frames[None, :2, :, :2])
-    frames[0, 1, :40] = 0
-    layer.build(frames.shape)
+    found = np.ones(frames.shape, bool)
+    found[0, 1, :40] = False
+    layer.build(frames.shape, found.shape)
     layer.missing.assign([1.0, 2.0, 3.0, 4.0])
-    out = np.asarray(layer(frames))[0]
+    out = np.asarray(layer(frames, found))[0]
     assert out[1].tolist() == [1, 2, 3, 4]
     assert out[0].tolist() != [1, 2, 3, 4]
 
@@ -326,18 +326,44 @@ def test_settings_are_frozen():
 
 
 def features_of(layer, landmarks, *more):
-    return np.asarray(layer(landmarks.astype(np.float32), *more))
+    """What a layer computes from landmarks with NaN where they are missing."""
+    landmarks = landmarks.astype(np.float32)
+    found = ~np.isnan(landmarks)
+    out = layer(np.where(found, landmarks, 0), found, *more)
+    return [np.asarray(values) for values in out] if isinstance(out, tuple) else np.asarray(out)
 
 
-def test_centred_clips_do_not_say_where_and_how_large_they_were():
-    from gislr.models.conv_transformer.frame_features import Centre
+def test_missing_landmarks_become_a_mask_at_the_entrance():
+    frames = np.array([[[[0.5, np.nan], [np.nan, np.nan], [-1.0, 1e-30]]]], np.float32)
+    values, found = layers.SplitMissing()(frames)
+    assert np.asarray(found).tolist() == [[[[True, False], [False, False], [True, True]]]]
+    assert np.array_equal(values, np.nan_to_num(frames))
 
+
+def test_standardizing_keeps_missing_landmarks_at_0():
+    layer = layers.Standardize()
+    frames = np.array([[[[3.0, np.nan]], [[1.0, 5.0]]]], np.float32)
+    layer.build(frames.shape, frames.shape)
+    layer.set_weights([np.array([[1.0, 1.0]]), np.array([[2.0, 4.0]])])
+    assert features_of(layer, frames).tolist() == [[[[1.0, 0.0]], [[0.0, 1.0]]]]
+
+
+def test_temporal_deltas_stay_within_a_clip_and_skip_missing_features():
+    features = np.array([[[1.0], [3.0], [np.nan], [7.0], [20.0], [0.0]]])
+    segment_ids = np.array([[1, 1, 1, 1, 2, 2]], np.int32)
+    found = features_of(conv_layers.TemporalDeltas(2), features, segment_ids)[0]
+    assert found[:, 0].tolist() == [1, 3, 0, 7, 20, 0]
+    assert found[:, 1].tolist() == [0, 2, 0, 0, 0, -20]
+    assert found[:, 2].tolist() == [0, 0, 0, 4, 0, 0]
+
+
+def test_centered_clips_hide_where_and_how_large_they_were():
     rng = np.random.default_rng(0)
     clip = rng.uniform(0.2, 0.8, (1, 6, 10, 2))
-    clip[0, 2, 3:5] = clip[0, 4] = 0
+    clip[0, 2, 3:5] = clip[0, 4] = np.nan
     segment_ids = np.array([[1, 1, 1, 1, 1, 0]], np.int32)
-    moved = np.where(clip != 0, clip * 0.5 + [0.3, -0.05], 0)
-    layer = Centre(2, segments=2)
+    moved = clip * 0.5 + [0.3, -0.05]
+    layer = frame_features.Centering(2, segments=2)
     before, after = features_of(layer, clip, segment_ids), features_of(layer, moved, segment_ids)
     np.testing.assert_allclose(after[0, :5], before[0, :5], atol=1e-4)
     assert (before[0, 2, 3:5] == 0).all()
@@ -347,35 +373,33 @@ def test_centred_clips_do_not_say_where_and_how_large_they_were():
     np.testing.assert_allclose(packed[0, :5], before[0, :5], atol=1e-5)
 
 
-def test_the_shape_of_a_hand_does_not_say_where_it_is():
-    from gislr.models.conv_transformer.frame_features import HandShape
-
+def test_a_hand_relative_to_its_wrist_hides_where_it_is():
     rng = np.random.default_rng(0)
     frames = rng.uniform(0.2, 0.8, (1, 4, 30, 3))
-    frames[0, 1, 5:26] = frames[0, 2, 12] = 0
-    layer = HandShape([[5, 26]])
-    before = features_of(layer, frames)
-    after = features_of(layer, np.where(frames != 0, frames * 0.7 + 0.1, 0))
-    assert before.shape == (1, 4, 60)
+    frames[0, 1, 5:26] = frames[0, 2, 12] = np.nan
+    layer = frame_features.WristRelativeHand([[5, 26]])
+    before, known = features_of(layer, frames)
+    after, _ = features_of(layer, frames * 0.7 + 0.1)
+    assert before.shape == known.shape == (1, 4, 60)
     np.testing.assert_allclose(after, before, atol=1e-4)
     assert (before[0, 1] == 0).all(), "no hand"
     assert (before[0, 2, 18:21] == 0).all(), "no such landmark"
+    assert np.array_equal(known, before != 0)
     assert np.isfinite(before).all()
 
 
 def test_distances_are_those_of_the_image():
-    from gislr.models.conv_transformer.frame_features import Distances, measured_pairs
-
     kept = REFERENCE.landmark_set
-    pairs = measured_pairs(kept)
+    pairs = frame_features.measured_pairs(kept)
     assert len(pairs) == 10 + 5 * 2, "fingertips, and to the corners of the mouth"
     frames = np.random.default_rng(0).uniform(0.2, 0.8, (1, 2, len(kept), 2))
-    frames[0, 1, kept.parts["lips"]] = 0
-    found = features_of(Distances(pairs), frames)
+    frames[0, 1, kept.parts["lips"]] = np.nan
+    found, known = features_of(frame_features.Distances(pairs), frames)
     first, second = pairs[0]
     expected = np.linalg.norm(frames[0, 0, first] - frames[0, 0, second])
     np.testing.assert_allclose(found[0, 0, 0], expected, rtol=1e-5)
     assert (found[0, 1, 10:] == 0).sum() == 10
+    assert np.array_equal(known, found != 0)
 
 
 IMPORTED = """

@@ -92,15 +92,16 @@ def read_raw(raw: Any, settings: PreprocessingSettings, layout: Layout) -> dict[
     often = ops.matmul(counts, ops.reshape(found, (-1, flat)))
     mean = ops.matmul(counts, ops.reshape(values, (-1, flat))) / ops.maximum(often, 1.0)
     often, mean = (ops.reshape(x, (-1, len(kinds.read), 3))[..., :axes] for x in (often, mean))
-    left, right = (
-        ops.take(mean, kinds.dominant_places[side], axis=1) for side in ("left", "right")
-    )
+
+    def of_dominant(x: Any) -> tuple[Any, Any]:
+        return tuple(ops.take(x, places, axis=1) for places in kinds.dominant_places.values())
+
     mirrored = np.zeros((1, count, axes), bool)
     mirrored[:, kinds.is_mirrored, 0] = True
-    mirrored = ops.logical_and(
-        ops.take(often, kinds.dominant_places["right"], axis=1) > 0, mirrored
-    )
+    left, right = of_dominant(mean)
     frames = ops.where(is_left, left, ops.where(mirrored, 1 - right, right))
+    # NaN comes last: ONNX computes `where` by multiplication, which would spread it.
+    frames = ops.where(ops.where(is_left, *of_dominant(often)) > 0, frames, np.nan)
     return {
         "frames": ops.reshape(frames, (1, -1, count, axes)),
         "position": _row(ops.where(valid, ops.cast(position, "int32"), most_frames)),

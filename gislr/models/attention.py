@@ -10,7 +10,7 @@ from keras import ops
 from gislr.models.layers import PACKAGE, project, rows_and_frames
 
 MASKED = -3e4
-"""Added to the score of what must not be seen: float16 holds it, and exp of it is 0."""
+"""Score of a frame that must not be attended to: float16 holds it, and exp of it is 0."""
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -21,15 +21,15 @@ class SegmentAttention(keras.layers.Layer):
     it is the reference's: the mask covers queries, so that real frames attend to the whole row,
     padding included, and the rows of padding become exactly uniform, as legacy Keras left them.
 
-    Input: [rows, frames, units] and int32 segments [rows, frames]. Output: [rows, frames, units].
+    Input: [rows, frames, units] and int32 segment ids [rows, frames]. Output: as the first input.
 
     Args:
         heads: Number of heads; divides the width.
         mask: `keys` or `queries`.
     """
 
-    def __init__(self, heads: int, mask: str, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, heads: int, mask: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.heads, self.mask = heads, mask
 
     def build(self, inputs_shape: tuple[int | None, ...], segment_ids_shape: Any) -> None:
@@ -87,9 +87,3 @@ class SegmentAttention(keras.layers.Layer):
         heads = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
         merged = ops.reshape(heads, (*leading, units))
         return project(merged, self.output_kernel) + self.output_bias
-
-    def compute_output_shape(self, inputs_shape: Any, segment_ids_shape: Any) -> Any:
-        return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "heads": self.heads, "mask": self.mask}

@@ -24,6 +24,32 @@ def rows_and_frames(inputs: Any) -> tuple[int, int]:
     return (-1 if rows is None else rows, -1 if frames is None else frames)
 
 
+def membership(segment_ids: Any, segments: int, dtype: str) -> Any:
+    """Returns which frames belong to which clip: 1 or 0, [rows, segments, frames].
+
+    Args:
+        segment_ids: int32 [rows, frames], from 1; 0 for an empty or masked position.
+        segments: The most clips of a row.
+        dtype: Of the result.
+    """
+    numbers = ops.reshape(ops.arange(1, segments + 1, dtype="int32"), (1, -1, 1))
+    return ops.cast(ops.expand_dims(segment_ids, 1) == numbers, dtype)
+
+
+def clip_means(frames: Any, member: Any) -> Any:
+    """Averages the frames of each clip; 0 for an empty segment.
+
+    Args:
+        frames: [rows, frames, units].
+        member: See `membership`.
+
+    Returns:
+        [rows, segments, units].
+    """
+    count = ops.sum(member, axis=-1, keepdims=True)
+    return ops.matmul(member, frames) / ops.maximum(count, 1)
+
+
 @ops.custom_gradient  # type: ignore[untyped-decorator]
 def _gelu(x: Any) -> Any:
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
@@ -42,9 +68,6 @@ class Gelu(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         return _gelu(inputs)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 def normalization(kind: str, **options: Any) -> Any:
@@ -77,20 +100,37 @@ class Dense(keras.layers.Dense):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class Standardize(keras.layers.Layer):
-    """Subtracts the mean and divides by the standard deviation; 0 (not found) stays 0.
+class SplitMissing(keras.layers.Layer):
+    """Splits landmarks into values and a mask, once, at a model's entrance.
 
-    The statistics are weights that are not trained, so that they are saved with the model.
-    Input and output: float32 [rows, frames, landmarks, axes].
+    Input: float32 [rows, frames, landmarks, axes], NaN where a landmark was not found or a position
+    is empty. Output: the same with 0 instead of NaN, and bool of the same shape, true where found.
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = input_shape[-2:]
+    def call(self, frames: Any) -> tuple[Any, Any]:
+        # ONNX keeps NaN out of other values only where `isnan` itself is the condition.
+        missing = ops.isnan(frames)
+        found = ops.logical_not(missing)
+        found = ops.logical_and(found, frames != 0)  # until batches hold NaN
+        return ops.where(missing, 0.0, frames), found
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Standardize(keras.layers.Layer):
+    """Subtracts the mean and divides by the standard deviation; a missing landmark stays 0.
+
+    The statistics are weights that are not trained, so that they are saved with the model.
+    Input: float32 and bool [rows, frames, landmarks, axes], see `SplitMissing`. Output: as the
+    first input.
+    """
+
+    def build(self, landmarks_shape: tuple[int | None, ...], found_shape: Any) -> None:
+        shape = landmarks_shape[-2:]
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.std = self.add_weight(name="std", shape=shape, initializer="ones", trainable=False)
 
-    def call(self, landmarks: Any) -> Any:
-        return ops.where(landmarks == 0, 0.0, (landmarks - self.mean) / self.std)
+    def call(self, landmarks: Any, found: Any) -> Any:
+        return ops.where(found, (landmarks - self.mean) / self.std, 0.0)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -98,7 +138,8 @@ class PartEmbedding(keras.layers.Layer):
     """Embeds one part (lips, hand or pose) of every frame; a missing part has a learned vector.
 
     Dense - GELU - Dense without biases, as in the reference.
-    Input: [rows, frames, landmarks, axes] standardized. Output: [rows, frames, units].
+    Input: standardized landmarks [rows, frames, landmarks, axes], and bool of the same shape.
+    Output: [rows, frames, units].
 
     Args:
         units: Width of the embedding.
@@ -106,31 +147,27 @@ class PartEmbedding(keras.layers.Layer):
         stop: Landmark after the last one.
     """
 
-    def __init__(self, units: int, start: int, stop: int, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, units: int, start: int, stop: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.units, self.start, self.stop = units, start, stop
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        features = (self.stop - self.start) * int(input_shape[-1] or 0)
-        self.features = features
+    def build(self, landmarks_shape: tuple[int | None, ...], found_shape: Any) -> None:
+        self.features = (self.stop - self.start) * int(landmarks_shape[-1] or 0)
         self.first = self.add_weight(
-            name="first", shape=(features, self.units), initializer="glorot_uniform"
+            name="first", shape=(self.features, self.units), initializer="glorot_uniform"
         )
         self.second = self.add_weight(
             name="second", shape=(self.units, self.units), initializer="he_uniform"
         )
         self.missing = self.add_weight(name="missing", shape=(self.units,), initializer="zeros")
 
-    def call(self, landmarks: Any) -> Any:
+    def call(self, landmarks: Any, found: Any) -> Any:
         part = landmarks[:, :, self.start : self.stop]
         part = ops.reshape(part, (*rows_and_frames(part), self.features))
-        found = ops.any(part != 0, axis=-1, keepdims=True)
+        has_part = ops.any(found[:, :, self.start : self.stop], axis=(2, 3))
         hidden = _gelu(project(part, self.first))
         missing = ops.convert_to_tensor(self.missing)
-        return ops.where(found, project(hidden, self.second), missing)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "start": self.start, "stop": self.stop}
+        return ops.where(ops.expand_dims(has_part, -1), project(hidden, self.second), missing)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -146,60 +183,22 @@ class WeightedSum(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class PositionEmbedding(keras.layers.Layer):
-    """Looks up a learned vector, zero at first, for how far into its clip a frame lies.
-
-    Input: int32 [rows, frames]. Output: [rows, frames, units].
-
-    Args:
-        positions: Rows of the table, that of padding included.
-        units: Width.
-    """
-
-    def __init__(self, positions: int, units: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.positions, self.units = positions, units
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self.table = self.add_weight(
-            name="table", shape=(self.positions, self.units), initializer="zeros"
-        )
-
-    def call(self, position: Any) -> Any:
-        return ops.take(self.table, position, axis=0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "positions": self.positions, "units": self.units}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
 class ClipMean(keras.layers.Layer):
     """Averages the valid frames of each segment: packed rows -> one vector a clip.
 
-    Input: [rows, frames, units] and int32 segments [rows, frames]. Output: float32 [rows, segments,
-    units], 0 for an empty segment.
+    Input: [rows, frames, units] and int32 segment ids [rows, frames]. Output: float32 [rows,
+    segments, units], 0 for an empty segment.
 
     Args:
         segments: The most clips of a row.
     """
 
-    def __init__(self, segments: int, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, segments: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.segments = segments
 
     def call(self, frames: Any, segment_ids: Any) -> Any:
-        numbers = ops.arange(1, self.segments + 1, dtype="int32")
-        member = ops.cast(
-            ops.expand_dims(segment_ids, 1) == ops.reshape(numbers, (1, -1, 1)), self.compute_dtype
-        )
-        count = ops.sum(member, axis=-1, keepdims=True)
-        return ops.matmul(member, frames) / ops.maximum(count, 1)
-
-    def compute_output_shape(self, frames_shape: Any, segment_ids_shape: Any) -> Any:
-        return (frames_shape[0], self.segments, frames_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "segments": self.segments}
+        return clip_means(frames, membership(segment_ids, self.segments, self.compute_dtype))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -211,8 +210,8 @@ class LateDropout(keras.layers.Dropout):
         epoch: The first epoch, from 0, in which they are.
     """
 
-    def __init__(self, rate: float, epoch: int, **options: Any) -> None:
-        super().__init__(rate, **options)
+    def __init__(self, rate: float, epoch: int, **kwargs: Any) -> None:
+        super().__init__(rate, **kwargs)
         self.epoch = epoch
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -54,8 +54,8 @@ class TrainedModel:
 class ClipRows(keras.layers.Layer):
     """Turns padded clips into rows of one clip each: coordinates, positions, segments.
 
-    Input: float32 [clips, frames, landmarks, 3] and the frame index [clips, frames], -1 where
-    padded. Output: what a model of `gislr.models` reads.
+    Input: float32 [clips, frames, landmarks, 3], NaN where missing, and the frame index [clips,
+    frames], -1 where padded. Output: what a model of `gislr.models` reads.
 
     Args:
         axes: How many of x, y and z a model reads.
@@ -97,9 +97,9 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
         models: One model, or several of the same signs and preprocessing, which are averaged.
 
     Returns:
-        A float32 `keras.Model` from `frames` float32 [clips, frames, landmarks, 3] and
-        `frame_index` float32 [clips, frames] (-1 where padded) to probabilities float32 [clips,
-        signs].
+        A float32 `keras.Model` from `frames` float32 [clips, frames, landmarks, 3] (NaN where
+        missing) and `frame_index` float32 [clips, frames] (-1 where padded) to probabilities
+        float32 [clips, signs].
     """
     preprocessing, signs = models[0].preprocessing, len(models[0].signs)
     most_frames, (landmarks, axes) = preprocessing.frames, preprocessing.shape

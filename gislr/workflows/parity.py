@@ -195,19 +195,25 @@ def model_inputs(
     """Turns padded clips into a model's inputs, one clip a row.
 
     Args:
-        frames: float32 [clips, frames, 66, 3].
+        frames: float32 [clips, frames, 66, 3], 0 where a landmark was not found.
         frame_index: float32 [clips, frames], -1 where padded.
     """
     valid = frame_index >= 0
     most_frames = frame_index.shape[1]
     position = np.full(frame_index.shape, most_frames, np.int32)
     position[valid] = frame_positions(frame_index[valid], valid.sum(axis=1), most_frames, PADDING)
-    return {"frames": frames[..., :2], "position": position, "segment_ids": valid.astype(np.int32)}
+    return {
+        "frames": np.where(frames == 0, np.nan, frames)[..., :2],
+        "position": position,
+        "segment_ids": valid.astype(np.int32),
+    }
 
 
 def canonical_name(path: str) -> str:
     """Returns the name that the files give to a variable of the transformer."""
     layer, name = path.split("/")[-2:]
+    if layer == "position_embedding":
+        return "embedding.position"
     if layer.endswith("_embedding"):
         kind = {"first": "dense1", "second": "dense2", "missing": "missing"}[name]
         return f"embedding.{layer.removesuffix('_embedding')}.{kind}"
@@ -220,7 +226,6 @@ def canonical_name(path: str) -> str:
         "part_weights": "embedding.part_weights",
         "merge_1": "embedding.merge1",
         "merge_2": "embedding.merge2",
-        "place": "embedding.position",
     }
     return named.get(layer, f"{layer}.{name}")
 

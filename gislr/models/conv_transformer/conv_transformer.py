@@ -7,6 +7,7 @@ and their differences; this family reads what the store holds, with differences 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -93,7 +94,7 @@ class ConvTransformerSettings:
             raise unknown_name("model.normalization", self.normalization, NORMALizATIONS)
 
 
-def build_conv_transformer(
+def build_conv_transformer(  # noqa: PLR0915
     settings: ConvTransformerSettings,
     *,
     signs: int,
@@ -119,7 +120,7 @@ def build_conv_transformer(
 
     def normalized(inputs: Any, name: str) -> Any:
         if settings.normalization == "batch":
-            layer = layers.FrameNormalization(momentum=_BATCH_MOMENTUM, name=name, **policy)
+            layer = layers.MaskedBatchNormalization(momentum=_BATCH_MOMENTUM, name=name, **policy)
             return layer(inputs, segment_ids)
         return shared.normalization(settings.normalization, name=name, **policy)(inputs)
 
@@ -132,23 +133,26 @@ def build_conv_transformer(
     segment_ids = keras.Input(batch_shape=shape, dtype="int32", name="segment_ids")
 
     kinds = preprocessing.landmark_set
-    x = (
-        features.Centre(_place_of_nose(preprocessing), layout.segments, name="centre", **whole)(
-            frames, segment_ids
+    values, found = shared.SplitMissing(name="split_missing", **whole)(frames)
+    if settings.centre == "nose":
+        center = features.Centering(
+            _place_of_nose(preprocessing), layout.segments, name="centering", **whole
         )
-        if settings.centre == "nose"
-        else shared.Standardize(name="standardize", **whole)(frames)
-    )
-    x = features.Flat(name="landmarks", **whole)(x)
+        landmarks = center(values, found, segment_ids)
+    else:
+        landmarks = shared.Standardize(name="standardize", **whole)(values, found)
+    flat = keras.layers.Reshape((-1, math.prod(preprocessing.shape)), **whole)
+    collected = [(flat(landmarks), flat(found))]
     if settings.hand_shape:
         hands = [[hand.start, hand.stop] for hand in kinds.hands]
-        hand_shape = features.HandShape(hands, name="hand_shape", **whole)(frames)
-        x = ops.concatenate([x, hand_shape], axis=-1)
+        wrist_relative = features.WristRelativeHand(hands, name="wrist_relative_hand", **whole)
+        collected.append(wrist_relative(values, found))
     if settings.distances:
         pairs = features.measured_pairs(kinds)
-        distances = features.Distances(pairs, name="distances", **whole)(frames)
-        x = ops.concatenate([x, distances], axis=-1)
-    x = layers.Differences(settings.differences, name="differences", **whole)(x, segment_ids)
+        collected.append(features.Distances(pairs, name="distances", **whole)(values, found))
+    x, known = (ops.concatenate(arrays, axis=-1) for arrays in zip(*collected, strict=True))
+    deltas = layers.TemporalDeltas(settings.differences, name="deltas", **whole)
+    x = deltas(x, known, segment_ids)
     x = normalized(dense(x, settings.units, "stem"), "stem_norm")
     for stage in range(settings.num_stages):
         for k in range(settings.num_convolutions):

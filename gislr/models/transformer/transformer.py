@@ -107,7 +107,8 @@ def build_transformer(
         precision: A dtype policy of Keras, such as `float32` or `mixed_bfloat16`.
 
     Returns:
-        A `keras.Model` from `frames` float32 [rows, row frames, landmarks, axes], `position` and
+        A `keras.Model` from `frames` float32 [rows, row frames, landmarks, axes], NaN where
+        missing, `position` and
         `segment_ids` int32 [rows, row frames] to logits float32 [rows, segments, signs].
     """
     import keras
@@ -136,18 +137,23 @@ def build_transformer(
     position = keras.Input(batch_shape=shape, dtype="int32", name="position")
     segment_ids = keras.Input(batch_shape=shape, dtype="int32", name="segment_ids")
 
-    landmarks = layers.Standardize(name="standardize", **whole)(frames)
+    values, found = layers.SplitMissing(name="split_missing", **whole)(frames)
+    landmarks = layers.Standardize(name="standardize", **whole)(values, found)
     parts = [
         layers.PartEmbedding(
             settings.landmark_units, part.start, part.stop, name=f"{name}_embedding", **policy
-        )(landmarks)
+        )(landmarks, found)
         for name, part in preprocessing.landmark_set.parts.items()
     ]
     x = layers.WeightedSum(name="part_weights", **policy)(parts)
     x = gelu(dense(settings.units, "glorot_uniform", "merge_1", bias=False)(x))
     x = dense(settings.units, "he_uniform", "merge_2", bias=False)(x)
-    x = x + layers.PositionEmbedding(
-        preprocessing.frames + 1, settings.units, name="place", **policy
+    x = x + keras.layers.Embedding(
+        preprocessing.frames + 1,
+        settings.units,
+        embeddings_initializer="zeros",
+        name="position_embedding",
+        **policy,
     )(position)
     x = keras.layers.Dropout(settings.embedding_dropout, name="embedding_dropout", **policy)(x)
     for k in range(settings.num_blocks):
