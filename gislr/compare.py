@@ -1,4 +1,4 @@
-"""Compare runs on the same signers: `gislr compare` or `python -m gislr.compare`."""
+"""`gislr compare`: compare runs on the same signers."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,4 +1,4 @@
-"""Train on folds of signers with several seeds: `gislr cross_validate` or `python -m gislr.cross_validate`."""
+"""`gislr cross_validate`: train on every fold of signers with several seeds."""
 
 from gislr.cli.hydra_app import run
 

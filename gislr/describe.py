@@ -1,4 +1,4 @@
-"""Describe data on one page: `gislr describe` or `python -m gislr.describe`."""
+"""`gislr describe`: describe data on one page."""
 
 from gislr.cli.hydra_app import run
 

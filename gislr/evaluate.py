@@ -1,4 +1,4 @@
-"""Evaluate a logged model: `gislr evaluate` or `python -m gislr.evaluate`."""
+"""`gislr evaluate`: evaluate a logged model."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,4 +1,4 @@
-"""Update the table of experiments/README.md: `gislr experiments` or `python -m gislr.experiments`."""
+"""`gislr experiments`: update the table of experiments/README.md."""
 
 from gislr.cli.hydra_app import run
 

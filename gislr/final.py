@@ -1,4 +1,4 @@
-"""Train a validated configuration on all signers: `gislr final` or `python -m gislr.final`."""
+"""`gislr final`: train a validated configuration on all signers."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,4 +1,4 @@
-"""Compare with the reference notebook's results: `gislr parity` or `python -m gislr.parity`."""
+"""`gislr parity`: compare with the reference notebook's results."""
 
 from gislr.cli.hydra_app import run
 

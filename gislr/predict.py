@@ -1,4 +1,4 @@
-"""Name the signs of clips and videos: `gislr predict` or `python -m gislr.predict`."""
+"""`gislr predict`: name the signs of clips and videos."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,4 +1,4 @@
-"""Read, check and store data without training: `gislr prepare` or `python -m gislr.prepare`."""
+"""`gislr prepare`: read, check and store data without training."""
 
 from gislr.cli.hydra_app import run
 

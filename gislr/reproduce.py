@@ -1,4 +1,4 @@
-"""Train a run again and compare every metric: `gislr reproduce` or `python -m gislr.reproduce`."""
+"""`gislr reproduce`: train a run again and compare every metric."""
 
 from gislr.cli.hydra_app import run
 

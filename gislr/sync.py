@@ -1,4 +1,4 @@
-"""Send what the tracking store did not take: `gislr sync` or `python -m gislr.sync`."""
+"""`gislr sync`: send what the tracking store did not take."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,4 +1,4 @@
-"""Train one model and track it: `gislr train` or `python -m gislr.train`."""
+"""`gislr train`: train one model and track it."""
 
 from gislr.cli.hydra_app import run
 

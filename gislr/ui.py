@@ -1,4 +1,4 @@
-"""Open MLflow's pages: `gislr ui` or `python -m gislr.ui`."""
+"""`gislr ui`: open MLflow's pages."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,4 +1,4 @@
-"""Draw clips: `gislr view` or `python -m gislr.view`."""
+"""`gislr view`: draw clips."""
 
 from gislr.cli.hydra_app import run
 

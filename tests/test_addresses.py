@@ -53,7 +53,7 @@ def test_names_that_others_may_lead_here_are_not_answered(server):
 
 
 def test_an_address_of_another_machine_is_refused():
-    with pytest.raises(GislrError, match=r"--host must name an address of this machine"):
+    with pytest.raises(GislrError, match=r"host must be an address of this machine"):
         DemoServer(("192.0.2.1", 0), None, {}, webcam=None, title="")
 
 
@@ -70,8 +70,9 @@ def listened(process, port):
 @pytest.mark.parametrize("host", [None, "0.0.0.0"])
 def test_the_pages_of_runs_listen_where_they_are_told(host, tmp_path):
     port = free_port()
-    command = [sys.executable, "-m", "gislr.ui", "--port", str(port)]
-    command += ["--uri", f"sqlite:///{tmp_path / 'mlflow.db'}"] + (["--host", host] if host else [])
+    command = [sys.executable, "-m", "gislr.ui", f"port={port}"]
+    command += [f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}"]
+    command += [f"host={host}"] if host else []
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
+from gislr.config.configuration import default_configuration
 from gislr.data.landmarks import DOMINANT_HAND, LANDMARK_SETS
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.paths import config_folder
@@ -138,13 +139,20 @@ def test_the_standard_augmentation_keeps_every_clip(store, seed):
 
 def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
     clips = sorted(asl_signs.rglob("*.parquet"))[:2]
-    overrides = ["augmentation.mixup=1", "augmentation.mirroring=1", "preprocessing=whole"]
-    pictures = view_augmentation(clips, tmp_path, "standard", overrides)
-    assert [path.name for path in pictures] == [f"{clip.stem}_standard.png" for clip in clips]
+    overrides = [
+        "augmentation=standard",
+        "augmentation.mixup=1",
+        "augmentation.mirroring=1",
+        "preprocessing=whole",
+    ]
+    pictures = view_augmentation(default_configuration(*overrides), clips, tmp_path)
+    assert [path.name for path in pictures] == [f"{clip.stem}_augmented.png" for clip in clips]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     pq.write_table(clip_table(landmarks_of(3, hand=None)), tmp_path / "none.parquet")
     with pytest.raises(DataError, match="must show a hand"):
-        view_augmentation([tmp_path / "none.parquet"], tmp_path, "standard")
+        view_augmentation(
+            default_configuration("augmentation=standard"), [tmp_path / "none.parquet"], tmp_path
+        )
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
         "epoch 3/3  loss ",
         "weighted F1",
         "most confused",
-        "look at it with: python -m gislr.ui --uri sqlite:///",
+        "look at it with: gislr ui tracking.uri=sqlite:///",
     ):
         assert text in done.stdout
     run = only_run(client, "tracked")

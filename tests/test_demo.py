@@ -335,7 +335,7 @@ def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path)
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.skipif(webcam.folder() is None, reason="needs python -m gislr.demo --fetch-webcam")
+@pytest.mark.skipif(webcam.folder() is None, reason="needs gislr demo fetch_webcam=true")
 def test_the_webcam_is_read_in_the_page(tmp_path):
     """A camera that shows nobody: MediaPipe runs in the page under its policy, and says so."""
     from PIL import Image
@@ -385,7 +385,7 @@ def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
     pq.write_table(clip_table(landmarks_of(4)), tmp_path / "mine.parquet")
     command = [sys.executable, "-m", "gislr.demo", f"model={tmp_path / 'model.tflite'}"]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--clip", str(tmp_path / "mine.parquet")],
+        [*command, "port=0", str(tmp_path / "mine.parquet")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -404,7 +404,5 @@ def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
         assert process.stderr.read().splitlines()[-1] == "Interrupted."
     finally:
         process.kill()
-    done = subprocess.run(
-        [*command, "--clip", "none.parquet"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, "none.parquet"], capture_output=True, text=True, check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)

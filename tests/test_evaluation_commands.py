@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from gislr.config.tracking_settings import TrackingSettings
+from gislr.cli.arguments import with_folds
+from gislr.config.composition import compose
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.evaluation.figures import clip_figures
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.html_page import Section, page
 from gislr.utils.errors import SettingError
-from gislr.workflows.compare import compare_runs
-from gislr.workflows.cross_validate import with_folds
+from gislr.workflows.compare import compare
 from gislr.workflows.experiments import rewritten
 from gislr.workflows.view import view_clip
 from tests.conftest import landmarks_of, write_folder
@@ -88,19 +88,23 @@ def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_
 @pytest.mark.slow
 def test_runs_are_compared(validated, workplace, client, tmp_path):
     _, parent, children = validated
-    uri = workplace[-1].removeprefix("tracking.uri=")
-    settings = TrackingSettings(uri=uri, experiment="gislr", run_name=None)
+
+    def compare_runs(*runs, average_seeds=False):
+        flag = f"average_seeds={average_seeds}"
+        named = [f"'{run}'" for run in runs]
+        return compare(compose("compare", workplace[-1], flag, f"runs=[{','.join(named)}]"))
+
     same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
-    text = compare_runs(settings, same_fold)
+    text = compare_runs(*same_fold)
     assert "| seed | 0 | 1 |" in text
     assert "2 signers are too few for a verdict" in text
-    averaged = compare_runs(settings, [parent.info.run_id, "+".join([parent.info.run_id] * 2)])
+    averaged = compare_runs(parent.info.run_id, "+".join([parent.info.run_id] * 2))
     assert "| +0.0000 |" in averaged, "a model averaged with itself is no better"
     assert "| 2 |" in averaged
-    one = compare_runs(settings, [parent.info.run_id] * 2, average_seeds=True)
+    one = compare_runs(*[parent.info.run_id] * 2, average_seeds=True)
     assert "| 2 |" not in one.split("difference")[0]
     with pytest.raises(SettingError, match="as many seeds each; got 2, 1"):
-        compare_runs(settings, [same_fold[0], f"{parent.info.run_id}+{same_fold[0]}"])
+        compare_runs(same_fold[0], f"{parent.info.run_id}+{same_fold[0]}")
     found = client.search_runs([parent.info.experiment_id], "attributes.run_name = 'comparison'")
     names = {path.name for path in artifacts(client, found[0], tmp_path).rglob("*")}
     assert {
@@ -110,7 +114,7 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
         "per_class_difference_1.png",
     } <= names
     with pytest.raises(SettingError, match="two runs at least; got 1"):
-        compare_runs(settings, [parent.info.run_id])
+        compare_runs(parent.info.run_id)
 
 
 @in_one_process
@@ -166,7 +170,12 @@ def test_clips_are_predicted_as_they_were_validated(
     broken.write_bytes(b"PAR1")
     uri = workplace[-1].removeprefix("tracking.uri=")
     done = gislr(
-        f"model={children[0].info.run_id}", clips, broken, "--json", "--uri", uri, module="predict"
+        f"model={children[0].info.run_id}",
+        clips,
+        broken,
+        "format=json",
+        f"tracking.uri={uri}",
+        module="predict",
     )
     assert done.returncode == 2
     assert f"error: {broken}: unreadable files." in done.stderr
@@ -183,7 +192,7 @@ def test_clips_are_predicted_as_they_were_validated(
 
 def test_only_whole_folds_of_signers_are_cross_validated():
     assert with_folds(["split.folds=3"]) == [
-        "-m", "split.folds=3", "split=group_kfold", "split.fold=range(0,3)", "seed=range(0,2)",
+        "-m", "split.folds=3", "split.fold=range(0,3)", "seed=range(0,2)",
     ]  # fmt: skip
     assert with_folds(["seed=7"])[-1] == "seed=range(7,8)"
     for argument in ("split=group_shuffle", "split.fold=1"):

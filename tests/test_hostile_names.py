@@ -27,8 +27,8 @@ def pages(tmp_path_factory):
         gislr(*tracked, module="describe", cwd=folder),
         gislr(*tracked, "tracking.experiment=one"),
         gislr(*tracked, "tracking.experiment=one", "seed=1"),
-        gislr("experiment=one", "--uri", uri, module="compare"),
-        gislr(str(next(root.rglob("*.parquet"))), "--root", str(root), module="view", cwd=folder),
+        gislr("experiment=one", f"tracking.uri={uri}", module="compare"),
+        gislr(str(next(root.rglob("*.parquet"))), f"root={root}", module="view", cwd=folder),
     ]
     assert [process.returncode for process in done] == [0] * len(done), done
     written = [*folder.rglob("*.html"), *folder.rglob("*.md"), *folder.rglob("*.svg")]

@@ -143,10 +143,10 @@ def test_plain_mlflow_loads_the_champion(released, workplace, asl_signs, tmp_pat
     assert one.count("'signs': [") == 1
     assert two.count("'signs': [") == 2
     predicted = gislr(
-        "model=models:/gislr@champion", clip, "--json", "--uri", uri_of(workplace), module="predict"
+        "model=models:/gislr@champion", clip, "format=json", workplace[-1], module="predict"
     )
     by_keras = gislr(
-        f"model={released[3].info.run_id}", clip, "--json", "--uri", uri_of(workplace),
+        f"model={released[3].info.run_id}", clip, "format=json", workplace[-1],
         module="predict",
     )  # fmt: skip
     [entry], [other] = json.loads(predicted.stdout), json.loads(by_keras.stdout)
@@ -237,7 +237,7 @@ def test_clips_that_cannot_be_used_are_told_and_the_rest_is_done(released, workp
     pq.write_table(pa.concat_tables([long] * 10_001), clips / "long.parquet")
     (clips / "text.parquet").write_text("no parquet file")
     (clips / "nothing.parquet").write_bytes(b"")
-    done = gislr(f"model={model}", clips, "--csv", tmp_path / "signs.csv", module="predict")
+    done = gislr(f"model={model}", clips, f"output={tmp_path / 'signs.csv'}", module="predict")
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert len(lines) == 7, done.stderr
@@ -246,7 +246,7 @@ def test_clips_that_cannot_be_used_are_told_and_the_rest_is_done(released, workp
     assert (tmp_path / "signs.csv").read_text().count("good.parquet") == 1
     label_map = model.parent / "sign_to_prediction_index_map.json"
     label_map.write_text(json.dumps({"bee": 0}))
-    done = gislr(f"model={model}", clips, "--csv", tmp_path / "other.csv", module="predict")
+    done = gislr(f"model={model}", clips, f"output={tmp_path / 'other.csv'}", module="predict")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "it names 1, but the model gives probabilities of the shape [4]" in done.stderr
     assert not list(tmp_path.glob("other.csv*"))

@@ -126,7 +126,7 @@ def test_what_a_server_does_not_take_is_sent_later_and_once(behavior, relay, wor
     assert "Traceback" not in errors
     if behavior != "slow":
         assert "gislr.sync" in errors
-    done = gislr("--uri", address, module="sync")
+    done = gislr(f"tracking.uri={address}", module="sync")
     assert done.returncode == 0, done.stderr
     mlflow.set_tracking_uri(address)
     client = mlflow.MlflowClient(address)

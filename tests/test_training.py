@@ -112,7 +112,8 @@ def test_parity_fails_where_it_should(tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
+    assert "All " in done.stderr and "1 differ" in done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")] == [
         "DIFFERS  2.00e-05  (at most 1e-05)  preprocessing left_10"
     ]

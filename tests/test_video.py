@@ -42,7 +42,7 @@ def test_a_clip_has_the_columns_of_the_real_files(tmp_path):
 
 def test_without_mediapipe_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "folder", lambda: tmp_path / "none")
-    with pytest.raises(GislrError, match=r"set it up with: python -m gislr\.video --setup"):
+    with pytest.raises(GislrError, match=r"set it up with: gislr video setup=true"):
         read_video(tmp_path / "clip.mp4")
     with pytest.raises(GislrError, match="cannot be run"):
         environment.set_up(str(tmp_path / "no_python"))
@@ -143,7 +143,7 @@ def test_videos_that_cannot_be_used_are_told_and_nothing_is_written(tmp_path):
     large = tmp_path / "large.avi"
     subprocess.run([python, "-c", LARGE, large], check=True, capture_output=True)
     names = ["noise.avi", "cut.avi", "text.mp4", "empty.mp4", "large.avi", "none.mp4"]
-    done = gislr(*(tmp_path / name for name in names), "--output", tmp_path / "out", module="video")
+    done = gislr(*(tmp_path / name for name in names), f"output={tmp_path / 'out'}", module="video")
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     told = [line for line in lines if line.startswith("error: ")]

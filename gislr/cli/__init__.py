@@ -1,1 +1,1 @@
-"""TODO."""
+"""The command line: every command takes `key=value` and fails in one sentence."""

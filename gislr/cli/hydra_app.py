@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import functools
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
@@ -17,10 +15,12 @@ from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
+from gislr.cli.arguments import hydra_arguments, is_sweep
 from gislr.cli.commands import COMMANDS
-from gislr.utils.errors import GislrError, SettingError, did_you_mean, unknown_name
+from gislr.config.composition import compose, search_folder
+from gislr.utils.errors import GislrError, SettingError, did_you_mean
 from gislr.utils.log import log_to_terminal, printable
-from gislr.utils.paths import config_folder, project_root
+from gislr.utils.paths import project_root
 from gislr.utils.settings import flatten
 from gislr.utils.system_errors import system_error_message
 
@@ -35,61 +35,56 @@ class Terminated(KeyboardInterrupt):
 def run(name: str) -> None:
     """Runs a command with the arguments of this process.
 
-    Args:
-        name: A name of `gislr.cli.commands.COMMANDS`.
-    """
-    log_to_terminal()
-    command = COMMANDS[name]
-    workflow = import_module(f"gislr.workflows.{name}")
-    function = getattr(workflow, command.function)
-    if command.config is None:
-        function()
-        return
-    if command.arguments:
-        with errors_as_messages(command.config):
-            sys.argv[1:] = getattr(workflow, command.arguments)(sys.argv[1:])
-    run_command(function, command.config)
-
-
-def run_command(function: Callable[[DictConfig], object], config_name: str) -> None:
-    """Composes the configuration with Hydra from the command line and calls a function with it.
-
     Bad input ends in one line on standard error and exit code 2, without a traceback; an
     interruption in exit code 130.
 
     Args:
-        function: The command.
-        config_name: The primary configuration, a file of `conf/`.
+        name: A name of `gislr.cli.commands.COMMANDS`.
     """
     in_utf8()
+    log_to_terminal()
     import hydra
 
-    # Hydra would print errors in its own words and exit; they are told below.
+    # Hydra would print errors in its own words and exit; `errors_as_messages` prints them.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     signal.signal(signal.SIGTERM, _terminate)
-
-    @functools.wraps(function)
-    def told(config: DictConfig) -> object:
-        # Inside, since Hydra adds lines of its own to what leaves its job.
-        with errors_as_messages(config_name):
-            return function(config)
-
     _register_resolvers()
-    sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
-    with errors_as_messages(config_name):
-        require_group_names(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(
-            told
-        )()
+
+    def job(config: DictConfig) -> object:
+        # Inside, since Hydra adds lines of its own to what leaves its job.
+        with errors_as_messages(name):
+            result = getattr(import_module(f"gislr.workflows.{name}"), name)(config)
+            return getattr(result, "objective", None)
+
+    with errors_as_messages(name):
+        sys.argv[1:] = hydra_arguments(COMMANDS[name], sys.argv[1:])
+        if is_sweep(sys.argv[1:]):
+            _track_sweep(name)
+        main = hydra.main(version_base="1.3", config_path=search_folder(name), config_name=name)
+        main(job)()
+
+
+def _track_sweep(name: str) -> None:
+    from hydra_plugins.optuna_sweeper import add_callback
+
+    callback = getattr(import_module(f"gislr.workflows.{name}"), "SWEEP_CALLBACK", None)
+    if callback is None:
+        raise SettingError(f"{name} runs once; only train and cross_validate can sweep.")
+    add_callback(callback())
 
 
 def _register_resolvers() -> None:
-    """Lets YAML ask for what only code knows."""
-    from gislr.config.sweep_settings import direction
-    from gislr.tracking.store import study_storage
+    """Lets YAML ask for values that only code knows."""
 
     def directions(objective: Any) -> Any:
+        from gislr.config.sweep_settings import direction
+
         return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
+
+    def study_storage(uri: str | None) -> str:
+        from gislr.tracking import store
+
+        return store.study_storage(uri)
 
     resolvers: dict[str, Callable[..., Any]] = {
         "directions": directions,
@@ -108,66 +103,6 @@ def in_utf8() -> None:
     if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
         environment = {**os.environ, "PYTHONUTF8": "1"}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
-
-
-def quoted(argument: str) -> str:
-    """Quotes a value that the grammar of Hydra refuses, such as a path with an umlaut."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    key, separator, value = argument.partition("=")
-    if argument.startswith("-") or not separator:
-        return argument
-    try:
-        OverridesParser.create().parse_override(argument)
-    except HydraException:
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{key}="{escaped}"'
-    return argument
-
-
-def require_group_names(arguments: Sequence[str]) -> None:
-    """Refuses what Hydra cannot take for the name of a group's choice, such as a number.
-
-    Args:
-        arguments: The command line.
-
-    Raises:
-        SettingError: A group is given something else than a name.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import Sweep
-    from hydra.errors import HydraException
-
-    groups = {folder.name: folder for folder in config_folder().iterdir() if folder.is_dir()}
-    for argument in arguments:
-        key, _, value = argument.lstrip("+").partition("=")
-        if key not in groups and key != "hydra":
-            continue
-        try:
-            given = OverridesParser.create().parse_override(argument).value()
-        except HydraException:
-            continue  # Hydra says what is wrong with it
-        if not isinstance(given, str | Sweep):
-            choices = [file.stem for file in groups[key].glob("*.yaml")] if key in groups else []
-            if not choices:
-                raise SettingError(f"{key} is no setting; write its keys as {key}.KEY=VALUE.")
-            raise unknown_name(key, value[:100], choices)
-
-
-def argument_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """Returns the parser of a command that composes no configuration.
-
-    Args:
-        name: The command, a module of `gislr`.
-        description: Its docstring, shown as it is.
-    """
-    in_utf8()
-    return argparse.ArgumentParser(
-        prog=f"python -m gislr.{name}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 @contextmanager
@@ -244,16 +179,10 @@ def _siblings(name: str, known: list[str]) -> str:
     return f" {section or 'The top level'} has {', '.join(members)}." if members else ""
 
 
-def known_keys(config_name: str) -> list[str]:
-    """Returns every dotted key of the default configuration, sections included."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
+def known_keys(name: str) -> list[str]:
+    """Returns every dotted key of a command's default configuration, sections included."""
     from hydra_plugins.optuna_sweeper import SweeperSettings
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = compose(config_name)
-    values: Any = OmegaConf.to_container(config)
+    values: Any = OmegaConf.to_container(compose(name))
     sweeper = [f"hydra.sweeper.{field.name}" for field in dataclasses.fields(SweeperSettings)]
     return [*(key for key, _ in flatten(values, sections=True)), *sweeper]

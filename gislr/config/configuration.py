@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.batches import Augmentation, BatchSettings
+from gislr.config.composition import compose
 from gislr.config.sweep_settings import SweepSettings
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preprocessing import PreprocessingSettings
@@ -22,7 +23,6 @@ from gislr.training.optimizers import OptimizerSettings
 from gislr.training.schedules import ScheduleSettings
 from gislr.training.training_settings import TrainingSettings
 from gislr.utils.errors import SettingError
-from gislr.utils.paths import config_folder
 from gislr.utils.settings import read_settings, require_section
 from gislr.utils.terminal import progress_bars
 
@@ -137,12 +137,7 @@ def default_configuration(*overrides: str) -> Configuration:
     Raises:
         SettingError: An override cannot be used.
     """
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        return read_configuration(compose("train", list(overrides)))
+    return read_configuration(compose("train", *overrides))
 
 
 def open_data(configuration: Configuration) -> Store:

@@ -76,7 +76,7 @@ class DemoServer(ThreadingHTTPServer):
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise GislrError(
-                    f"--host must name an address of this machine; {self.host} is none."
+                    f"host must be an address of this machine; {self.host} is none."
                 ) from None
             raise GislrError(f"Port {port} is taken; choose another with --port.") from None
 

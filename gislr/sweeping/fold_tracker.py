@@ -42,7 +42,7 @@ class CrossValidationTracker(ParentRun):
         if failure is not None:
             log.warning(
                 f"The folds' predictions cannot be read ({failure}): nothing is put together yet. "
-                "Once the tracking store answers: python -m gislr.sync, then the same command."
+                "Once the tracking store answers: gislr sync, then the same command."
             )
             return
         result = evaluation.cross_validation(results)

@@ -162,7 +162,7 @@ class ParentRun(SweepCallback):
         if lacking := sum(bool(outbox.entries()) for outbox in kept):
             log.warning(
                 f"The tracking store still lacks entries of {lacking} trials; once it answers, "
-                "send them with: python -m gislr.sync"
+                "send them with: gislr sync"
             )
 
     def conclude(self, sweep: Sweep, *, complete: bool) -> None:

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.utils.log import log
-from hydra_plugins.optuna_sweeper import Sweep, add_callback
+from hydra_plugins.optuna_sweeper import Sweep
 
 if TYPE_CHECKING:
     import optuna
 
 _PLOTS = "plots"
-
-
-def track_sweeps() -> None:
-    """Has every sweep of this process tracked."""
-    add_callback(SweepTracker())
 
 
 class SweepTracker(ParentRun):

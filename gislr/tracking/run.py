@@ -109,7 +109,7 @@ class TrackedRun:
         if left := len(self._outbox.entries()):
             log.warning(
                 f"The tracking store still lacks {left} entries of run {self.run_id}; once it "
-                "answers, send them with: python -m gislr.sync"
+                "answers, send them with: gislr sync"
             )
 
 

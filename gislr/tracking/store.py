@@ -57,7 +57,7 @@ def pages(settings_uri: str | None) -> str:
     if settings_uri is None:
         return "make ui"
     if settings_uri.startswith(SQLITE):
-        return f"python -m gislr.ui --uri {settings_uri}"
+        return f"gislr ui tracking.uri={settings_uri}"
     return settings_uri
 
 

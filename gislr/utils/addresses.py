@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 
 from gislr.utils.log import log
@@ -10,18 +9,11 @@ from gislr.utils.log import log
 HOST = "127.0.0.1"
 
 
-def add_host_option(parser: argparse.ArgumentParser) -> None:
-    """Adds `--host` to a command that serves pages."""
-    parser.add_argument(
-        "--host", default=HOST, help=f"where it listens; anything but {HOST} lets others in"
-    )
-
-
-def warn_of_others(host: str) -> None:
+def warn_if_public(host: str) -> None:
     """Warns of an address that other machines reach."""
     if not is_own(host):
         log.warning(
-            f"--host {host} lets everyone who reaches this machine see and use these pages; there "
+            f"host={host} lets everyone who reaches this machine see and use these pages; there "
             "is no password and no encryption."
         )
 

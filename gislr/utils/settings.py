@@ -48,13 +48,13 @@ def require_section(value: Any, key: str) -> Any:
     return value
 
 
-def read_settings(kind: type[Kind], section: Mapping[str, Any], key: str) -> Kind:
+def read_settings(kind: type[Kind], section: Mapping[str, Any], key: str = "") -> Kind:
     """Builds settings from a section.
 
     Args:
         kind: The settings class.
         section: Names and values.
-        key: The section's name, for messages.
+        key: The section's name, for messages; empty for the top level.
 
     Raises:
         SettingError: A key is unknown or missing, or a value cannot be used.
@@ -71,13 +71,14 @@ def read_settings(kind: type[Kind], section: Mapping[str, Any], key: str) -> Kin
 def _explained(problem: Any, key: str, names: list[str]) -> GislrError:
     """Returns pydantic's first error in one sentence: expected, received, what to do."""
     kind, context = str(problem["type"]), problem.get("ctx", {})
-    path = f"{key}.{problem['loc'][0]}" if problem["loc"] else key
+    path = ".".join(str(part) for part in (key, *problem["loc"][:1]) if part)
     if kind == "value_error":
         return SettingError(str(context["error"]))
     if kind == "extra_forbidden":
         name = str(problem["loc"][-1])
         return SettingError(
-            f"{path} is no setting; {key} has {', '.join(names)}.{did_you_mean(name, names)}"
+            f"{path} is no setting; {key or 'the command'} has {', '.join(names)}."
+            f"{did_you_mean(name, names)}"
         )
     if kind == "missing":
         return SettingError(f"{path} is missing; write it on the command line or in YAML.")

@@ -1,5 +1,6 @@
-"""Finds landmarks in videos: `gislr video` or `python -m gislr.video`."""
+"""`gislr video`: find landmarks in videos."""
 
 from gislr.cli.hydra_app import run
 
-run("video")
+if __name__ == "__main__":
+    run("video")

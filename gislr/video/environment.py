@@ -38,7 +38,7 @@ REQUIREMENTS = (
 """All that Holistic imports; MediaPipe's other needs, JAX among them, would be as large again."""
 
 _READY = "ready"
-SETUP = "python -m gislr.video --setup"
+SETUP = "gislr video setup=true"
 
 
 def folder() -> Path:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What each command does: a function of the command's name that takes a composed configuration."""

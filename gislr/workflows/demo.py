@@ -1,36 +1,26 @@
-"""Serves a small local page to try a model with: sample clips, own clips, the webcam.
-
-    python -m gislr.demo                                 the registry's champion
-    python -m gislr.demo model=exports/NAME/model.tflite --clip CLIP.parquet
-    python -m gislr.demo --fetch-webcam                  once: MediaPipe's JavaScript, by npm
-
-The page is served on 127.0.0.1 only, unless --host says otherwise, and nothing leaves this machine.
-Over another address browsers give no webcam.
-"""
+"""Serves a small local page to try a model: simulated clips, own clips, the webcam."""
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
-from gislr.config.tracking_settings import TrackingSettings
-from gislr.utils.addresses import add_host_option, warn_of_others
-from gislr.utils.errors import DataError, SettingError
+from gislr.utils.addresses import warn_if_public
+from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve, resolve_here
+from gislr.utils.settings import Text, Whole
 from gislr.utils.terminal import progress_bars
+from gislr.workflows.command_settings import CommandSettings, read_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
+    from omegaconf import DictConfig
 
-CHAMPION = "models:/gislr@champion"
-_MODEL = "model="
 _SAMPLES = 4
 
 
@@ -51,7 +41,7 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
 
     for path in own:
         if not path.is_file():
-            raise DataError(f"--clip must name a parquet file; there is no {path}.")
+            raise DataError(f"clips must name parquet files; there is no {path}.")
     names = [path.name for path in own]
     found: dict[str, Callable[[], NDArray[np.float32]]] = {
         path.name if names.count(path.name) == 1 else str(path): partial(read_file, path)
@@ -70,41 +60,50 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
     return found
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argument_parser("demo", __doc__)
-    parser.add_argument("model", nargs="?", default=_MODEL + CHAMPION, help="model=MODEL")
-    parser.add_argument("--clip", action="append", default=[], metavar="FILE", help="a clip to try")
-    add_host_option(parser)
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--uri", help="another tracking store than the project's own")
-    parser.add_argument("--fetch-webcam", action="store_true", help="fetch MediaPipe's JavaScript")
-    arguments = parser.parse_args()
-    with errors_as_messages():
-        if arguments.fetch_webcam:
-            from gislr.demo.webcam import fetch
+class DemoSettings(CommandSettings):
+    """What the page offers.
 
-            log.info(f"MediaPipe's JavaScript is in {fetch()}")
-            return
-        if not arguments.model.startswith(_MODEL):
-            raise SettingError(f"The model comes first, as model=MODEL; got {arguments.model!r}.")
-        _serve(arguments)
+    Attributes:
+        model: See `open_recognizer`.
+        clips: Parquet files to try.
+        host: The address that the server listens at.
+        port: Its port; 0 is any free one.
+        fetch_webcam: Whether MediaPipe's JavaScript is fetched, and nothing is served.
+    """
+
+    model: Text
+    clips: list[Text]
+    host: Text
+    port: Whole
+    fetch_webcam: bool
 
 
-def _serve(arguments: argparse.Namespace) -> None:
+def demo(config: DictConfig) -> None:
+    """Serves the page until it is interrupted.
+
+    Args:
+        config: A composed `conf/demo.yaml`.
+
+    Raises:
+        GislrError: The model or a clip cannot be opened, or the address cannot be used.
+    """
+    settings = read_command(DemoSettings, config)
+    if settings.fetch_webcam:
+        from gislr.demo.webcam import fetch
+
+        log.info(f"MediaPipe's JavaScript is in {fetch()}")
+        return
     from gislr.demo.server import DemoServer
     from gislr.demo.webcam import folder
     from gislr.inference.open_model import open_recognizer
 
-    model = arguments.model.removeprefix(_MODEL)
-    recognizer = open_recognizer(
-        TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None), model
-    )
-    samples = sample_clips([resolve_here(name) for name in arguments.clip])
-    # Of a file its folder tells, the whole path would be noise.
+    model = settings.model
+    recognizer = open_recognizer(settings.tracking, model)
+    samples = sample_clips([resolve_here(name) for name in settings.clips])
+    # A file is named by its folder; the whole path is too long for a title.
     title = "/".join(Path(model).parts[-2:]) if model.endswith(".tflite") else model
-    address = (arguments.host, arguments.port)
-    warn_of_others(arguments.host)
+    warn_if_public(settings.host)
+    address = (settings.host, settings.port)
     server = DemoServer(address, recognizer, samples, webcam=folder(), title=title)
     log.info(f"gislr's page: {server.address} (Ctrl-C ends it)")
     with server:

@@ -1,24 +1,19 @@
-"""Writes the measured columns of experiments/README.md anew from the runs in MLflow.
-
-    python -m gislr.experiments [--uri sqlite:///FILE]
-
-Of each experiment the latest finished run on each data is taken, a cross-validation before a single
-training. What is published and each command stay as they are.
-"""
+"""Updates the measured column of experiments/README.md from the runs in MLflow."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root
+from gislr.workflows.command_settings import CommandSettings, read_command
 
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
     from gislr.tracking.run_reader import LoggedRun
 
 _HEADER = "| experiment | command | published | measured |"
@@ -113,16 +108,20 @@ def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]
     return found
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argument_parser("experiments", __doc__)
-    parser.add_argument("--uri", help="another tracking store than the project's own")
-    arguments = parser.parse_args()
-    file: Path = project_root() / "experiments" / "README.md"
-    with errors_as_messages():
-        runs = runs_by_experiment(
-            TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None)
-        )
-        columns = {name: measured(of) for name, of in runs.items()}
-        file.write_text(rewritten(file.read_text(encoding="utf-8"), columns), encoding="utf-8")
+def experiments(config: DictConfig) -> None:
+    """Updates the measured column of `experiments/README.md`.
+
+    Of each experiment the latest finished run on each data set is taken, a cross-validation before
+    a single training. The published results and the commands stay as they are.
+
+    Args:
+        config: A composed `conf/experiments.yaml`.
+
+    Raises:
+        GislrError: The runs cannot be read, or the file holds no table of experiments.
+    """
+    file = project_root() / "experiments" / "README.md"
+    runs = runs_by_experiment(read_command(CommandSettings, config).tracking)
+    columns = {name: measured(found) for name, found in runs.items()}
+    file.write_text(rewritten(file.read_text(encoding="utf-8"), columns), encoding="utf-8")
     log.info(f"{file}: {', '.join(columns) or 'no runs of experiments'}")

@@ -210,8 +210,3 @@ def _completed(named: LoggedRun, tracking: TrackingSettings, values: dict[str, A
             f"Run {named.run_id} is a final run already; add promote=true, or repeat it with "
             "gislr.reproduce."
         )
-
-
-def as_keys(arguments: list[str]) -> list[str]:
-    """Takes an experiment in the spelling of `gislr train`, too."""
-    return [argument.replace("+experiments=", "experiment=", 1) for argument in arguments]

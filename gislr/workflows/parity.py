@@ -1,35 +1,32 @@
-"""Recomputes files of reference results and says how far off this package is.
-
-    python -m gislr.parity FILE.npz...
-
-A file holds either preprocessed clips (`CASE.landmarks`, `CASE.frames`, `CASE.frame_index`, with
-`landmark_columns`) or a transformer (`weights/...`, its inputs, probabilities and, optionally, the
-losses of some training steps and weights after them). Prints one line a case with the largest
-difference; the exit code is 1 when one is above its tolerance.
-"""
+"""Recomputes reference results and reports the largest differences."""
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.assembly import frame_positions
 from gislr.batches.packing import PADDING, layout_for
-from gislr.cli.hydra_app import argument_parser
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
 from gislr.models.families import build_model
 from gislr.models.transformer import TransformerSettings
 from gislr.utils.errors import DataError
+from gislr.utils.log import log
+from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend
+from gislr.utils.settings import Text
+from gislr.workflows.command_settings import CommandSettings, read_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -236,19 +233,34 @@ def _difference(got: NDArray[Any], expected: NDArray[Any]) -> float:
     return float(np.max(np.abs(got.astype(np.float64) - expected), initial=0.0))
 
 
-def main() -> None:
-    """Checks the files named on the command line."""
-    parser = argument_parser("parity", __doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz")
-    passed = True
-    for path in parser.parse_args().files:
-        try:
-            for case in check(read_cases(path), path):
-                passed &= case.passed
-                verdict = "ok" if case.passed else "DIFFERS"
-                figures = f"{case.difference:9.2e}  (at most {case.tolerance:.0e})"
-                print(f"{verdict:<8}{figures}  {case.name}")
-        except DataError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
-    sys.exit(0 if passed else 1)
+class ParitySettings(CommandSettings):
+    """What is compared.
+
+    Attributes:
+        files: `.npz` files of reference results.
+    """
+
+    files: list[Text]
+
+
+def parity(config: DictConfig) -> list[Case]:
+    """Recomputes every case of some files and logs the largest difference of each.
+
+    Args:
+        config: A composed `conf/parity.yaml`.
+
+    Raises:
+        DataError: A file cannot be read, or a difference is above its tolerance.
+    """
+    cases = []
+    for path in map(resolve_here, read_command(ParitySettings, config).files):
+        for case in check(read_cases(path), path):
+            verdict = "ok" if case.passed else "DIFFERS"
+            figures = f"{case.difference:9.2e}  (at most {case.tolerance:.0e})"
+            log.info(f"{verdict:<8}{figures}  {case.name}")
+            cases.append(case)
+    if differing := sum(not case.passed for case in cases):
+        raise DataError(
+            f"Every case must be within its tolerance; {differing} of {len(cases)} differ."
+        )
+    return cases

@@ -1,47 +1,39 @@
-"""Names the signs of clips: the five most_likely, with their probabilities.
-
-    python -m gislr.predict model=MODEL CLIP.parquet FOLDER...
-    python -m gislr.predict model=MODEL FOLDER --json > signs.json
-    python -m gislr.predict model=MODEL FOLDER --csv signs.csv
-    python -m gislr.predict model=MODEL CLIP.mp4
-    python -m gislr.predict model=MODEL webcam --seconds 3
-
-`MODEL` is the id of a run, a registered model such as `models:/gislr@champion`, or an exported
-`.tflite` file with its label map beside it. A clip that cannot be read is told and left out.
-Videos and the webcam need `python -m gislr.video --setup` once.
-"""
+"""Names the most likely signs of clips, with their probabilities."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference import Prediction, check_landmarks, most_likely
 from gislr.inference.recognizer import TOP
-from gislr.utils.errors import DataError, SettingError
-from gislr.utils.log import log
+from gislr.utils.errors import DataError
+from gislr.utils.log import printable
 from gislr.utils.paths import atomic_file, resolve_here
+from gislr.utils.settings import AboveZero, Text
 from gislr.utils.terminal import progress_bars
 from gislr.video import VIDEO_SUFFIXES, read_video, read_webcam
 from gislr.video.reading import RECORDED_SECONDS, WEBCAM
+from gislr.workflows.command_settings import CommandSettings, read_command
 
-_MODEL = "model="
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
 _AT_ONCE = 64
-_SOME_BROKEN = 2
 
 
 @dataclass(frozen=True)
 class FilePrediction:
-    """The most_likely signs of a file.
+    """The most likely signs of a file.
 
     Attributes:
         file: The clip's file.
@@ -137,55 +129,76 @@ def as_line(predicted: FilePrediction) -> str:
     return f"{predicted.file}  {signs}{'' if found.has_hand else '  (no hand found)'}"
 
 
-def as_values(predicted: FilePrediction) -> dict[str, object]:
-    """Returns a prediction for JSON."""
-    return {"file": predicted.file, **asdict(predicted.found)}
+def write_text(predictions: Iterable[FilePrediction], file: TextIO) -> None:
+    """Writes a line for each clip as soon as it is recognized."""
+    for predicted in predictions:
+        print(printable(as_line(predicted)), file=file, flush=True)
 
 
-def write_csv(predictions: Iterable[FilePrediction], path: Path) -> None:
-    """Writes a row a clip, beside its place and then renamed."""
-    with (
-        atomic_file(path) as beside,
-        beside.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        numbers = range(1, TOP + 1)
-        names = [name for k in numbers for name in (f"sign_{k}", f"probability_{k}")]
-        writer.writerow(["file", "has_hand", *names])
-        for predicted in predictions:
-            found = predicted.found
-            pairs = zip(found.signs, found.probabilities, strict=True)
-            writer.writerow([predicted.file, found.has_hand, *(x for pair in pairs for x in pair)])
+def write_json(predictions: Iterable[FilePrediction], file: TextIO) -> None:
+    """Writes a list of objects."""
+    values = [{"file": each.file, **asdict(each.found)} for each in predictions]
+    print(json.dumps(values, ensure_ascii=False, indent=1), file=file)
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argument_parser("predict", __doc__)
-    parser.add_argument("model", help="model=MODEL")
-    parser.add_argument(
-        "clips", nargs="+", metavar="CLIP", help="parquet files, folders of them, videos, webcam"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--csv", metavar="FILE", help="write a CSV file")
-    parser.add_argument("--seconds", type=float, default=RECORDED_SECONDS, help="of a recording")
-    parser.add_argument("--uri", help="another tracking store than the project's own")
-    arguments = parser.parse_args()
-    problems: list[str] = []
-    with errors_as_messages():
-        if not arguments.model.startswith(_MODEL):
-            raise SettingError(f"The model comes first, as model=MODEL; got {arguments.model!r}.")
-        settings = TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None)
-        model = arguments.model.removeprefix(_MODEL)
-        files = clip_files(arguments.clips)
-        found = predict_files(settings, model, files, problems, arguments.seconds)
-        if arguments.csv:
-            write_csv(found, resolve_here(arguments.csv))
-        elif arguments.json:
-            print(json.dumps([as_values(entry) for entry in found], ensure_ascii=False, indent=1))
-        else:
-            for prediction in found:
-                log.info(as_line(prediction))
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
+def write_csv(predictions: Iterable[FilePrediction], file: TextIO) -> None:
+    """Writes a row for each clip."""
+    writer = csv.writer(file)
+    numbers = range(1, TOP + 1)
+    names = [name for k in numbers for name in (f"sign_{k}", f"probability_{k}")]
+    writer.writerow(["file", "has_hand", *names])
+    for predicted in predictions:
+        found = predicted.found
+        pairs = zip(found.signs, found.probabilities, strict=True)
+        writer.writerow([predicted.file, found.has_hand, *(x for pair in pairs for x in pair)])
+
+
+WRITERS = {"text": write_text, "json": write_json, "csv": write_csv}
+
+
+class PredictSettings(CommandSettings):
+    """What is recognized.
+
+    Attributes:
+        model: See `open_recognizer`.
+        clips: Parquet files, folders of them, videos, `webcam`.
+        format: A name of `WRITERS`; `None` follows the suffix of `output`.
+        output: A file; `None` is standard output.
+        seconds: How long the webcam records.
+    """
+
+    model: Text
+    clips: list[Text]
+    format: Literal["text", "json", "csv"] | None
+    output: Text | None
+    seconds: AboveZero
+
+    @property
+    def write(self) -> Callable[[Iterable[FilePrediction], TextIO], None]:
+        """The function that writes the predictions."""
+        suffix = Path(self.output or "").suffix.removeprefix(".").lower()
+        return WRITERS.get(self.format or suffix, write_text)
+
+
+def predict(config: DictConfig) -> None:
+    """Names the five most likely signs of clips, with their probabilities.
+
+    Args:
+        config: A composed `conf/predict.yaml`.
+
+    Raises:
+        GislrError: The model cannot be opened, or, in the end, some clips could not be read.
+    """
+    settings = read_command(PredictSettings, config)
+    files, problems = clip_files(settings.clips), list[str]()
+    found = predict_files(settings.tracking, settings.model, files, problems, settings.seconds)
+    if settings.output is None:
+        settings.write(found, sys.stdout)
+    else:
+        with (
+            atomic_file(resolve_here(settings.output)) as beside,
+            beside.open("w", newline="", encoding="utf-8") as file,
+        ):
+            settings.write(found, file)
     if problems:
-        sys.exit(_SOME_BROKEN)
+        raise DataError(problems)

@@ -1,25 +1,25 @@
-"""Sends what a tracking store did not take while trainings ran.
-
-    python -m gislr.sync [--uri sqlite:///FILE]
-
-Nothing is sent twice; what cannot be sent yet stays.
-"""
+"""Sends what a tracking store did not take while trainings ran."""
 
 from __future__ import annotations
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
+from typing import TYPE_CHECKING
+
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.store import TrackingError, connect, local_folder
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
+from gislr.workflows.command_settings import CommandSettings, read_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def sync(uri: str | None) -> int:
+def sync(config: DictConfig) -> int:
     """Sends what is kept of every run.
 
     Args:
-        uri: The tracking store of the runs; the project's own when `None`. Of tracking servers
-            everything is kept with the project's own.
+        config: A composed `conf/sync.yaml`. `tracking.uri` is the store of the runs; entries for
+            tracking servers are kept with the project's own store.
 
     Returns:
         The number of runs that now lack nothing.
@@ -31,6 +31,7 @@ def sync(uri: str | None) -> int:
 
     from gislr.tracking.outbox import UNSENT, URI_FILE, Outbox
 
+    uri = read_command(CommandSettings, config).tracking.uri
     folders = sorted(path for path in (local_folder(uri) / UNSENT).glob("*") if path.is_dir())
     failures = []
     for folder in folders:
@@ -52,12 +53,3 @@ def sync(uri: str | None) -> int:
         raise GislrError("\n".join(failures))
     log.info("nothing is left to send")
     return len(folders)
-
-
-def main() -> None:
-    """Reads the command line."""
-    parser = argument_parser("sync", __doc__)
-    parser.add_argument("--uri", help="another tracking store than the project's own")
-    arguments = parser.parse_args()
-    with errors_as_messages():
-        sync(arguments.uri)

@@ -1,11 +1,4 @@
-"""Trains one model and tracks it: data -> split -> batches -> model -> metrics -> MLflow.
-
-python -m gislr.train model.units=384
-python -m gislr.train data=asl_signs data.root=DIR
-python -m gislr.train +experiments=quick
-python -m gislr.train -m 'model.units=choice(256,384)' hydra.sweeper.n_trials=20
-python -m gislr.train resume=RUN_ID
-"""
+"""Trains one model and tracks it: data -> split -> batches -> model -> metrics -> MLflow."""
 
 from __future__ import annotations
 
@@ -23,7 +16,7 @@ from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
 from gislr.inference.logged_models import taught
 from gislr.sweeping.parent_run import RUN_ID, trial_tags
-from gislr.sweeping.sweep_tracker import track_sweeps
+from gislr.sweeping.sweep_tracker import SweepTracker
 from gislr.tracking import record
 from gislr.tracking.resuming import (
     interrupted_run,
@@ -51,6 +44,10 @@ BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
 
 DIVERGED = "diverged_clips.txt"
 """Artifact that names the clips of the step after which the loss was no number."""
+
+
+SWEEP_CALLBACK = SweepTracker
+"""Tracks a sweep of trainings."""
 
 
 @dataclass(frozen=True)
@@ -218,11 +215,6 @@ def _convergent(epochs: Iterator[Epoch], run: TrackedRun, store: Store) -> Itera
         ) from None
 
 
-def main(config: DictConfig) -> list[float] | None:
-    """Trains, and returns what a sweep makes better."""
-    return train(config).objective
-
-
 def _describe(configuration: Configuration, store: Store, split: Split) -> None:
     log.info(f"data: {configuration.data['name']}, {store.summary()}")
     if configuration.data["name"] == "sample":
@@ -236,9 +228,3 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
         )
     else:
         log.info(f"split: none, trains on all {signers} signers; nothing is left to validate on")
-
-
-def track(arguments: list[str]) -> list[str]:
-    """Has sweeps tracked; the arguments stay as they are."""
-    track_sweeps()
-    return arguments

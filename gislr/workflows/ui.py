@@ -1,34 +1,48 @@
-"""Opens MLflow's pages on this project's runs.
-
-    python -m gislr.ui [--port 5000] [--uri http://...]
-
-They are served on 127.0.0.1 only, unless --host says otherwise.
-"""
+"""Opens MLflow's pages on this project's runs."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
 from gislr.tracking.store import SQLITE, local_folder, tracking_uri
-from gislr.utils.addresses import add_host_option, warn_of_others
+from gislr.utils.addresses import warn_if_public
+from gislr.utils.log import log
+from gislr.utils.settings import Text, Whole
+from gislr.workflows.command_settings import CommandSettings, read_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def main() -> None:
-    """Replaces this process with MLflow's server."""
-    parser = argument_parser("ui", __doc__)
-    add_host_option(parser)
-    parser.add_argument("--port", type=int, default=5000)
-    parser.add_argument("--uri", help="another tracking store than the project's own")
-    arguments = parser.parse_args()
-    with errors_as_messages():
-        uri = tracking_uri(arguments.uri)
-        if uri.startswith(SQLITE):
-            local_folder(uri).mkdir(parents=True, exist_ok=True)
-    host, port = arguments.host, str(arguments.port)
-    warn_of_others(host)
-    print(f"MLflow's pages: http://{host}:{port} (Ctrl-C ends them)", flush=True)
+class UiSettings(CommandSettings):
+    """What is served.
+
+    Attributes:
+        host: The address that the server listens at.
+        port: Its port.
+    """
+
+    host: Text
+    port: Whole
+
+
+def ui(config: DictConfig) -> None:
+    """Replaces this process with MLflow's server.
+
+    Args:
+        config: A composed `conf/ui.yaml`.
+
+    Raises:
+        GislrError: The tracking store cannot be used.
+    """
+    settings = read_command(UiSettings, config)
+    uri = tracking_uri(settings.tracking.uri)
+    if uri.startswith(SQLITE):
+        local_folder(uri).mkdir(parents=True, exist_ok=True)
+    host, port = settings.host, str(settings.port)
+    warn_if_public(host)
+    log.info(f"MLflow's pages: http://{host}:{port} (Ctrl-C ends them)")
     command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", port]
-    command += ["--backend-store-uri", uri]
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, [*command, "--backend-store-uri", uri])

@@ -1,22 +1,22 @@
-"""Turns videos into clips of landmarks, in the layout of the Kaggle set.
-
-python -m gislr.video --setup                     once: MediaPipe's own environment, 410 MB
-python -m gislr.video CLIP.mp4... --output FOLDER
-python -m gislr.video webcam --seconds 3 --output CLIP.parquet
-"""
+"""Turns videos into clips of landmarks, in the layout of the Kaggle set."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
+from gislr.utils.settings import AboveZero, Text
 from gislr.video.environment import mediapipe_python, set_up
-from gislr.video.reading import RECORDED_SECONDS, WEBCAM, read_video, read_webcam
+from gislr.video.reading import WEBCAM, read_video, read_webcam
+from gislr.workflows.command_settings import CommandSettings, read_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 SUFFIX = ".parquet"
 
@@ -45,7 +45,7 @@ def output_files(sources: Sequence[str], output: Path) -> list[Path]:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"--output must be a folder that can be written: {error}.") from None
+            raise DataError(f"output must be a folder that can be written: {error}.") from None
     return files
 
 
@@ -71,32 +71,50 @@ def write_landmarks(source: str, seconds: float, path: Path) -> None:
         raise DataError(f"{path} cannot be written: {error}.") from None
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argument_parser("video", __doc__)
-    parser.add_argument("sources", nargs="*", metavar="VIDEO", help="video files, or webcam")
-    parser.add_argument("--webcam", action="store_true", help="the same as webcam")
-    parser.add_argument("--output", default=".", help="folder, or the parquet file of one video")
-    parser.add_argument("--seconds", type=float, default=RECORDED_SECONDS, help="of a recording")
-    parser.add_argument("--setup", action="store_true", help="set MediaPipe up")
-    parser.add_argument("--python", default=sys.executable, help="interpreter for --setup")
-    arguments = parser.parse_args()
-    sources = [*arguments.sources, *([WEBCAM] if arguments.webcam else [])]
-    with errors_as_messages():
-        if arguments.setup:
-            log.info(f"MediaPipe is set up in {set_up(arguments.python)}")
-        elif not sources:
-            raise SettingError("Name a video, webcam, or --setup; see --help.")
-        if sources:
-            # Before videos are read, which takes minutes.
-            mediapipe_python()
-        problems = []
-        files = output_files(sources, resolve_here(arguments.output))
-        for source, file in zip(sources, files, strict=True):
-            try:
-                write_landmarks(source, arguments.seconds, file)
-                log.info(str(file))
-            except DataError as error:
-                problems.append(str(error))
-        if problems:
-            raise DataError(problems)
+class VideoSettings(CommandSettings):
+    """Which videos are read.
+
+    Attributes:
+        clips: Video files, or `webcam`.
+        output: A folder, or the parquet file of a single video.
+        seconds: How long the webcam records.
+        setup: Whether MediaPipe is installed first.
+        python: The interpreter of its environment; `None` is the one that runs gislr.
+    """
+
+    clips: list[Text]
+    output: Text
+    seconds: AboveZero
+    setup: bool
+    python: Text | None
+
+
+def video(config: DictConfig) -> list[Path]:
+    """Writes the landmarks of videos, a parquet file each, and returns the files.
+
+    Args:
+        config: A composed `conf/video.yaml`.
+
+    Raises:
+        GislrError: MediaPipe is not set up, or, in the end, some videos could not be read.
+    """
+    settings = read_command(VideoSettings, config)
+    if settings.setup:
+        log.info(f"MediaPipe is set up in {set_up(settings.python or sys.executable)}")
+    elif not settings.clips:
+        raise SettingError("Name a video, webcam, or setup=true; see --help.")
+    if settings.clips:
+        mediapipe_python()  # before videos are read, which takes minutes
+    problems: list[str] = []
+    written = []
+    files = output_files(settings.clips, resolve_here(settings.output))
+    for source, file in zip(settings.clips, files, strict=True):
+        try:
+            write_landmarks(source, settings.seconds, file)
+            log.info(str(file))
+            written.append(file)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
+    return written

@@ -1,22 +1,16 @@
-"""Draws clips' landmarks: an animation (GIF and HTML) and a strip of frames.
-
-python -m gislr.view train_landmark_files/2044/635217.parquet --root DIR
-python -m gislr.view CLIP.parquet... --output FOLDER
-python -m gislr.view CLIP.parquet... --augmentation standard
-python -m gislr.view CLIP.parquet... --augmentation none --override augmentation.mirroring=1
-"""
+"""Draws clips' landmarks: an animation (GIF and HTML) and a strip of frames."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.cli.hydra_app import argument_parser, errors_as_messages
-from gislr.config.configuration import default_configuration
+from gislr.config.configuration import Configuration, read_configuration
 from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
 from gislr.data.shards import frame_block
 from gislr.data.store import Store, open_store
@@ -24,6 +18,11 @@ from gislr.data.store_writer import write_store
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
+from gislr.utils.settings import Text
+from gislr.workflows.command_settings import CommandSettings, read_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 Float32 = NDArray[np.float32]
 
@@ -62,28 +61,26 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
 
 
 def view_augmentation(
-    paths: Sequence[Path], folder: Path, name: str, overrides: Sequence[str] = ()
+    configuration: Configuration, paths: Sequence[Path], folder: Path
 ) -> list[Path]:
     """Draws clips as they are prepared, and as augmentation changes them in training.
 
     Args:
+        configuration: A training's; its preprocessing and augmentation are drawn.
         paths: Their parquet files; they count as clips of one sign, which may be mixed.
         folder: Where to.
-        name: The augmentation, a file of `conf/augmentation/`.
-        overrides: Other keys of a training, such as `augmentation.mirroring=1`.
 
     Returns:
-        A picture a clip.
+        One figure for each clip.
 
     Raises:
-        GislrError: A file is no clip, shows no hand, or there is no such augmentation.
+        DataError: A file is no clip, or shows no hand.
     """
     from gislr.batches import assemble, layout_for
     from gislr.data.raw_clips import require_clip
     from gislr.evaluation.figures import clip_figures
     from gislr.evaluation.reports.html_page import png
 
-    configuration = default_configuration(f"augmentation={name}", *overrides)
     settings = configuration.preprocessing
     clips = [preprocess(require_clip(path), settings) for path in paths]
     for path, clip in zip(paths, clips, strict=True):
@@ -108,9 +105,9 @@ def view_augmentation(
                     left_dominant=bool(store.clips.left_dominant[k]),
                 )
     folder.mkdir(parents=True, exist_ok=True)
-    written = [folder / f"{path.stem}_{name}.png" for path in paths]
+    written = [folder / f"{path.stem}_augmented.png" for path in paths]
     for path, file, versions in zip(paths, written, drawn, strict=True):
-        file.write_bytes(png(clip_figures.strip(versions, f"{path.stem}, {name} augmentation")))
+        file.write_bytes(png(clip_figures.strip(versions, f"{path.stem}, augmented")))
     return written
 
 
@@ -141,27 +138,38 @@ def _page(title: str, html: str) -> bytes:
     return f"{head}<body>{html}</body></html>".encode()
 
 
-def main() -> None:
-    """Reads the command line."""
-    parser = argument_parser("view", __doc__)
-    parser.add_argument("clips", nargs="+", metavar="CLIP", help="parquet files")
-    parser.add_argument("--root", default=".", help="folder from which the clips' paths count")
-    parser.add_argument("--augmentation", metavar="NAME", help="show what it changes, instead")
-    parser.add_argument(
-        "--override",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another key of a training, with --augmentation; may come several times",
-    )
-    parser.add_argument("--output", default="clips", help="folder for the pictures")
-    arguments = parser.parse_args()
-    with errors_as_messages():
-        folder = resolve_here(arguments.output)
-        paths = [resolve_here(arguments.root) / clip for clip in arguments.clips]
-        if arguments.augmentation:
-            written = view_augmentation(paths, folder, arguments.augmentation, arguments.override)
-        else:
-            written = [file for path in paths for file in view_clip(path, folder)]
-        for file in written:
-            log.info(str(file))
+class ViewSettings(CommandSettings):
+    """Which clips are drawn.
+
+    Attributes:
+        clips: Parquet files.
+        root: Folder from which their paths count.
+        output: Folder for the figures.
+    """
+
+    clips: list[Text]
+    root: Text
+    output: Text
+
+
+def view(config: DictConfig) -> list[Path]:
+    """Draws clips, or what augmentation changes when one is chosen, and returns the files.
+
+    Args:
+        config: A composed `conf/view.yaml`.
+
+    Raises:
+        GislrError: A file is no clip, or the configuration cannot be used.
+    """
+    settings = read_command(ViewSettings, config)
+    configuration = read_configuration(config)
+    folder = resolve_here(settings.output)
+    paths = [resolve_here(settings.root) / clip for clip in settings.clips]
+    augmentation = configuration.augmentation
+    if augmentation is None or augmentation.changes_nothing:
+        written = [file for path in paths for file in view_clip(path, folder)]
+    else:
+        written = view_augmentation(configuration, paths, folder)
+    for file in written:
+        log.info(str(file))
+    return written

@@ -158,7 +158,8 @@ def array_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 def configuration_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """Overrides of known and unknown keys with odd values."""
-    from gislr.cli.hydra_app import explain, known_keys, quoted, require_group_names
+    from gislr.cli.arguments import quoted, require_group_names
+    from gislr.cli.hydra_app import explain, known_keys
     from gislr.config.configuration import default_configuration
 
     keys = _KEYS or _KEYS.extend(known_keys("train")) or _KEYS

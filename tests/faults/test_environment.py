@@ -81,8 +81,7 @@ def test_a_run_is_trained_evaluated_and_read_in(data, tmp_path, name):
     assert again.returncode == 0, again.stderr
     assert "Traceback" not in again.stderr
     assert (elsewhere / "cwd/out").is_dir()
-    uri = ["--uri", where[1].removeprefix("tracking.uri=")]
-    told = command("predict", f"model={run}", data, "--csv", "signs.csv", *uri, **changes)
+    told = command("predict", f"model={run}", data, "output=signs.csv", where[1], **changes)
     assert told.returncode == 0, told.stderr
     assert len((elsewhere / "cwd/signs.csv").read_text(encoding="utf-8").splitlines()) > 32
     assert {path.name for path in (elsewhere / "cwd").iterdir()} == {"out", "signs.csv"}

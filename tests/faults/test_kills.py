@@ -122,7 +122,7 @@ def test_killed_trainings_end_as_one_that_was_never_killed(part, tmp_path, tell)
         assert not list((tmp_path / "runs" / "checkpoints").iterdir())
         ended += 1
         arguments = []
-    assert gislr("--uri", uri, module="sync").returncode == 0
+    assert gislr(f"tracking.uri={uri}", module="sync").returncode == 0
     tell(
         f"{kills} kills ({', '.join(f'{phase} {count}' for phase, count in phases.items())}); "
         f"{ended} trainings ended with equal bits and metrics; {anew} started again, killed "

@@ -320,7 +320,7 @@ function stopLive() {
 
 function hint() {
   if (live) return;
-  $("hint").textContent = about && !about.webcam ? "For the webcam: python -m gislr.demo --fetch-webcam" : "";
+  $("hint").textContent = about && !about.webcam ? "For the webcam: gislr demo fetch_webcam=true" : "";
 }
 
 /* Choices */

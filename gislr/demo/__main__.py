@@ -1,4 +1,4 @@
-"""Serve a page to try a model: `gislr demo` or `python -m gislr.demo`."""
+"""`gislr demo`: serve a page to try a model."""
 
 from gislr.cli.hydra_app import run
 

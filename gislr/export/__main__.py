@@ -1,4 +1,4 @@
-"""Write LiteRT and ONNX files: `gislr export` or `python -m gislr.export`."""
+"""`gislr export`: write LiteRT and ONNX files."""
 
 from gislr.cli.hydra_app import run
 

@@ -1,0 +1,46 @@
+"""Reads the keys of a command as typed settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator
+
+from gislr.config.tracking_settings import TrackingSettings
+from gislr.utils.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+Kind = TypeVar("Kind", bound="CommandSettings")
+
+Tracking = Annotated[
+    TrackingSettings,
+    BeforeValidator(lambda section: read_settings(TrackingSettings, section, "tracking")),
+]
+
+
+class CommandSettings(Settings):
+    """What every command reads.
+
+    Attributes:
+        tracking: Where runs are kept.
+    """
+
+    tracking: Tracking
+
+
+def read_command(kind: type[Kind], config: DictConfig) -> Kind:
+    """Returns the keys of a command, checked; other keys of the configuration are left out.
+
+    Args:
+        kind: The command's settings.
+        config: The composed configuration.
+
+    Raises:
+        SettingError: A value cannot be used.
+    """
+    from omegaconf import OmegaConf
+
+    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return read_settings(kind, {k: v for k, v in values.items() if k in kind.model_fields})
