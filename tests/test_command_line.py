@@ -211,7 +211,7 @@ def test_every_experiment_runs_when_shrunk(name, workplace, client):
 def test_every_experiment_opens_with_what_it_is_its_command_and_what_it_stands_against(name):
     text = (project_root() / "experiments" / f"{name}.yaml").read_text()
     head = [line for line in text.splitlines() if line.startswith("#")]
-    assert any(f"python -m gislr.train +experiments={name}" in line for line in head)
+    assert any(f"gislr train +experiments={name}" in line for line in head)
     assert any("ublished" in line for line in head)
 
 
