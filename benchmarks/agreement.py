@@ -19,7 +19,7 @@ from gislr.batches import Layout, TrainingBatches
 from gislr.data import landmark_statistics as statistics
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
-from gislr.data.splits import Split, SplitSettings, split_clips
+from gislr.data.splits import GroupKFold, Split, split_clips
 from gislr.data.store import Store
 from gislr.models import build_model
 from gislr.utils.paths import resolve
@@ -83,7 +83,7 @@ def main() -> None:
         arguments.root, settings=reference(64), cache=resolve(".cache") / "stores"
     )
     split = split_clips(
-        SplitSettings("group_kfold", None, 5, arguments.fold, 42),
+        GroupKFold(name="group_kfold", folds=5, fold=arguments.fold, seed=42),
         store.clips.signers,
         store.all_clips.signers,
     )

@@ -23,11 +23,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from gislr.data.listing import read_listing
 from gislr.data.preparation import CLIPS_PER_SHARD, cpu_count, prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.data.raw_clips import AXES, ORDER_COLUMN
 from gislr.data.simulation import SimulationSettings
-from gislr.data.sources.asl_signs import read_listing
 from gislr.data.sources.sample import sample_folder
 from gislr.utils.paths import config_folder, resolve
 

@@ -27,6 +27,15 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def whole(
+    landmarks: str = "both_hands", dominant_hand: str = "motion", axes: str = "xy"
+) -> PreprocessingSettings:
+    """Settings that keep whole clips, of at most 64 frames."""
+    return PreprocessingSettings(
+        name="whole", frames=64, landmarks=landmarks, dominant_hand=dominant_hand, axes=axes
+    )
+
+
 def landmarks_of(frames: int, seed: int = 0, *, hand: str | None = "left") -> np.ndarray:
     """Random landmarks, float32 [frames, 543, 3], in which one hand or none was found."""
     landmarks = np.random.default_rng(seed).random((frames, LANDMARKS_PER_FRAME, 3), np.float32)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gislr.batches import Augmentation, TrainingBatches, assemble, layout_for
 from gislr.config.configuration import default_configuration
-from gislr.data.landmarks import DOMINANT_HAND, LANDMARK_SETS
+from gislr.data.landmarks import DOMINANT_HAND, LANDMARKS
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.paths import config_folder
 from gislr.workflows.view import view_augmentation
@@ -180,7 +180,7 @@ def test_a_cropped_clip_is_some_of_its_frames_in_a_row(seed, least):
 
 
 def test_a_mirrored_clip_is_the_clip_again_when_mirrored_twice():
-    kept = LANDMARK_SETS["both_hands"]
+    kept = LANDMARKS["both_hands"]
     frames = np.random.default_rng(0).random((5, len(kept), 3)).astype(np.float32) + 0.1
     frames[2, kept.parts["hand"]] = 0
     owner, once = np.zeros(5, int), of_file(mirroring=1.0)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from gislr.data import landmark_statistics as statistics
 from gislr.data import preparation
 from gislr.data.landmarks import DOMINANT_HAND
+from gislr.data.listing import read_listing
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.sources.arrays import prepare_arrays
-from gislr.data.sources.asl_signs import read_listing
 from gislr.data.store import open_store
 from gislr.data.store_writer import FrameBlock, write_store
 from gislr.utils.errors import DataError

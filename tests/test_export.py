@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches.packing import Layout, layout_for
-from gislr.data.preprocessing import PreprocessingSettings, empty_clip, pad, preprocess, reference
+from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
 from gislr.export import PRECISIONS
 from gislr.export.graph import read_raw
 from gislr.export.litert import litert
@@ -19,12 +19,12 @@ from gislr.inference.keras_recognizer import KerasRecognizer
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.models import FAMILIES
 from gislr.models.serving import ClipRows, TrainedModel
-from tests.conftest import landmarks_of
+from tests.conftest import landmarks_of, whole
 from tests.test_models import build, small
 
 SIGNS = ["bee", "cow", "dog"]
-WHOLE = PreprocessingSettings("whole", 64, "both_hands", "motion", "xy")
-READINGS = [reference(64), WHOLE, PreprocessingSettings("whole", 64, "competition", "found", "xyz")]
+WHOLE = whole()
+READINGS = [reference(64), WHOLE, whole("competition", "detections", "xyz")]
 PADDED = Layout(64, segments=1, packed=False)
 
 

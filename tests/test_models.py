@@ -12,7 +12,6 @@ import pytest
 from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import landmark_statistics as statistics
-from gislr.data.preprocessing import PreprocessingSettings
 from gislr.models import FAMILIES, build_model, layers, layout_of, model_settings
 from gislr.models.conv_transformer import conv_layers, frame_features
 from gislr.models.serving import TrainedModel, serving_model
@@ -22,7 +21,7 @@ from gislr.training.optimizers import OptimizerSettings
 from gislr.training.prediction import predict
 from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folder
-from tests.conftest import REFERENCE, make_store
+from tests.conftest import REFERENCE, make_store, whole
 
 PADDED = Layout(64, segments=1, packed=False)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
@@ -37,17 +36,17 @@ VARIANTS = [
     (
         "conv_transformer",
         {"centre": "nose", "distances": True, "normalization": "layer"},
-        PreprocessingSettings("whole", 64, "both_hands", "motion", "xy"),
+        whole(),
     ),
     (
         "conv_transformer",
         {"hand_shape": False, "differences": 0},
-        PreprocessingSettings("whole", 64, "competition", "found", "xyz"),
+        whole("competition", "detections", "xyz"),
     ),
     (
         "transformer",
         {"normalization": "rms"},
-        PreprocessingSettings("whole", 64, "both_hands", "motion", "xyz"),
+        whole(axes="xyz"),
     ),
 ]
 """What is built of a family, and what it reads."""

@@ -1,7 +1,5 @@
 """Every rule of the reference's preprocessing, and its published faults."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 
 from gislr.data.landmarks import (
     DOMINANT_HAND,
-    LANDMARK_SETS,
+    LANDMARKS,
     LEFT_ARM,
     LEFT_HAND,
     LIPS,
@@ -18,14 +16,13 @@ from gislr.data.landmarks import (
     other_side,
 )
 from gislr.data.preprocessing import (
-    PreprocessingSettings,
     pad,
     preprocess,
     reference,
     resize_windows,
 )
 from gislr.utils.errors import DataError
-from tests.conftest import landmarks_of
+from tests.conftest import landmarks_of, whole
 
 
 def test_a_frame_keeps_40_lips_21_hand_and_5_arm_landmarks():
@@ -136,7 +133,7 @@ def test_other_shapes_are_refused():
 
 @pytest.mark.parametrize("landmarks", ["hand_and_mouth", "both_hands", "competition"])
 def test_a_clip_and_its_mirror_image_are_prepared_alike(landmarks):
-    settings = PreprocessingSettings("whole", 64, landmarks, "motion", "xyz")
+    settings = whole(landmarks, axes="xyz")
     read = settings.landmark_set.read
     clip = landmarks_of(9, hand="left")
     clip[:3, RIGHT_HAND] = 0.25
@@ -151,31 +148,31 @@ def test_a_clip_and_its_mirror_image_are_prepared_alike(landmarks):
 def test_whole_clips_keep_the_frames_without_a_hand():
     clip = landmarks_of(9)
     clip[[0, 4], 468:489] = np.nan
-    settings = PreprocessingSettings("whole", 64, "both_hands", "motion", "xy")
+    settings = whole()
     assert len(preprocess(clip, reference(64)).frames) == 7
-    whole = preprocess(clip, settings)
-    assert whole.frame_index.tolist() == list(range(9))
-    assert not whole.frames[4, settings.landmark_set.parts["hand"]].any()
+    prepared = preprocess(clip, settings)
+    assert prepared.frame_index.tolist() == list(range(9))
+    assert not prepared.frames[4, settings.landmark_set.parts["hand"]].any()
     assert preprocess(landmarks_of(5, hand=None), settings) is None
 
 
-@pytest.mark.parametrize("name", LANDMARK_SETS)
+@pytest.mark.parametrize("name", LANDMARKS.names())
 def test_a_reflection_seen_in_a_mirror_is_the_clip(name):
-    kept = LANDMARK_SETS[name]
+    kept = LANDMARKS[name]
     assert len(set(kept.left.tolist())) == len(set(kept.right.tolist())) == len(kept)
     assert kept.reflection[kept.reflection].tolist() == list(range(len(kept)))
     assert sorted(k for part in kept.parts.values() for k in range(len(kept))[part]) == list(
         range(len(kept))
     )
     assert {len(kept.left[finger]) for finger in kept.fingers} == {4}
-    assert len(LANDMARK_SETS["competition"]) == 118
+    assert len(LANDMARKS["competition"]) == 118
 
 
 def test_of_two_hands_that_are_found_often_the_one_that_moves_more_is_dominant():
     clip = landmarks_of(20, hand="left")
     clip[:12, RIGHT_HAND] = np.random.default_rng(0).random((12, 21, 3))
     clip[:, LEFT_HAND] = clip[0, LEFT_HAND]
-    by_motion = replace(reference(64), dominance="motion")
+    by_motion = reference(64).model_copy(update={"dominant_hand": "motion"})
     assert preprocess(clip, reference(64)).left_dominant
     assert not preprocess(clip, by_motion).left_dominant
     clip[9:12, RIGHT_HAND] = np.nan

@@ -9,12 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from gislr.data.landmarks import LEFT_HAND, LIPS, RIGHT_HAND
+from gislr.data.listing import read_listing
 from gislr.data.preprocessing import preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.simulation import SimulationSettings, folder, write_folder
 from gislr.data.simulation.signers import draw_signers
-from gislr.data.sources.asl_signs import read_listing
 from gislr.utils.errors import SettingError
+from gislr.utils.settings import read_settings
 
 SETTINGS = SimulationSettings(signs=5, signers=4, clips=40, seed=3)
 
@@ -129,8 +130,11 @@ def test_some_clips_have_no_hand_and_left_handed_signers_use_the_left():
 
 
 def test_a_folder_that_cannot_be_finished_is_not_there(tmp_path):
-    def stop(written, total):
-        if written == 3:
+    written = []
+
+    def stop(count):
+        written.append(count)
+        if len(written) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -144,4 +148,4 @@ def test_a_folder_that_cannot_be_finished_is_not_there(tmp_path):
 def test_settings_out_of_range_are_told(wrong):
     values = {"signs": 5, "signers": 4, "clips": 40, "seed": 3, **wrong}
     with pytest.raises(SettingError, match=f"data.{next(iter(wrong))} must be"):
-        SimulationSettings(**values)
+        read_settings(SimulationSettings, values, "data")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.splits import SplitSettings, split_clips
+from gislr.data.splits import SPLITS, split_clips
 from gislr.utils.errors import SettingError
 
 CLIPS_OF_SIGNERS = {
@@ -16,12 +16,16 @@ CLIPS_OF_SIGNERS = {
 """Clips of each signer of Kaggle's asl-signs, from its train.csv (CC BY 4.0, Google)."""
 
 
+def read(name, **values):
+    return SPLITS.read({"name": name, **values})
+
+
 def group_shuffle(test_size=0.10, seed=42):
-    return SplitSettings("group_shuffle", test_size, None, None, seed)
+    return read("group_shuffle", test_size=test_size, seed=seed)
 
 
 def group_kfold(fold, folds=5, seed=42):
-    return SplitSettings("group_kfold", None, folds, fold, seed)
+    return read("group_kfold", folds=folds, fold=fold, seed=seed)
 
 
 def test_the_real_set_is_split_as_published():
@@ -69,21 +73,21 @@ def test_clips_without_a_hand_do_not_change_who_is_held_out():
 
 def test_none_trains_on_everything():
     signers = np.array(["a", "b"])
-    split = split_clips(SplitSettings("none", None, None, None, None), signers, signers)
+    split = split_clips(read("none"), signers, signers)
     assert (len(split.train), len(split.validation), split.held_out) == (2, 0, [])
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("make", "message"),
     [
-        (group_kfold(5), "split.fold must be 0 to 4"),
-        (group_kfold(0, 1), "split.folds must be at least 2"),
-        (group_kfold(0, 9), "needs at least 9 signers; the data has 3"),
-        (group_shuffle(1.5), "split.test_size must be above 0"),
-        (SplitSettings("random", None, None, None, 1), "group_kfold, group_shuffle, none; got"),
+        (lambda: group_kfold(5), "split.fold must be 0 to 4"),
+        (lambda: group_kfold(0, 1), "split.folds must be at least 2"),
+        (lambda: group_kfold(0, 9), "needs at least 9 signers; the data has 3"),
+        (lambda: group_shuffle(1.5), "split.test_size must be below 1"),
+        (lambda: read("random"), "group_kfold, group_shuffle, none; got"),
     ],
 )
-def test_what_cannot_be_split_is_told(settings, message):
+def test_what_cannot_be_split_is_an_error(make, message):
     signers = np.array(["a", "b", "c"])
     with pytest.raises(SettingError, match=message):
-        split_clips(settings, signers, signers)
+        split_clips(make(), signers, signers)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.clip_file import write_clip
-from gislr.data.raw_clips import read_clip
+from gislr.data.raw_clips import read_clip, write_clip
 from gislr.utils.errors import DataError, GislrError, SettingError
 from gislr.video import environment, read_video, read_webcam, reading
 from gislr.workflows.video import output_files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,10 @@ from gislr.batches import Augmentation, BatchSettings
 from gislr.config.composition import compose
 from gislr.config.sweep_settings import SweepSettings
 from gislr.config.tracking_settings import TrackingSettings
+from gislr.data.preparation import PreparationSettings
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.data.sources.sources import PreparationSettings, load_store
-from gislr.data.splits import SplitSettings
+from gislr.data.sources import SOURCES, DataSource
+from gislr.data.splits import SPLITS, SplitSettings
 from gislr.data.store import Store
 from gislr.models import model_settings
 from gislr.training.distillation import DistillationSettings
@@ -40,7 +40,7 @@ ADDED_LATER: dict[str, Any] = {
     "training.perturbation": 0.0,
     "training.perturbation_epoch": 0,
     "preprocessing.landmarks": "dominant_hand",
-    "preprocessing.dominance": "found",
+    "preprocessing.dominant_hand": "detections",
     "preprocessing.axes": "xy",
 }
 """Keys that runs of older versions lack, with the values that mean what was done then."""
@@ -51,7 +51,7 @@ class Configuration:
     """A training configuration, checked.
 
     Attributes:
-        data: The `data` section, which the data source reads itself.
+        data: The data source.
         preprocessing: How raw clips become frames.
         preparation: Where and with how many processes data is prepared.
         split: Which signers are held out.
@@ -71,7 +71,7 @@ class Configuration:
         values: Everything as nested dictionaries, for the record.
     """
 
-    data: Mapping[str, Any]
+    data: DataSource
     preprocessing: PreprocessingSettings
     preparation: PreparationSettings
     split: SplitSettings
@@ -106,12 +106,12 @@ def read_configuration(config: DictConfig) -> Configuration:
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
     return Configuration(
-        data=require_section(values["data"], "data"),
+        data=SOURCES.read(values["data"]),
         preprocessing=read_settings(
             PreprocessingSettings, values["preprocessing"], "preprocessing"
         ),
         preparation=read_settings(PreparationSettings, values["preparation"], "preparation"),
-        split=read_settings(SplitSettings, values["split"], "split"),
+        split=SPLITS.read(values["split"]),
         batches=read_settings(BatchSettings, values["batches"], "batches"),
         distillation=read_settings(DistillationSettings, values["distillation"], "distillation"),
         augmentation=None
@@ -150,6 +150,6 @@ def open_data(configuration: Configuration) -> Store:
         GislrError: The data cannot be used.
     """
     with progress_bars() as progress:
-        return load_store(
-            configuration.data, configuration.preprocessing, configuration.preparation, progress
+        return configuration.data.open_store(
+            configuration.preprocessing, configuration.preparation, progress
         )

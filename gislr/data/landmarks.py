@@ -2,7 +2,7 @@
 
 A frame holds the face (468), the left hand (21), the pose (33) and the right hand (21), in this
 order. The reference (Wijkhuizen's notebook) reads 66 of them: 40 of the lips, the 21 of the
-dominant hand and the 5 of its arm. Models read any of `LANDMARK_SETS`.
+dominant hand and the 5 of its arm. Models read any set of `LANDMARKS`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gislr.utils.registry import Registry
 
 Landmarks = NDArray[np.int64]
 
@@ -150,7 +152,18 @@ class LandmarkSet:
         return int(found[0]) if len(found) else None
 
 
-def _landmark_set(parts: Mapping[str, Landmarks]) -> LandmarkSet:
+def landmark_set(parts: Mapping[str, Landmarks]) -> LandmarkSet:
+    """Returns the set of some parts, given for a left dominant hand; all of them are mirrored.
+
+    Args:
+        parts: By name, the landmarks of each part, of 543. Models that read hands look for the
+            parts `hand` and `other_hand`, 21 landmarks each.
+
+    Example:
+        >>> kept = landmark_set({"hand": LEFT_HAND, "nose": NOSE})
+        >>> len(kept), kept.parts["nose"], kept.right[0]
+        (25, slice(21, 25, None), np.int64(522))
+    """
     stops = np.cumsum([len(rows) for rows in parts.values()]).tolist()
     places = {
         name: slice(stop - len(rows), stop)
@@ -160,18 +173,27 @@ def _landmark_set(parts: Mapping[str, Landmarks]) -> LandmarkSet:
     return LandmarkSet(left, other_side(left), places, tuple(parts))
 
 
-DOMINANT_HAND = LandmarkSet(
-    left=np.concatenate([LIPS, LEFT_HAND, LEFT_ARM]),
-    right=np.concatenate([LIPS, RIGHT_HAND, RIGHT_ARM]),
-    parts={"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)},
-    mirrored=("hand", "pose"),
+LANDMARKS: Registry[LandmarkSet] = Registry(
+    "landmarks", "gislr.data.landmarks", setting="preprocessing.landmarks"
+)
+"""Sets by name: the reference's 66; 30 of the dominant hand, its arm and the mouth; 98 of both
+hands and arms, lips, nose and shoulders; the 118 of the competition's winner."""
+
+DOMINANT_HAND = LANDMARKS.register("dominant_hand")(
+    LandmarkSet(
+        left=np.concatenate([LIPS, LEFT_HAND, LEFT_ARM]),
+        right=np.concatenate([LIPS, RIGHT_HAND, RIGHT_ARM]),
+        parts={"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)},
+        mirrored=("hand", "pose"),
+    )
 )
 """The reference's 66; its lips are not mirrored."""
 
-LANDMARK_SETS = {
-    "dominant_hand": DOMINANT_HAND,
-    "hand_and_mouth": _landmark_set({"lips": MOUTH, "hand": LEFT_HAND, "pose": LEFT_ARM}),
-    "both_hands": _landmark_set(
+LANDMARKS.register("hand_and_mouth")(
+    landmark_set({"lips": MOUTH, "hand": LEFT_HAND, "pose": LEFT_ARM})
+)
+LANDMARKS.register("both_hands")(
+    landmark_set(
         {
             "lips": LIPS,
             "hand": LEFT_HAND,
@@ -181,8 +203,10 @@ LANDMARK_SETS = {
             "nose": NOSE,
             "shoulders": SHOULDERS,
         }
-    ),
-    "competition": _landmark_set(
+    )
+)
+LANDMARKS.register("competition")(
+    landmark_set(
         {
             "lips": LIPS,
             "hand": LEFT_HAND,
@@ -191,7 +215,5 @@ LANDMARK_SETS = {
             "eye": LEFT_EYE,
             "other_eye": RIGHT_EYE,
         }
-    ),
-}
-"""By name: the reference's 66; 30 of the dominant hand, its arm and the mouth; 98 of both hands and
-arms, lips, nose and shoulders; the 118 of the competition's winner."""
+    )
+)

@@ -20,17 +20,35 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from gislr.data.label_map import LABEL_MAP
+from gislr.data.listing import LISTING, Listing, file_stats, read_listing, summarize
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.shards import Problems, is_whole, load_shard, prepare_shard
-from gislr.data.sources.asl_signs import LISTING, Listing, file_stats, read_listing, summarize
 from gislr.data.store import STORE_VERSION, Store, open_store
 from gislr.data.store_writer import write_store
 from gislr.utils.errors import DataError
+from gislr.utils.paths import resolve
+from gislr.utils.settings import Positive, Settings, Text
 
 CLIPS_PER_SHARD = 128
 
 Advance = Callable[[int], None]
 """Called with the number of clips that were just done."""
+
+
+class PreparationSettings(Settings):
+    """How data is prepared; changes no number.
+
+    Attributes:
+        cache: Folder of what was prepared; a relative one counts from the project's root.
+        workers: Number of processes; all cores when `None`.
+    """
+
+    cache: Text
+    workers: Positive | None
+
+    def folder(self, name: str) -> Path:
+        """Returns a folder of the cache."""
+        return resolve(self.cache) / name
 
 
 def cpu_count() -> int:
@@ -40,9 +58,8 @@ def cpu_count() -> int:
 
 def source_key(listing: Listing, settings: PreprocessingSettings) -> str:
     """Returns the cache key of a folder: its listing, its files' sizes and times, the settings."""
-    digest = hashlib.sha256(
-        json.dumps([STORE_VERSION, *(v for k, v in vars(settings).items() if k != "axes")]).encode()
-    )
+    key = [STORE_VERSION, *settings.model_dump(exclude={"axes"}).values()]
+    digest = hashlib.sha256(json.dumps(key).encode())
     for name in (LISTING, LABEL_MAP):
         digest.update((listing.root / name).read_bytes())
     folders = sorted({str(PurePosixPath(path).parent) for path in listing.paths})
@@ -75,7 +92,7 @@ def prepare_asl_signs(
     listing = read_listing(root)
     target = cache / source_key(listing, settings)
     if target.is_dir():
-        return open_store(target, settings.axes)
+        return open_store(target, settings.axes, raw_clips=root)
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
         if not target.is_dir():
@@ -83,7 +100,7 @@ def prepare_asl_signs(
             shards = _prepare_shards(listing, settings, target, workers or cpu_count(), done)
             _assemble(listing, settings, shards, target)
             shutil.rmtree(_shard_folder(target), ignore_errors=True)
-    return open_store(target, settings.axes)
+    return open_store(target, settings.axes, raw_clips=root)
 
 
 def _shard_folder(target: Path) -> Path:

@@ -9,66 +9,53 @@ instead of becoming all padding.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, field_validator
 
-from gislr.data.landmarks import LANDMARK_SETS, LANDMARKS_PER_FRAME, LandmarkSet
-from gislr.utils.errors import DataError, SettingError, unknown_name
+from gislr.data.landmarks import LANDMARKS, LANDMARKS_PER_FRAME, LandmarkSet
+from gislr.utils.errors import DataError
+from gislr.utils.settings import Settings
 
 Float32 = NDArray[np.float32]
-Bool = NDArray[np.bool_]
 
-FRAMES_KEPT: dict[str, Callable[[Bool], Bool]] = {
-    "reference": lambda hand_found: hand_found,
-    "whole": np.ones_like,
-}
-"""Which frames are kept, bool [frames], by name: those with the dominant hand, or all."""
-
-AXES = ("xy", "xyz")
-DOMINANCE = ("found", "motion")
 OFTEN_FOUND = 0.5
-"""Hands are compared by motion where one is found at least this often as the other."""
+"""Hands are compared by motion where one is detected at least this often as the other."""
 
 
-@dataclass(frozen=True)
-class PreprocessingSettings:
+class PreprocessingSettings(Settings):
     """How raw clips become frames; the values stand in `conf/preprocessing/`.
 
     Attributes:
         name: `reference` keeps the frames with the dominant hand, `whole` all of a clip in which
-            it is found.
+            it is detected.
         frames: The most frames a clip keeps; longer ones are averaged down to it.
-        landmarks: A name of `gislr.data.landmarks.LANDMARK_SETS`.
-        dominance: Which hand is the dominant one: `found` for the one that is found more often, as
-            in the reference; `motion` for the one that moves more, where both are found often.
+        landmarks: A name of `gislr.data.landmarks.LANDMARKS`.
+        dominant_hand: Which hand is the dominant one: `detections` for the one that is detected
+            more often, as in the reference; `motion` for the one that moves more, where both are
+            detected often.
         axes: `xy`, or `xyz` for MediaPipe's depth too.
     """
 
-    name: str
-    frames: int
+    name: Literal["reference", "whole"]
+    frames: Annotated[int, Field(ge=2, le=4096)]
     landmarks: str
-    dominance: str
-    axes: str
+    dominant_hand: Literal["detections", "motion"]
+    axes: Literal["xy", "xyz"]
 
-    def __post_init__(self) -> None:
-        if self.name not in FRAMES_KEPT:
-            raise unknown_name("preprocessing.name", self.name, FRAMES_KEPT)
-        if not 2 <= self.frames <= 4096:
-            raise SettingError(f"preprocessing.frames must be 2 to 4096; got {self.frames}.")
-        if self.landmarks not in LANDMARK_SETS:
-            raise unknown_name("preprocessing.landmarks", self.landmarks, LANDMARK_SETS)
-        if self.dominance not in DOMINANCE:
-            raise unknown_name("preprocessing.dominance", self.dominance, DOMINANCE)
-        if self.axes not in AXES:
-            raise unknown_name("preprocessing.axes", self.axes, AXES)
+    @field_validator("landmarks")
+    @classmethod
+    def _registered(cls, name: str) -> str:
+        LANDMARKS[name]
+        return name
 
     @property
     def landmark_set(self) -> LandmarkSet:
         """The landmarks that are kept."""
-        return LANDMARK_SETS[self.landmarks]
+        return LANDMARKS[self.landmarks]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,7 +65,13 @@ class PreprocessingSettings:
 
 def reference(frames: int) -> PreprocessingSettings:
     """Returns the reference's settings for clips of some frames."""
-    return PreprocessingSettings("reference", frames, "dominant_hand", "found", "xy")
+    return PreprocessingSettings(
+        name="reference",
+        frames=frames,
+        landmarks="dominant_hand",
+        dominant_hand="detections",
+        axes="xy",
+    )
 
 
 PADDING_INDEX = -1.0
@@ -140,16 +133,17 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
     # A tie is left.
     left_dominant = bool(often["left"] >= often["right"])
     if (
-        settings.dominance == "motion"
+        settings.dominant_hand == "motion"
         and min(often.values()) >= OFTEN_FOUND * max(often.values()) > 0
     ):
         left, right = (_path(read[:, hand[0], :2]) for hand in kinds.hand_places.values())
         left_dominant = left >= right
     side = "left" if left_dominant else "right"
-    hand_found: Bool = np.any(found[side], axis=(1, 2))
-    if not hand_found.any():
+    kept = np.flatnonzero(np.any(found[side], axis=(1, 2)))
+    if not len(kept):
         return None
-    kept = np.flatnonzero(FRAMES_KEPT[settings.name](hand_found))
+    if settings.name == "whole":
+        kept = np.arange(len(read))
     chosen = read[kept[:, None], kinds.dominant_places[side]]
     if not left_dominant:
         chosen[:, kinds.is_mirrored, 0] = 1 - chosen[:, kinds.is_mirrored, 0]

@@ -1,7 +1,8 @@
-"""Reads one raw clip: a parquet file of 543 rows a frame."""
+"""Reads and writes one raw clip: a parquet file of 543 rows a frame, as the Kaggle set has it."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gislr.utils.errors import DataError
 AXES = ("x", "y", "z")
 ORDER_COLUMN = "landmark_index"
 """Read besides the axes, to notice a file whose rows are in another order."""
-
+_ROW_ORDER = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROUPS.values()])
 
 MOST_FRAMES = 10_000
 """The most frames of a clip, over five minutes: a sign takes seconds."""
@@ -135,4 +136,42 @@ def _values(column: Any, wanted: NDArray[np.int64]) -> NDArray[np.float64]:
     return values
 
 
-_ROW_ORDER = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROUPS.values()])
+def write_clip(
+    path: Path, landmarks: NDArray[np.floating[Any]], frames: NDArray[np.int16] | None = None
+) -> None:
+    """Writes frame, row_id, type, landmark_index, x, y, z; null where nothing was found.
+
+    Args:
+        path: The parquet file.
+        landmarks: [frames, 543, 3] with NaN.
+        frames: int16 [frames], their numbers; from 0 when `None`.
+    """
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
+    names, suffixes = _row_labels()
+    count = len(landmarks)
+    shown = np.arange(count, dtype=np.int16) if frames is None else frames
+    frame = pa.array(np.repeat(shown, LANDMARKS_PER_FRAME))
+    row_id = compute.binary_join_element_wise(
+        frame.cast(pa.string()), pa.concat_arrays([suffixes] * count), "-"
+    )
+    flat = landmarks.reshape(-1, len(AXES)).astype(np.float64)
+    columns: dict[str, Any] = {
+        "frame": frame,
+        "row_id": row_id,
+        "type": pa.concat_arrays([names] * count),
+        "landmark_index": np.tile(_ROW_ORDER, count),
+        **{axis: pa.array(flat[:, k], from_pandas=True) for k, axis in enumerate(AXES)},
+    }
+    parquet.write_table(pa.table(columns), path)
+
+
+@cache
+def _row_labels() -> tuple[Any, Any]:
+    """Returns type and the end of row_id of a frame's rows."""
+    import pyarrow as pa
+
+    names = [name for name, (_, size) in GROUPS.items() for _ in range(size)]
+    suffixes = [f"{name}-{number}" for name, number in zip(names, _ROW_ORDER, strict=True)]
+    return pa.array(names), pa.array(suffixes)

@@ -2,32 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from gislr.utils.errors import DataError, SettingError, unknown_name
+from gislr.utils.errors import DataError, SettingError
+from gislr.utils.registry import Registry
+from gislr.utils.settings import Settings, Whole
+
+Signers = NDArray[np.str_]
 
 
-@dataclass(frozen=True)
-class SplitSettings:
-    """How signers are held out.
+class SplitSettings(Settings):
+    """A way to hold signers out.
 
     Attributes:
-        name: `group_shuffle`, `group_kfold` or `none`.
-        test_size: Share of the *signers* held out by `group_shuffle`, rounded up.
-        folds: Number of folds of `group_kfold`.
-        fold: Which of them is held out, from 0.
-        seed: Decides which signers.
+        name: The name under which it is registered.
     """
 
     name: str
-    test_size: float | None
-    folds: int | None
-    fold: int | None
-    seed: int | None
+
+    def held_out(self, signers: Signers) -> list[str]:
+        """Returns the signers to hold out, in any order, with or without repetition.
+
+        Args:
+            signers: str [clips], the signer of every listed clip.
+
+        Raises:
+            SettingError: There are too few signers.
+        """
+        raise NotImplementedError
+
+
+SPLITS: Registry[type[SplitSettings]] = Registry("split", "gislr.data.splits")
+
+
+@SPLITS.register("group_shuffle")
+class GroupShuffle(SplitSettings):
+    """A share of the signers.
+
+    Attributes:
+        test_size: Share of the *signers* that are held out, rounded up.
+        seed: Decides which signers.
+    """
+
+    test_size: Annotated[float, Field(gt=0, lt=1)]
+    seed: Whole
+
+    def held_out(self, signers: Signers) -> list[str]:
+        from sklearn.model_selection import GroupShuffleSplit
+
+        _require_signers(signers, 2, self.name)
+        splitter = GroupShuffleSplit(n_splits=1, test_size=self.test_size, random_state=self.seed)
+        _, held_out = next(splitter.split(signers, groups=_sortable(signers)))
+        return [str(signer) for signer in signers[held_out]]
+
+
+@SPLITS.register("group_kfold")
+class GroupKFold(SplitSettings):
+    """One of several folds of the signers.
+
+    Attributes:
+        folds: Number of folds.
+        fold: Which of them is held out, from 0.
+        seed: Decides how signers are dealt to folds.
+    """
+
+    folds: Annotated[int, Field(ge=2)]
+    fold: Whole
+    seed: Whole
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> GroupKFold:
+        if self.fold >= self.folds:
+            raise SettingError(
+                f"split.fold must be 0 to {self.folds - 1} (split.folds={self.folds}); "
+                f"got {self.fold}."
+            )
+        return self
+
+    def held_out(self, signers: Signers) -> list[str]:
+        from sklearn.model_selection import GroupKFold as Splitter
+
+        _require_signers(signers, self.folds, self.name)
+        splitter = Splitter(n_splits=self.folds, shuffle=True, random_state=self.seed)
+        folds = list(splitter.split(signers, groups=_sortable(signers)))
+        return [str(signer) for signer in signers[folds[self.fold][1]]]
+
+
+@SPLITS.register("none")
+class NoSplit(SplitSettings):
+    """Nobody: all clips are trained on."""
+
+    def held_out(self, signers: Signers) -> list[str]:
+        return []
 
 
 @dataclass(frozen=True)
@@ -45,9 +116,7 @@ class Split:
     held_out: list[str]
 
 
-def split_clips(
-    settings: SplitSettings, clip_signers: NDArray[np.str_], all_signers: NDArray[np.str_]
-) -> Split:
+def split_clips(settings: SplitSettings, clip_signers: Signers, all_signers: Signers) -> Split:
     """Splits clips by signer.
 
     Args:
@@ -57,11 +126,16 @@ def split_clips(
             hand does not change who is held out.
 
     Raises:
-        SettingError: The name is unknown or there are too few signers.
+        SettingError: There are too few signers, or a side has no clip.
+
+    Example:
+        >>> signers = np.array(["ann", "bob", "ann", "cleo"])
+        >>> settings = GroupKFold(name="group_kfold", folds=3, fold=0, seed=0)
+        >>> split = split_clips(settings, signers, signers)
+        >>> split.held_out, split.train.tolist()
+        (['cleo'], [0, 1, 2])
     """
-    if settings.name not in SPLITS:
-        raise unknown_name("split.name", settings.name, SPLITS)
-    held_out = sorted(set(SPLITS[settings.name](settings, all_signers)))
+    held_out = sorted(set(settings.held_out(all_signers)))
     is_held_out = np.isin(clip_signers, held_out)
     split = Split(np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out), held_out)
     both = set(clip_signers[split.train]) & set(clip_signers[split.validation])
@@ -74,42 +148,7 @@ def split_clips(
     return split
 
 
-def _group_shuffle(settings: SplitSettings, signers: NDArray[np.str_]) -> list[str]:
-    from sklearn.model_selection import GroupShuffleSplit
-
-    if settings.test_size is None or not 0 < settings.test_size < 1:
-        raise SettingError(
-            f"split.test_size must be above 0 and below 1; got {settings.test_size}."
-        )
-    _require_signers(signers, 2, "group_shuffle")
-    splitter = GroupShuffleSplit(
-        n_splits=1, test_size=settings.test_size, random_state=settings.seed
-    )
-    _, held_out = next(splitter.split(signers, groups=_sortable(signers)))
-    return [str(signer) for signer in signers[held_out]]
-
-
-def _group_kfold(settings: SplitSettings, signers: NDArray[np.str_]) -> list[str]:
-    from sklearn.model_selection import GroupKFold
-
-    if settings.folds is None or settings.folds < 2:
-        raise SettingError(f"split.folds must be at least 2; got {settings.folds}.")
-    if settings.fold is None or not 0 <= settings.fold < settings.folds:
-        raise SettingError(
-            f"split.fold must be 0 to {settings.folds - 1} (split.folds={settings.folds}); "
-            f"got {settings.fold}."
-        )
-    _require_signers(signers, settings.folds, "group_kfold")
-    splitter = GroupKFold(n_splits=settings.folds, shuffle=True, random_state=settings.seed)
-    folds = list(splitter.split(signers, groups=_sortable(signers)))
-    return [str(signer) for signer in signers[folds[settings.fold][1]]]
-
-
-def _none(settings: SplitSettings, signers: NDArray[np.str_]) -> list[str]:
-    return []
-
-
-def _require_signers(signers: NDArray[np.str_], least: int, name: str) -> None:
+def _require_signers(signers: Signers, least: int, name: str) -> None:
     count = len(np.unique(signers))
     if count < least:
         raise SettingError(
@@ -118,16 +157,9 @@ def _require_signers(signers: NDArray[np.str_], least: int, name: str) -> None:
         )
 
 
-def _sortable(signers: NDArray[np.str_]) -> NDArray[np.str_] | NDArray[np.int64]:
+def _sortable(signers: Signers) -> Signers | NDArray[np.int64]:
     """Numbers where every signer is one, as the published splits sort them; text otherwise."""
     try:
         return signers.astype(np.int64)
     except ValueError:
         return signers
-
-
-SPLITS: dict[str, Callable[[SplitSettings, NDArray[np.str_]], list[str]]] = {
-    "group_shuffle": _group_shuffle,
-    "group_kfold": _group_kfold,
-    "none": _none,
-}

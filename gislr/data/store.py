@@ -76,6 +76,7 @@ class Store:
         signs: The glosses; a label is an index into them.
         fingerprint: Digest of the content (landmarks, labels, signers, signs).
         preprocessing: How its clips were made from raw ones.
+        raw_clips: The folder from which the clips' paths count, if raw clips are there.
     """
 
     folder: Path
@@ -87,6 +88,7 @@ class Store:
     signs: list[str]
     fingerprint: str
     preprocessing: PreprocessingSettings
+    raw_clips: Path | None = None
 
     @property
     def most_frames(self) -> int:
@@ -126,12 +128,13 @@ class Store:
         )
 
 
-def open_store(folder: Path, axes: str = "xy") -> Store:
+def open_store(folder: Path, axes: str = "xy", raw_clips: Path | None = None) -> Store:
     """Opens a store.
 
     Args:
         folder: Where it lies.
         axes: What models read of it; a store keeps all three.
+        raw_clips: The folder of the raw clips that it was prepared from, if they are at hand.
 
     Raises:
         DataError: The folder holds no whole store of this version, a byte of it has changed, or it
@@ -154,6 +157,7 @@ def open_store(folder: Path, axes: str = "xy") -> Store:
         signs=list(description["signs"]),
         fingerprint=description["fingerprint"],
         preprocessing=PreprocessingSettings(**{**description["preprocessing"], "axes": axes}),
+        raw_clips=raw_clips,
     )
 
 

@@ -112,7 +112,7 @@ def write_store(
         description = {
             "version": STORE_VERSION,
             "fingerprint": of_frames.hexdigest(),
-            "preprocessing": vars(preprocessing),
+            "preprocessing": preprocessing.model_dump(),
             "signs": list(signs),
             "checksums": checksums,
         }

@@ -112,7 +112,7 @@ def read_raw(raw: Any, settings: PreprocessingSettings, layout: Layout) -> dict[
 def _left_is_dominant(hands: dict[str, Any], values: Any, settings: PreprocessingSettings) -> Any:
     left, right = (ops.sum(hand) for hand in hands.values())
     more_often = left >= right
-    if settings.dominance == "found":
+    if settings.dominant_hand == "detections":
         return more_often
 
     def path(side: str) -> Any:

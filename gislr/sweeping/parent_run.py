@@ -38,7 +38,9 @@ def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict
     if trial is None:
         return {}
     name = str(trial.study.user_attrs.get(RUN_NAMES, "trial {trial}")).format(
-        trial=trial.number, fold=configuration.split.fold, seed=configuration.seed
+        trial=trial.number,
+        fold=getattr(configuration.split, "fold", None),
+        seed=configuration.seed,
     )
     tags = {"study": trial.study.study_name, "trial": str(trial.number), "mlflow.runName": name}
     parent = trial.study.user_attrs.get(PARENT)
@@ -86,7 +88,7 @@ class ParentRun(SweepCallback):
             SWEEP: sweep.name,
             "experiment": self._configuration.experiment or "none",
             "model": self._configuration.model.name,
-            "data": str(self._configuration.data["name"]),
+            "data": self._configuration.data.name,
             "mlflow.note.content": f"`{provenance.typed_command()}`",
             "mlflow.source.type": "LOCAL",
             "mlflow.source.name": provenance.typed_command().split(" ")[2],

@@ -48,7 +48,8 @@ class Evidence:
             )
         training = run.training()
         if "cv_weighted_f1" in scores:
-            protocol = f"cross-validation of {training.configuration().split.folds} folds"
+            folds = getattr(training.configuration().split, "folds", "several")
+            protocol = f"cross-validation of {folds} folds"
         else:
             chosen = "chosen by a sweep on" if training.was_chosen() else "held out"
             protocol = f"{chosen} signers {training.tags.get('held_out_signers', 'unknown')}"

@@ -39,9 +39,9 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         "experiment": configuration.experiment or "none",
         "model": configuration.model.name,
         "split": configuration.split.name,
-        "fold": str(configuration.split.fold),
+        "fold": str(getattr(configuration.split, "fold", None)),
         "seed": str(configuration.seed),
-        "data": str(configuration.data["name"]),
+        "data": configuration.data.name,
         "data.fingerprint": store.fingerprint,
         IDENTITY: provenance.identity(configuration.values, store.fingerprint),
         "held_out_signers": ", ".join(split.held_out) or "none",
@@ -57,9 +57,9 @@ def record_inputs(
     """Writes the configuration, the data and the split before anything is computed."""
     run.parameters(dict(flatten(configuration.values)))
     run.dataset(
-        name=str(configuration.data["name"]),
+        name=configuration.data.name,
         fingerprint=store.fingerprint,
-        source=str(configuration.data.get("root", "simulated")),
+        source=str(getattr(configuration.data, "root", "simulated")),
         context="training",
     )
     run.metrics(

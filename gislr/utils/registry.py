@@ -23,8 +23,9 @@ class Registry(Generic[Entry]):
     points `gislr.KEY` of installed packages. To add one, write one file.
 
     Args:
-        key: Key of the configuration whose `name` chooses an entry, such as `model`.
-        package: Package whose modules hold the entries.
+        key: Section of the configuration whose `name` chooses an entry, such as `model`.
+        package: Package whose modules hold the entries, or the one module that does.
+        setting: Key that holds the name, for messages; `KEY.name` when `None`.
 
     Example:
         >>> from gislr.utils.registry import Registry
@@ -36,8 +37,8 @@ class Registry(Generic[Entry]):
         'Hello!'
     """
 
-    def __init__(self, key: str, package: str) -> None:
-        self.key, self.package = key, package
+    def __init__(self, key: str, package: str, setting: str | None = None) -> None:
+        self.key, self.package, self.setting = key, package, setting or f"{key}.name"
         self._entries: dict[str, Entry] = {}
 
     def register(self, name: str) -> Callable[[Kind], Kind]:
@@ -59,7 +60,7 @@ class Registry(Generic[Entry]):
             if name in self._modules():
                 import_module(f"{self.package}.{name}")
             if name not in self._entries and name not in self.names():
-                raise unknown_name(f"{self.key}.name", name, self.names())
+                raise unknown_name(self.setting, name, self.names())
         return self._entries[name]
 
     def names(self) -> list[str]:
@@ -82,5 +83,5 @@ class Registry(Generic[Entry]):
         return read_settings(kind, section, self.key)
 
     def _modules(self) -> list[str]:
-        path = import_module(self.package).__path__
+        path = getattr(import_module(self.package), "__path__", [])
         return [module.name for module in iter_modules(path) if not module.name.startswith("_")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gislr.utils.addresses import warn_if_public
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
-from gislr.utils.paths import resolve, resolve_here
-from gislr.utils.settings import Text, Whole
+from gislr.utils.paths import resolve_here
+from gislr.utils.settings import Text, Whole, read_settings
 from gislr.utils.terminal import progress_bars
 from gislr.workflows.command_settings import CommandSettings, read_command
 
@@ -35,7 +35,8 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
     """
     from omegaconf import OmegaConf
 
-    from gislr.data.sources.sources import PreparationSettings, raw_clips_folder
+    from gislr.data.preparation import PreparationSettings
+    from gislr.data.sources.sample import Sample
     from gislr.demo.demo_clips import read_file
     from gislr.utils.paths import config_folder
 
@@ -47,14 +48,11 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
         path.name if names.count(path.name) == 1 else str(path): partial(read_file, path)
         for path in own
     }
-    section = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
+    section: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
     with progress_bars() as progress:
-        folder = raw_clips_folder(
-            dict(section),  # type: ignore[arg-type]
-            PreparationSettings(str(resolve(".cache")), None),
-            progress,
-        )
-    simulated = sorted(folder.rglob("*.parquet"))[:_SAMPLES] if folder else []
+        preparation = PreparationSettings(cache=".cache", workers=None)
+        folder = read_settings(Sample, section, "data").raw_clips(preparation, progress)
+    simulated = sorted(folder.rglob("*.parquet"))[:_SAMPLES]
     for number, path in enumerate(simulated, start=1):
         found[f"simulated clip {number}"] = partial(read_file, path)
     return found

@@ -25,7 +25,7 @@ def describe(config: DictConfig) -> str:
 
     configuration = read_configuration(config)
     store = open_data(configuration)
-    name = str(configuration.data["name"])
+    name = configuration.data.name
     simulated = " (simulated)" if name == "sample" else ""
     file = resolve_here("description.html")
     suspects = suspect_clips(store)

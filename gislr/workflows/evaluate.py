@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.tracking_settings import TrackingSettings
+from gislr.data.sources import SOURCES
 from gislr.utils.errors import SettingError, unknown_name
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -45,7 +46,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     run = runs[0]
     configuration = run.configuration()
     if values.get("data"):
-        configuration = dataclasses.replace(configuration, data=values["data"])
+        configuration = dataclasses.replace(configuration, data=SOURCES.read(values["data"]))
     stores = StoresOfRuns(configuration)
     store = stores.of(run)
     own = store.fingerprint == run.tags.get("data.fingerprint")
@@ -56,7 +57,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     )
     scores = predictions.score()
     whose = "held-out signers" if only else "all signers"
-    log.info(f"\n{len(predictions):,} clips of {whose}, {configuration.data['name']} data")
+    log.info(f"\n{len(predictions):,} clips of {whose}, {configuration.data.name} data")
     for name, value in scores.items():
         log.info(f"  {name:<18} {value:.6f}")
     if len(runs) > 1:

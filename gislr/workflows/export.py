@@ -23,14 +23,13 @@ from omegaconf import DictConfig, OmegaConf
 from gislr.config.configuration import open_data
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.data.sources.sources import raw_clips_folder
+from gislr.data.sources import SOURCES
 from gislr.export import PRECISIONS
 from gislr.utils.errors import DataError, SettingError, unknown_name
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import read_settings
-from gislr.utils.terminal import progress_bars
 
 if TYPE_CHECKING:
     from gislr.config.configuration import Configuration
@@ -72,14 +71,14 @@ def export(config: DictConfig) -> list[Agreement]:
     recognizer = KerasRecognizer.of_run(run)
     configuration = run.members()[0].configuration()
     if values.get("data"):
-        configuration = dataclasses.replace(configuration, data=values["data"])
+        configuration = dataclasses.replace(configuration, data=SOURCES.read(values["data"]))
     clips, labels = comparison_clips(configuration, recognizer.signs, run.held_out(), count)
     folder = resolve_here(values["output"]) / run.name
     agreements = write_files(
         recognizer, folder, clips, labels, precisions=precisions, with_onnx=values["onnx"]
     )
     run.client.log_artifacts(run.run_id, str(folder), ARTIFACTS)
-    log.info(f"compared with Keras on {len(clips)} clips of {configuration.data['name']} data")
+    log.info(f"compared with Keras on {len(clips)} clips of {configuration.data.name} data")
     log.info(table(agreements))
     log.info(f"written to {folder}")
     return agreements
@@ -105,11 +104,9 @@ def comparison_clips(
     from gislr.data.raw_clips import read_clip
 
     store = open_data(configuration)
-    with progress_bars() as progress:
-        root = raw_clips_folder(configuration.data, configuration.preparation, progress)
-    if root is None:
+    if store.raw_clips is None:
         raise DataError(
-            f"Files are compared with Keras on raw clips, but {configuration.data['name']} data "
+            f"Files are compared with Keras on raw clips, but {configuration.data.name} data "
             "holds none; add data=sample, or data=asl_signs data.root=DIR."
         )
     all_clips = store.all_clips
@@ -118,7 +115,7 @@ def comparison_clips(
     spread = np.linspace(0, len(candidates) - 1, min(count, len(candidates))).round().astype(int)
     chosen = candidates[np.unique(spread)]
     places = np.array([signs.index(s) if s in signs else -1 for s in store.signs], np.int32)
-    clips = [read_clip(root / path) for path in all_clips.paths[chosen].tolist()]
+    clips = [read_clip(store.raw_clips / path) for path in all_clips.paths[chosen].tolist()]
     return clips, places[all_clips.labels[chosen]]
 
 

@@ -23,5 +23,5 @@ def prepare(config: DictConfig) -> Store:
     """
     configuration = read_configuration(config)
     store = open_data(configuration)
-    log.info(f"data: {configuration.data['name']}, {store.summary()}\nstore: {store.folder}")
+    log.info(f"data: {configuration.data.name}, {store.summary()}\nstore: {store.folder}")
     return store

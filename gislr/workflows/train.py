@@ -216,8 +216,8 @@ def _convergent(epochs: Iterator[Epoch], run: TrackedRun, store: Store) -> Itera
 
 
 def _describe(configuration: Configuration, store: Store, split: Split) -> None:
-    log.info(f"data: {configuration.data['name']}, {store.summary()}")
-    if configuration.data["name"] == "sample":
+    log.info(f"data: {configuration.data.name}, {store.summary()}")
+    if configuration.data.name == "sample":
         log.info("      simulated by gislr: scores on it say nothing about sign language")
     signers = len(np.unique(store.all_clips.signers))
     if split.held_out:

@@ -61,7 +61,7 @@ def write_landmarks(source: str, seconds: float, path: Path) -> None:
         DataError: The video cannot be used, or the file cannot be written.
         GislrError: MediaPipe is not set up.
     """
-    from gislr.data.clip_file import write_clip
+    from gislr.data.raw_clips import write_clip
 
     landmarks = read_webcam(seconds) if source == WEBCAM else read_video(resolve_here(source))
     try:

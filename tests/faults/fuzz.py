@@ -86,7 +86,7 @@ def parquet_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 def listing_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """A train.csv with odd names, and with changed bytes."""
-    from gislr.data.sources.asl_signs import read_listing
+    from gislr.data.listing import read_listing
 
     root = folder / "data"
     if not root.exists():

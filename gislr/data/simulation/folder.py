@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Final
 
 import numpy as np
 
-from gislr.data.clip_file import write_clip
 from gislr.data.label_map import LABEL_MAP, write_label_map
+from gislr.data.listing import LISTING, LISTING_COLUMNS
+from gislr.data.raw_clips import write_clip
 from gislr.data.simulation.clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.signers import Signer, draw_signers, draw_version
 from gislr.data.simulation.signs import SIGNS
 from gislr.data.simulation.simulation_settings import SimulationSettings
-from gislr.data.sources.asl_signs import LISTING, LISTING_COLUMNS
+from gislr.utils.paths import atomic_folder
 
 LANDMARK_FILES: Final = "train_landmark_files"
 HANDLESS_SHARE: Final = 0.003
@@ -56,51 +57,40 @@ class PlannedClip:
 def write_folder(
     root: Path,
     settings: SimulationSettings,
-    progress: Callable[[int, int], None] | None = None,
+    done: Callable[[int], None] | None = None,
 ) -> None:
-    """Writes the clips, `train.csv` and the label map.
+    """Writes the clips, `train.csv` and the label map; all of them or nothing.
 
-    Everything is written beside `root` and renamed at the end, so that the folder is either whole
-    or absent. Equal settings give equal files, whatever runs beside.
+    Equal settings give equal files.
 
     Args:
-        root: The folder, which must not be there yet or be empty.
+        root: The folder, which must not be there yet.
         settings: How much is simulated.
-        progress: Called with the number of clips written so far and of all clips.
+        done: Called with 1 after each clip.
 
     Raises:
-        OSError: The folder cannot be written, or holds something already.
+        OSError: The folder cannot be written or is there already.
     """
-    root.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    try:
-        beside.chmod(0o755)
-        _write_all(beside, settings, progress or (lambda written, total: None))
-        beside.rename(root)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-
-
-def _write_all(
-    folder: Path, settings: SimulationSettings, progress: Callable[[int, int], None]
-) -> None:
+    if root.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(root))
     plan = plan_clips(settings)
     signers = draw_signers(settings.signers, settings.seed)
-    for participant in {clip.participant for clip in plan}:
-        (folder / LANDMARK_FILES / str(participant)).mkdir(parents=True)
-
-    for written, clip in enumerate(plan, start=1):
-        simulated = simulate_planned(clip, signers, settings.seed)
-        write_clip(folder / clip.path, simulated.landmarks, simulated.frames)
-        progress(written, len(plan))
-    with (folder / LISTING).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(LISTING_COLUMNS)
+    with atomic_folder(root) as folder:
         for clip in plan:
-            writer.writerow([clip.path, clip.participant, clip.sequence, SIGNS[clip.sign].gloss])
-    glosses = sorted(sign.gloss for sign in SIGNS[: settings.signs])
-    write_label_map(folder / LABEL_MAP, glosses)
+            simulated = simulate_planned(clip, signers, settings.seed)
+            (folder / clip.path).parent.mkdir(parents=True, exist_ok=True)
+            write_clip(folder / clip.path, simulated.landmarks, simulated.frames)
+            if done:
+                done(1)
+        with (folder / LISTING).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(LISTING_COLUMNS)
+            writer.writerows(
+                [clip.path, clip.participant, clip.sequence, SIGNS[clip.sign].gloss]
+                for clip in plan
+            )
+        glosses = sorted(sign.gloss for sign in SIGNS[: settings.signs])
+        write_label_map(folder / LABEL_MAP, glosses)
 
 
 def plan_clips(settings: SimulationSettings) -> list[PlannedClip]:

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from gislr.data.simulation.signs import SIGNS
-from gislr.utils.errors import SettingError
+from gislr.utils.settings import Settings
 
 SIMULATION_VERSION = 1
-"""Belongs into the key of every cache of simulated clips: grows with every change of them."""
-
-_MOST_SIGNERS = 1_000
-_MOST_CLIPS = 1_000_000
-_MOST_SEED = 2**32 - 1
+"""Part of the key of every cache of simulated clips; raised with every change of them."""
 
 
-@dataclass(frozen=True)
-class SimulationSettings:
+class SimulationSettings(Settings):
     """Equal settings give equal landmarks.
 
     Attributes:
         signs: Number of signs, the first so many of `gislr.data.simulation.signs.SIGNS`.
         signers: Number of signers. Those of a smaller number are not the first of a larger one.
-        clips: Number of clips; signs, and signers within a sign, are shown equally often.
+        clips: Number of clips; signs, and signers within a sign, come equally often.
         seed: Decides on the signers and on every clip.
-
-    Raises:
-        SettingError: A value is out of range.
     """
 
-    signs: int
-    signers: int
-    clips: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        _check_range("data.signs", self.signs, 2, len(SIGNS))
-        _check_range("data.signers", self.signers, 1, _MOST_SIGNERS)
-        _check_range("data.clips", self.clips, 1, _MOST_CLIPS)
-        _check_range("data.seed", self.seed, 0, _MOST_SEED)
-
-
-def _check_range(key: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise SettingError(f"{key} must be {least} to {most}; got {value}. Choose one in between.")
+    signs: Annotated[int, Field(ge=2, le=len(SIGNS))]
+    signers: Annotated[int, Field(ge=1, le=1_000)]
+    clips: Annotated[int, Field(ge=1, le=1_000_000)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]

@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.landmarks import DOMINANT_HAND
-from gislr.data.preprocessing import reference
+from gislr.data.preparation import PreparationSettings
+from gislr.data.preprocessing import PreprocessingSettings, reference
+from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.data.store import STORE_VERSION, Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
-from gislr.utils.errors import DataError
+from gislr.utils.errors import DataError, SettingError
+from gislr.utils.paths import resolve_here
+from gislr.utils.settings import Text
 
 FRAMES = "X.npy"
 LABELS = "y.npy"
@@ -32,6 +36,38 @@ _CLIPS_AT_ONCE = 2048
 
 _BROKEN = (OSError, ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError)
 """What NumPy raises for a file that it cannot read."""
+
+
+@SOURCES.register("arrays")
+class Arrays(DataSource):
+    """The report's prepared arrays.
+
+    Attributes:
+        root: Folder of X.npy, y.npy and NON_EMPTY_FRAME_IDXS.npy.
+        participants: File in it that names each clip's signer, .npy or .csv.
+    """
+
+    root: Text
+    participants: Text
+
+    def open_store(
+        self,
+        preprocessing: PreprocessingSettings,
+        preparation: PreparationSettings,
+        progress: Progress,
+    ) -> Store:
+        if preprocessing.model_copy(update={"axes": "xy"}) != reference(preprocessing.frames):
+            raise SettingError(
+                "data=arrays holds what preprocessing=reference makes of raw clips; "
+                f"got preprocessing.name={preprocessing.name} and "
+                f"preprocessing.landmarks={preprocessing.landmarks}. Use data=asl_signs for others."
+            )
+        return prepare_arrays(
+            resolve_here(self.root),
+            self.participants,
+            axes=preprocessing.axes,
+            cache=preparation.folder("stores"),
+        )
 
 
 def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> Store:
