@@ -2,7 +2,7 @@
 
     python -m benchmarks.sweeping [--trials 500]
 
-Trials are asked for, composed into overrides, booked as complete and looked at for the best, as in
+Trials are asked for, composed into overrides, recorded as complete and ranked, as in
 a sweep, in an sqlite study that grows to the given size.
 """
 
@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from hydra_plugins.optuna_sweeper import SweeperSettings
-from hydra_plugins.optuna_sweeper._ledger import Ledger
 from hydra_plugins.optuna_sweeper._process import COMPLETE, Outcome
+from hydra_plugins.optuna_sweeper._queue import TrialQueue
 from hydra_plugins.optuna_sweeper._search_space import read_search_space
 from hydra_plugins.optuna_sweeper._storage import open_study
 from hydra_plugins.optuna_sweeper._sweep import Sweep
@@ -36,27 +36,22 @@ def milliseconds(sampler: str, trials: int, folder: Path) -> list[float]:
     url = f"sqlite:///{folder / sampler}.db"
     sweep = Sweep(
         study=open_study(url, "study", ["maximize"]),
-        name="study",
-        config=None,
-        settings=SweeperSettings(n_trials=trials, sampler=sampler),
+        settings=SweeperSettings(n_trials=trials, sampler=sampler, direction="maximize"),
         space=read_search_space(SPACE, {}, {}),
         storage=url,
-        directions=["maximize"],
-        sampler=sampler,
-        pruner="none",
         n_trials=trials,
-        program=(),
+        config=None,
         compose=lambda overrides: None,
     )
-    ledger = Ledger(sweep)
+    queue = TrialQueue(sweep)
     costs = []
     while True:
         began = time.perf_counter()
-        if (asked := ledger.ask()) is None:
+        if (asked := queue.ask()) is None:
             return costs
         trial, _ = asked
         value = -abs(trial.params["model.mlp_dropout"] - 0.2)
-        trial_line(sweep, ledger.finish(trial, Outcome(COMPLETE, 1.0, (value,))))
+        trial_line(sweep, queue.tell(trial, Outcome(COMPLETE, 1.0, (value,))))
         costs.append(1000 * (time.perf_counter() - began))
 
 

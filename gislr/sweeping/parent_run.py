@@ -101,12 +101,12 @@ class ParentRun(SweepCallback):
             {
                 "objective": ", ".join(self._configuration.sweep.objectives),
                 "objective.value": self._configuration.sweep.value,
-                "direction": ", ".join(sweep.directions),
-                "sampler": sweep.sampler,
-                "pruner": sweep.pruner,
+                "direction": ", ".join(sweep.settings.directions),
+                "sampler": sweep.settings.sampler,
+                "pruner": sweep.settings.pruner,
                 "sampler.seed": sweep.settings.seed,
                 "fixed": " ".join(sweep.space.fixed),
-                **{f"space.{d.key}": d.distribution for d in sweep.space.every_dimension()},
+                **{f"space.{d.key}": d.distribution for d in sweep.space.dimensions},
             }
         )
         return str(run_id)

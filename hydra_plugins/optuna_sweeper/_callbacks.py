@@ -55,8 +55,3 @@ callbacks: list[SweepCallback] = []
 def add_callback(callback: SweepCallback) -> None:
     """Calls a callback in every sweep of this process."""
     callbacks.append(callback)
-
-
-def show_best() -> bool:
-    """Returns whether the terminal shows the best trials."""
-    return all(callback.show_best for callback in callbacks)

@@ -1,4 +1,4 @@
-"""Which process of which machine something belongs to, and whether that process still is."""
+"""Owners: which process of which machine something belongs to, and whether it still runs."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ import socket
 
 import psutil
 
-_CLOCK_SET = 5.0
+_CLOCK_SECONDS = 5.0
 
 
 def owner_tag() -> str:
-    """Returns which process of which machine this is."""
+    """Returns a tag of this process: its machine, its id and when it started."""
     pid = os.getpid()
     return f"{socket.gethostname()} {pid} {psutil.Process(pid).create_time():.0f}"
 
 
 def is_gone(tag: str) -> bool:
-    """Tells whether a process of this machine is no more; others are told by their silence."""
+    """Tells whether a process of this machine has ended; those of other machines never are.
+
+    Args:
+        tag: A result of `owner_tag`.
+    """
     host, _, rest = tag.partition(" ")
     pid, _, created = rest.partition(" ")
     if host != socket.gethostname() or not pid.isdigit():
         return False
     try:
         process = psutil.Process(int(pid))
-        # The clock may have been set since, by which the same process seems a little older.
-        another = abs(process.create_time() - float(created)) > _CLOCK_SET
-        # What nobody has waited for, as in containers without an init, stays listed when it ended.
-        return another or process.status() == psutil.STATUS_ZOMBIE
+        # When the clock is set, the same process seems a little older.
+        is_another = abs(process.create_time() - float(created)) > _CLOCK_SECONDS
+        # An ended process that nobody waits for stays a zombie, as in containers without an init.
+        return is_another or process.status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
         return True

@@ -1,4 +1,4 @@
-"""One process a trial: what is started, and what became of it."""
+"""One process per trial: its command and its outcome."""
 
 from __future__ import annotations
 
@@ -10,31 +10,47 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hydra_plugins.optuna_sweeper._trial import RESULT
+from omegaconf import open_dict, read_write
+
+from hydra_plugins.optuna_sweeper._trial import CALLBACK, RESULT, SWEEP, TRIAL
+
+if TYPE_CHECKING:
+    import optuna
+    from omegaconf import DictConfig
+
+    from hydra_plugins.optuna_sweeper._sweep import Sweep
 
 COMPLETE, PRUNED, FAILED, KILLED = "complete", "pruned", "failed", "killed"
+POLL_SECONDS = 0.02
 
-_KILLING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-_LAST_LINES = 100
-_END_WITHIN = 20.0
-_LOOK_EVERY = 0.02
+_KILL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_LOG_LINES = 100
+_TERMINATE_SECONDS = 20.0
+_CONFIG_FLAGS = ("config_name", "config_path", "config_dir")
+_SWEEP_KEYS = ("sweeper", "launcher", "mode", "sweep.", "run.dir")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 
 
 @dataclass(frozen=True)
 class TrialCommand:
-    """What a trial's process is started with.
+    """The command of a trial's process.
 
     Attributes:
-        program: `("-m", "package.module")` or `("script.py",)`.
-        arguments: Its arguments.
+        arguments: Python's arguments: `("-m", "package.module", ...)` or `("script.py", ...)`.
         environment: Variables beside those of the sweep.
         folder: Its working directory.
     """
 
-    program: tuple[str, ...]
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     folder: str
@@ -42,122 +58,160 @@ class TrialCommand:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial's process.
+    """How a trial's process ended.
 
     Attributes:
         state: `complete`, `pruned`, `failed` by its own fault, or `killed` from outside.
-        seconds: How long it ran.
+        seconds: Its wall time.
         values: What the application returned when it is complete.
         reason: Why it is not complete.
-        log: The last lines that it wrote.
+        log: The last lines of its output.
     """
 
     state: str
     seconds: float
     values: tuple[float, ...] = ()
     reason: str = ""
-    log: tuple[str, ...] = field(default=())
+    log: tuple[str, ...] = ()
+
+
+def trial_command(
+    sweep: Sweep, trial: optuna.Trial, overrides: Sequence[str], *, limit_threads: bool
+) -> TrialCommand:
+    """Returns a trial's command: the sweep's own, with the trial's overrides.
+
+    Args:
+        sweep: The sweep.
+        trial: The trial.
+        overrides: Its overrides.
+        limit_threads: Whether the trials that run at the same time share this machine's cores.
+    """
+    settings = sweep.settings
+    threads = str(max(1, (os.cpu_count() or 1) // settings.n_jobs))
+    limited = _THREAD_VARIABLES if limit_threads and settings.n_jobs > 1 else ()
+    address = {
+        "storage": sweep.storage,
+        "study": sweep.name,
+        "id": trial._trial_id,
+        "pruner": settings.pruner,
+        "pruner_options": settings.pruner_options,
+    }
+    hydra_overrides = _hydra_overrides(sweep.config, trial.number)
+    return TrialCommand(
+        (*_program(), *_config_flags(), *overrides, *hydra_overrides),
+        {name: threads for name in limited if name not in os.environ}
+        | {TRIAL: json.dumps(address)},
+        str(Path.cwd()),
+    )
 
 
 class TrialProcess:
     """A trial's running process.
 
     Args:
-        command: What to start.
+        command: Its command.
     """
 
     def __init__(self, command: TrialCommand) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="trial-")
         self._result = Path(self._folder.name) / "result.json"
         self._log = Path(self._folder.name) / "log.txt"
-        self._began = time.monotonic()
-        child = [sys.executable, "-m", "hydra_plugins.optuna_sweeper._child", str(os.getpid())]
+        self._start = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*child, *command.program, *command.arguments],
+                [sys.executable, *command.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={
                     **os.environ,
-                    "HYDRA_FULL_ERROR": "1",  # so that the last line says what went wrong
+                    "HYDRA_FULL_ERROR": "1",  # the last line is the reason
                     **command.environment,
                     RESULT: str(self._result),
+                    SWEEP: str(os.getpid()),
                 },
                 cwd=command.folder if Path(command.folder).is_dir() else None,
-                # Ctrl-C goes to the sweep alone, which then ends its trials.
+                # Ctrl-C reaches the sweep alone, which then ends its trials.
                 start_new_session=True,
             )
 
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
-
     def poll(self) -> Outcome | None:
-        """Returns what became of it, or `None` while it runs."""
+        """Returns how it ended, or `None` while it runs."""
         code = self._process.poll()
-        return None if code is None else self._outcome(code)
+        if code is None:
+            return None
+        seconds = time.monotonic() - self._start
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        log = tuple(lines[-_LOG_LINES:])
+        try:
+            result = json.loads(self._result.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            result = _result(code, log)
+        self._folder.cleanup()
+        values = tuple(result.get("values", ()))
+        return Outcome(result["state"], seconds, values, result.get("reason", ""), log)
 
-    def wait(self) -> Outcome:
-        """Returns what became of it."""
-        while (outcome := self.poll()) is None:
-            time.sleep(_LOOK_EVERY)
-        return outcome
-
-    def end(self) -> None:
+    def terminate(self) -> None:
         """Asks it to end."""
         if self._process.poll() is None:
             self._process.terminate()
 
-    def ended(self) -> None:
-        """Waits until it has ended, killing it when it takes too long."""
+    def wait_or_kill(self) -> None:
+        """Waits until it has ended; kills it when that takes too long."""
         try:
-            self._process.wait(_END_WITHIN)
+            self._process.wait(_TERMINATE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._folder.cleanup()
 
-    def _outcome(self, code: int) -> Outcome:
-        seconds = time.monotonic() - self._began
-        log = tuple(self._log.read_text(encoding="utf-8", errors="replace").splitlines())
-        log = log[-_LAST_LINES:]
-        try:
-            result = json.loads(self._result.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            result = None
-        self._folder.cleanup()
-        if result is not None:
-            values = tuple(result.get("values", ()))
-            return Outcome(result["state"], seconds, values, result.get("reason", ""), log)
-        number = -code if code < 0 else code - 128
-        if number in _KILLING:
-            name = signal.Signals(number).name
-            hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
-            return Outcome(KILLED, seconds, reason=f"killed by {name}{hint}", log=log)
-        said = [line.strip() for line in log if line.strip()]
-        reason = said[-1].removeprefix("error: ") if said else f"exit code {code} without a word"
-        return Outcome(FAILED, seconds, reason=reason, log=log)
-
 
 def run_trial(command: TrialCommand) -> Outcome:
-    """Runs a trial to its end; what launchers call on other machines."""
-    return TrialProcess(command).wait()
+    """Runs a trial to its end; launchers call it on other machines."""
+    process = TrialProcess(command)
+    while (outcome := process.poll()) is None:
+        time.sleep(POLL_SECONDS)
+    return outcome
 
 
-def threads_each(jobs: int) -> dict[str, str]:
-    """Returns variables that divide this machine's cores between several processes."""
-    if jobs == 1:
-        return {}
-    count = str(max(1, (os.cpu_count() or 1) // jobs))
-    return {name: count for name in _THREADS if name not in os.environ}
+def _result(code: int, log: tuple[str, ...]) -> dict[str, str]:
+    """Returns the result of a process that wrote none, from its exit code and its output."""
+    number = -code if code < 0 else code - 128
+    if number in _KILL_SIGNALS:
+        name = signal.Signals(number).name
+        hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+        return {"state": KILLED, "reason": f"killed by {name}{hint}"}
+    lines = [line.strip() for line in log if line.strip()]
+    reason = lines[-1].removeprefix("error: ") if lines else f"exit code {code} without output"
+    return {"state": FAILED, "reason": reason}
 
 
-_THREADS: Sequence[str] = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+def _program() -> tuple[str, ...]:
+    """Returns how this process was started: `("-m", "package.module")` or `("script.py",)`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None:
+        return ("-m", spec.name.removesuffix(".__main__"))
+    return (str(Path(sys.argv[0]).absolute()),)
+
+
+def _config_flags() -> list[str]:
+    """Returns Hydra's flags of this process that choose the configuration."""
+    from hydra._internal.utils import get_args_parser
+
+    given = vars(get_args_parser().parse_known_args(sys.argv[1:])[0])
+    flags = [(f"--{name.replace('_', '-')}", given[name]) for name in _CONFIG_FLAGS if given[name]]
+    return [part for flag in flags for part in flag]
+
+
+def _hydra_overrides(config: DictConfig, number: int) -> list[str]:
+    given = [
+        override
+        for override in config.hydra.overrides.hydra
+        if not override.lstrip("+~").removeprefix("hydra").lstrip("./").startswith(_SWEEP_KEYS)
+    ]
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.job.num = number
+        config.hydra.job.id = f"{config.hydra.job.name}_{number}"
+    folder = os.path.normpath(f"{config.hydra.sweep.dir}/{config.hydra.sweep.subdir}")
+    quoted = folder.replace("\\", "\\\\").replace("'", "\\'")
+    return [*given, "hydra.mode=RUN", f"hydra.run.dir='{quoted}'", CALLBACK]

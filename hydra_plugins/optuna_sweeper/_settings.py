@@ -1,4 +1,4 @@
-"""The keys of `hydra.sweeper`, with their defaults."""
+"""The keys of `hydra.sweeper`, with their defaults and checks."""
 
 from __future__ import annotations
 
@@ -7,34 +7,47 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from hydra_plugins.optuna_sweeper._algorithms import GRID, NO_PRUNER, SAMPLERS
+from hydra_plugins.optuna_sweeper._errors import SweepError, require_name
+
+MINIMIZE, MAXIMIZE = "minimize", "maximize"
+
 
 @dataclass
 class SweeperSettings:
     """How a sweep searches.
 
     Attributes:
-        study_name: The study; `None` derives it from the command, so that the same command goes on.
-        storage: Optuna's storage URL; `None` is `optuna.db` where the command is run.
+        study_name: The study; `None` derives it from the command, so that the same command resumes.
+        storage: Optuna's storage URL; `None` is `optuna.db` in the working directory.
         direction: `minimize` or `maximize`, or one for each value that the application returns.
         n_trials: How many trials; `None` tries every combination once.
-        n_jobs: How many at the same time.
-        sampler: A name of `_samplers.SAMPLERS`; `None` is `tpe`, or `grid` without `n_trials`.
+        n_jobs: How many trials run at the same time.
+        sampler: A name of `SAMPLERS`; `None` is `tpe`, or `grid` without `n_trials`.
         sampler_options: Arguments of Optuna's sampler, as `{name: value}`.
-        pruner: A name of `_pruners.PRUNERS`; `None` is `median`, or `none` where nothing is to be
-            pruned: in a grid, and with several directions.
+        pruner: A name of `PRUNERS`; `None` is `median`, or `none` for grids and for several
+            directions.
         pruner_options: Arguments of Optuna's pruner, as `{name: value}`.
-        seed: Of the sampler.
+        seed: The sampler's seed.
         params: Search space by key, in Hydra's sweep syntax.
         when: Search space by condition, `key=value[,key=value]` to a mapping like `params`.
-        max_failure_rate: Share of failed trials above which the sweep stops.
-        retries: How often a trial whose process was killed is tried again.
-        skip_finished: Whether values of finished runs that the application remembers are reused.
-        dry_run: Whether to list what would run and end.
+        max_failure_rate: Fraction of failed trials above which the sweep stops.
+        retries: How often a trial whose process was killed is retried.
+        skip_finished: Whether results of finished runs that the application knows are reused.
+        dry_run: Whether to list the trials without running them.
+
+    Raises:
+        SweepError: A value cannot be used.
+
+    Example:
+        >>> from hydra_plugins.optuna_sweeper import SweeperSettings
+        >>> SweeperSettings(n_trials=20).pruner
+        'median'
     """
 
     study_name: str | None = None
     storage: str | None = None
-    direction: Any = "minimize"
+    direction: Any = MINIMIZE
     n_trials: int | None = None
     n_jobs: int = 1
     sampler: str | None = None
@@ -49,6 +62,42 @@ class SweeperSettings:
     skip_finished: bool = False
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        for name, least in (("n_trials", 1), ("n_jobs", 1), ("retries", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SweepError(f"hydra.sweeper.{name} must be at least {least}; got {value}.")
+        if not 0 <= self.max_failure_rate <= 1:
+            raise SweepError(
+                f"hydra.sweeper.max_failure_rate must be from 0 to 1; got {self.max_failure_rate}."
+            )
+        if not self.directions or {*self.directions} - {MINIMIZE, MAXIMIZE}:
+            raise SweepError(
+                f"hydra.sweeper.direction must be {MINIMIZE} or {MAXIMIZE}, or a list of them; "
+                f"got {self.direction!r}."
+            )
+        is_grid = self.n_trials is None or self.sampler == GRID
+        several = len(self.directions) > 1
+        self.sampler = self.sampler or (GRID if is_grid else "tpe")
+        self.pruner = self.pruner or (NO_PRUNER if is_grid or several else "median")
+        require_name("hydra.sweeper.sampler", self.sampler, SAMPLERS)
+        if self.n_trials is None and self.sampler != GRID:
+            raise SweepError(
+                f"hydra.sweeper.sampler={self.sampler} needs hydra.sweeper.n_trials, the number of "
+                "trials."
+            )
+        if several and self.pruner != NO_PRUNER:
+            raise SweepError(
+                f"Optuna prunes by one value, but hydra.sweeper.direction has "
+                f"{len(self.directions)}; set hydra.sweeper.pruner={NO_PRUNER}."
+            )
+
+    @property
+    def directions(self) -> list[str]:
+        """A direction for each value that the application returns."""
+        values = self.direction if isinstance(self.direction, list) else [self.direction]
+        return [str(value).lower() for value in values]
+
 
 _PACKAGE = "hydra_plugins.optuna_sweeper"
 
@@ -61,6 +110,6 @@ class OptunaSweeperConfig(SweeperSettings):
 
 
 def register() -> None:
-    """Makes `hydra/sweeper=optuna` known to Hydra."""
+    """Adds `hydra/sweeper=optuna` to Hydra's configuration store."""
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConfig, provider=_PACKAGE)

@@ -1,4 +1,4 @@
-"""Studies in databases: created once, whoever comes first."""
+"""Studies in databases that several processes open at once."""
 
 from __future__ import annotations
 
@@ -6,35 +6,31 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
 
-if TYPE_CHECKING:
-    import optuna
-
 SQLITE = "sqlite:///"
-HEARTBEAT = 30
-"""Seconds between two signs of life of a running trial."""
+HEARTBEAT_SECONDS = 30
+"""Time between two heartbeats of a running trial."""
 
-GRACE = 4 * HEARTBEAT
-"""Seconds of silence after which a trial of another machine counts as dead."""
+_STALE_SECONDS = 4 * HEARTBEAT_SECONDS
+"""Time without a heartbeat after which a trial of another machine is stale."""
 
-_WAIT_FOR_LOCK = 120
+_LOCK_SECONDS = 120
 _SERVER_LOCKS = {
     "postgresql": "SELECT pg_advisory_lock(260814)",
-    "mysql": f"SELECT GET_LOCK('optuna_sweeper', {_WAIT_FOR_LOCK})",
+    "mysql": f"SELECT GET_LOCK('optuna_sweeper', {_LOCK_SECONDS})",
 }
 
 
-def open_study(
-    url: str,
-    name: str,
-    directions: list[str],
-    sampler: optuna.samplers.BaseSampler | None = None,
-    pruner: optuna.pruners.BasePruner | None = None,
-) -> optuna.Study:
-    """Opens a study, creating it and its database where they are new.
+def open_study(url: str, name: str, directions: list[str]) -> optuna.Study:
+    """Opens a study; creates it and its database where they are new.
 
     Any number of processes may do so at once.
 
@@ -42,30 +38,15 @@ def open_study(
         url: Optuna's storage URL.
         name: The study's name.
         directions: One for each value, `minimize` or `maximize`.
-        sampler: Optuna's sampler.
-        pruner: Optuna's pruner.
 
     Raises:
         SweepError: The storage cannot be used, or the study has other directions.
     """
-    import optuna
-    from sqlalchemy.exc import SQLAlchemyError
-
-    _quiet()
-
-    def create() -> optuna.Study:
-        return optuna.create_study(
-            study_name=name,
-            storage=_storage(url),
-            directions=directions,
-            sampler=sampler,
-            pruner=pruner,
-            load_if_exists=True,
-        )
-
     try:
         with locked(url):
-            study = create()
+            study = optuna.create_study(
+                study_name=name, storage=_storage(url), directions=directions, load_if_exists=True
+            )
     except (SQLAlchemyError, OSError, ValueError, ImportError, RuntimeError) as error:
         raise SweepError(
             f"hydra.sweeper.storage must be a database that can be opened, such as "
@@ -75,16 +56,13 @@ def open_study(
     if found != directions:
         raise SweepError(
             f"The study {name!r} has the directions {', '.join(found)}, not "
-            f"{', '.join(directions)}; give the new one another hydra.sweeper.study_name."
+            f"{', '.join(directions)}; choose another hydra.sweeper.study_name."
         )
     return study
 
 
 def load_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
-    """Opens a study that exists, without looking at the database's schema again."""
-    import optuna
-
-    _quiet()
+    """Opens an existing study without checking the database's schema."""
     return optuna.load_study(
         study_name=name,
         storage=_storage(url, skip_compatibility_check=True, skip_table_creation=True),
@@ -93,58 +71,60 @@ def load_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> optuna
     )
 
 
+def copy_study(url: str, name: str, directions: list[str]) -> optuna.Study:
+    """Returns a copy of the study in memory; creates no database."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    copy = optuna.create_study(study_name=name, directions=directions)
+    if not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists():
+        try:
+            found = optuna.load_study(study_name=name, storage=url)
+        except KeyError:
+            return copy
+        copy.add_trials(found.get_trials(deepcopy=False))
+    return copy
+
+
 @contextmanager
 def locked(url: str) -> Iterator[None]:
-    """Holds a lock that other sweeps of the same database wait for.
+    """Holds a lock for which other sweeps of the same database wait.
 
     It is a file beside an sqlite database, and the server's own lock on PostgreSQL and MySQL.
     """
     if url.startswith(SQLITE):
-        from filelock import FileLock
-
         file = Path(url.removeprefix(SQLITE).partition("?")[0])
         file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock", timeout=_WAIT_FOR_LOCK):
+        with FileLock(f"{file}.lock", timeout=_LOCK_SECONDS):
             yield
         return
     statement = next((lock for kind, lock in _SERVER_LOCKS.items() if url.startswith(kind)), None)
     if statement is None:
         yield
         return
-    from sqlalchemy import NullPool, create_engine, text
-
-    # The server lets go of it when the connection ends, however this process does.
+    # The server releases the lock when the connection ends, however this process ends.
     with create_engine(url, poolclass=NullPool).connect() as connection:
         connection.execute(text(statement))
         yield
 
 
 def _storage(url: str, **options: Any) -> Any:
-    import optuna
-
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Heartbeats and some arguments of samplers are experimental; the lock file pins Optuna.
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    warnings.filterwarnings("ignore", message="Heartbeat of storage")
     if "://" not in url:
         raise ValueError(f"got {url!r}.")
     if url.startswith("redis"):
         return optuna.storages.get_storage(url)
-    engine: dict[str, Any] = {"pool_pre_ping": True}
-    if url.startswith(SQLITE):
-        engine = {"connect_args": {"timeout": _WAIT_FOR_LOCK}}
+    is_sqlite = url.startswith(SQLITE)
     return optuna.storages.RDBStorage(
         url,
-        engine_kwargs=engine,
-        heartbeat_interval=HEARTBEAT,
-        grace_period=GRACE,
+        engine_kwargs=(
+            {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {"pool_pre_ping": True}
+        ),
+        heartbeat_interval=HEARTBEAT_SECONDS,
+        grace_period=_STALE_SECONDS,
         **options,
     )
-
-
-def _quiet() -> None:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Heartbeats and some of the samplers' arguments are experimental; the lock file pins Optuna.
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    warnings.filterwarnings("ignore", message="Heartbeat of storage")
 
 
 def _first_line(error: BaseException) -> str:

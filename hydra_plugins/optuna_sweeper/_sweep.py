@@ -1,23 +1,22 @@
-"""A sweep: its study, its space and how it stands."""
+"""A sweep: its study, its search space, and the trials that count."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hydra_plugins.optuna_sweeper._ledger import owed
-from hydra_plugins.optuna_sweeper._search_space import SearchSpace
-from hydra_plugins.optuna_sweeper._settings import SweeperSettings
-
 if TYPE_CHECKING:
     import optuna
     from omegaconf import DictConfig
 
-MINIMIZE, MAXIMIZE = "minimize", "maximize"
+    from hydra_plugins.optuna_sweeper._search_space import SearchSpace
+    from hydra_plugins.optuna_sweeper._settings import SweeperSettings
+
+OWNER, REASON, SECONDS, LOG = "owner", "reason", "seconds", "log"
+RETRY_OF, KILLS, SURPLUS, REUSED = "retry_of", "kills", "surplus", "reused"
+"""User attributes of trials."""
 
 
 @dataclass(frozen=True)
@@ -26,44 +25,37 @@ class Sweep:
 
     Attributes:
         study: Optuna's study.
-        name: The study's name.
-        config: The application's configuration with the fixed overrides.
         settings: The keys of `hydra.sweeper`.
-        space: What is searched.
+        space: The search space.
         storage: Optuna's URL of the study.
-        directions: `minimize` or `maximize` for each value.
-        sampler: The sampler's name.
-        pruner: The pruner's name.
-        n_trials: How many trials it shall have.
-        program: How the application is started, such as `("-m", "package.module")`.
+        n_trials: How many trials the study will have.
+        config: The application's configuration with the fixed overrides.
         compose: Makes the application's configuration from overrides.
     """
 
     study: optuna.Study
-    name: str
-    config: DictConfig
     settings: SweeperSettings
     space: SearchSpace
     storage: str
-    directions: list[str]
-    sampler: str
-    pruner: str
     n_trials: int
-    program: tuple[str, ...]
+    config: DictConfig
     compose: Callable[[Sequence[str]], DictConfig]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.study.study_name)
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Returns the trials that count, by number."""
-        return owed(self.study.get_trials(deepcopy=False))
+        return counted_trials(self.study.get_trials(deepcopy=False))
 
     def ranked(self) -> list[optuna.trial.FrozenTrial]:
         """Returns the complete trials, best first; the Pareto front for several directions."""
-        from optuna.trial import TrialState
-
-        complete = [t for t in self.trials() if t.state == TrialState.COMPLETE]
-        if len(self.directions) > 1:
+        complete = [trial for trial in self.trials() if trial.state.name == "COMPLETE"]
+        if len(self.settings.directions) > 1:
             return list(self.study.best_trials) if complete else []
-        sign = -1 if self.directions[0] == MAXIMIZE else 1
+        sign = -1 if self.settings.directions[0] == "maximize" else 1
         return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
 
     def counts(self) -> dict[str, int]:
@@ -71,16 +63,20 @@ class Sweep:
         return dict(Counter(trial.state.name.lower() for trial in self.trials()))
 
 
-def study_name(prefix: str, fixed: Sequence[str], space: SearchSpace, *rest: object) -> str:
-    """Returns a name that is the same for the same command and hardly for any other."""
-    described = [
-        sorted(fixed),
-        [[d.key, repr(d.distribution)] for d in space.dimensions],
-        [
-            [sorted(b.conditions.items()), [[d.key, repr(d.distribution)] for d in b.dimensions]]
-            for b in space.branches
-        ],
-        [str(entry) for entry in rest],
+def counted_trials(
+    trials: Sequence[optuna.trial.FrozenTrial],
+) -> list[optuna.trial.FrozenTrial]:
+    """Returns the trials that count: finished or running, and neither retried nor surplus."""
+    retried = retried_numbers(trials)
+    return [
+        trial
+        for trial in trials
+        if trial.state.name != "WAITING"
+        and trial.number not in retried
+        and not trial.user_attrs.get(SURPLUS)
     ]
-    digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
-    return f"{prefix}-{digest[:8]}"
+
+
+def retried_numbers(trials: Sequence[optuna.trial.FrozenTrial]) -> set[int]:
+    """Returns the numbers of the trials that have been enqueued again."""
+    return {trial.user_attrs[RETRY_OF] for trial in trials if RETRY_OF in trial.user_attrs}

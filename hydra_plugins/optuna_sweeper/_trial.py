@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,28 +18,14 @@ if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
-    from hydra_plugins.optuna_sweeper._sweep import Sweep
-
-TRIAL = "OPTUNA_SWEEPER_TRIAL"
-"""Environment variable that names the trial of a process, as JSON."""
-
-RESULT = "OPTUNA_SWEEPER_RESULT"
-"""Environment variable with the file into which the trial's result is written."""
+TRIAL, RESULT, SWEEP = (f"OPTUNA_SWEEPER_{name}" for name in ("TRIAL", "RESULT", "SWEEP"))
+"""Environment variables: the trial's address as JSON, the file for its result, its sweep's pid."""
 
 CALLBACK = f"+hydra.callbacks.optuna_sweeper._target_={__name__}.TrialCallback"
-"""Override that has Hydra write the result file."""
+"""Override that adds `TrialCallback` to an application."""
 
-
-def trial_environment(sweep: Sweep, trial: optuna.Trial) -> dict[str, str]:
-    """Returns the variables from which `current_trial` opens a trial."""
-    address = {
-        "storage": sweep.storage,
-        "study": sweep.study.study_name,
-        "trial_id": trial._trial_id,
-        "pruner": sweep.pruner,
-        "pruner_options": sweep.settings.pruner_options,
-    }
-    return {TRIAL: json.dumps(address)}
+_POLL_SECONDS = 0.5
+_TERMINATE_SECONDS = 20.0
 
 
 def current_trial() -> optuna.Trial | None:
@@ -51,13 +40,12 @@ def current_trial() -> optuna.Trial | None:
         return None
     import optuna
 
-    from hydra_plugins.optuna_sweeper._pruners import make_pruner
+    from hydra_plugins.optuna_sweeper._algorithms import make_pruner
     from hydra_plugins.optuna_sweeper._storage import load_study
 
     address = json.loads(os.environ[TRIAL])
     pruner = make_pruner(address["pruner"], address["pruner_options"])
-    study = load_study(address["storage"], address["study"], pruner)
-    return optuna.Trial(study, address["trial_id"])
+    return optuna.Trial(load_study(address["storage"], address["study"], pruner), address["id"])
 
 
 def report_or_prune(trial: optuna.Trial, value: float, step: int) -> None:
@@ -75,8 +63,7 @@ def report_or_prune(trial: optuna.Trial, value: float, step: int) -> None:
         >>> import optuna
         >>> from hydra_plugins.optuna_sweeper import report_or_prune
         >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
-        >>> trial = optuna.create_study().ask()
-        >>> report_or_prune(trial, 0.5, step=0)
+        >>> report_or_prune(optuna.create_study().ask(), 0.5, step=0)
     """
     import optuna
 
@@ -88,14 +75,20 @@ def report_or_prune(trial: optuna.Trial, value: float, step: int) -> None:
 
 
 class TrialCallback(Callback):
-    """Writes what the application returned, or how it ended, for the sweeper to read."""
+    """Ends the trial with its sweep, and writes its result for the sweep to read.
+
+    A killed sweep cannot end its trials: they would run beside those of its successor.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Starts to watch the sweep's process."""
+        sweep = int(os.environ[SWEEP])
+        threading.Thread(target=_end_with, args=(sweep,), daemon=True).start()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Writes the result file."""
+        """Writes what the application returned, or why it failed."""
         from hydra.core.utils import JobStatus
 
-        if RESULT not in os.environ:
-            return
         returned = job_return._return_value
         if job_return.status == JobStatus.COMPLETED:
             result = _completed(returned)
@@ -108,6 +101,14 @@ class TrialCallback(Callback):
         partial = file.with_suffix(".part")
         partial.write_text(json.dumps(result), encoding="utf-8")
         partial.replace(file)
+
+
+def _end_with(sweep: int) -> None:
+    while os.getppid() == sweep:
+        time.sleep(_POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_TERMINATE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _completed(value: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Hydra finds when it looks for plugins: the sweeper and its configuration."""
+"""The module that Hydra finds when it looks for plugins: the sweeper and its configuration."""
 
 from __future__ import annotations
 
@@ -22,19 +22,15 @@ class OptunaSweeper(Sweeper):
     """
 
     def __init__(self, **settings: Any) -> None:
-        values: dict[str, Any] = {
-            name: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-            for name, value in settings.items()
-        }
-        self.settings = SweeperSettings(**values)
+        self.settings = settings
         self.hydra_context: HydraContext
         self.config: DictConfig
-        self.launcher = None  # made when it is known to be needed
+        self.launcher = None  # a sweep on this machine needs none
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Remembers the context; the task itself runs in processes of its own."""
+        """Keeps the context; trials run the task in their own processes."""
         self.hydra_context = hydra_context
         self.config = config
 
@@ -42,4 +38,6 @@ class OptunaSweeper(Sweeper):
         """Runs the sweep and returns the Optuna study, or `None` after a dry run."""
         from hydra_plugins.optuna_sweeper._run import run_sweep
 
-        return run_sweep(self.settings, self.hydra_context, self.config, list(arguments))
+        values: Any = OmegaConf.to_container(OmegaConf.create(self.settings))
+        settings = SweeperSettings(**values)
+        return run_sweep(settings, self.hydra_context, self.config, list(arguments))

@@ -14,7 +14,7 @@ import optuna
 import psutil
 import pytest
 
-from tests.optuna_sweeper.running import STUDY, command, states, study, sweep
+from tests.optuna_sweeper.running import APP, STUDY, command, states, study, sweep
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +107,7 @@ def kill_a_ray_worker():
         for process in psutil.process_iter():
             try:
                 parent = process.parent()
-                is_trial = "hydra_plugins.optuna_sweeper._child" in process.cmdline()
+                is_trial = str(APP) in process.cmdline()
                 if is_trial and parent and parent.cmdline()[0].startswith("ray::"):
                     parent.kill()
                     return True

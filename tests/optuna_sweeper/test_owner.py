@@ -32,7 +32,7 @@ def test_a_process_is_gone_when_it_ends_whether_or_not_it_is_waited_for():
     assert is_gone(tag)
 
 
-def test_what_cannot_be_told_is_not_gone():
+def test_unknown_owners_are_not_gone():
     host, pid, created = owner_tag().split()
     assert not is_gone(owner_tag())
     assert is_gone(f"{host} {pid} {float(created) - 60:.0f}")

@@ -32,7 +32,7 @@ def test_a_sweep_is_a_distribution(sweep):
 
 
 @pytest.mark.parametrize("sweep", SPACES)
-def test_yaml_and_the_command_line_say_the_same(sweep):
+def test_yaml_and_the_command_line_give_the_same_space(sweep):
     key, _, value = sweep.partition("=")
     typed = read_search_space([sweep], {}, {})
     written = read_search_space([], {key: value}, {})
@@ -43,7 +43,7 @@ def test_the_command_line_comes_before_yaml():
     params = {"x": "choice(1,2)", "y": "range(0,3)", "z": 5}
     space = read_search_space(["x=7", "y=choice(8,9)"], params, {})
     assert [d.key for d in space.dimensions] == ["y"]
-    assert space.combinations().__next__() == {"y": 8}
+    assert space.combinations()[0] == {"y": 8}
     assert space.fixed == ("x=7", "z=5")
 
 
@@ -81,9 +81,9 @@ def test_a_condition_opens_a_branch():
 
 def test_a_condition_looks_at_fixed_overrides_and_defaults():
     space = read_search_space(["schedule=warmup", "x=1,2"], {}, WHEN)
-    assert len(list(space.combinations())) == 2 * 4
+    assert len(space.combinations()) == 2 * 4
     space = read_search_space(["x=1,2"], {}, WHEN, default={"deep": True}.get)
-    assert len(list(space.combinations())) == 2 * 2
+    assert len(space.combinations()) == 2 * 2
 
 
 @given(
@@ -107,7 +107,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("sweep", WRONG)
-def test_what_is_wrong_is_said(sweep):
+def test_errors_are_one_sentence(sweep):
     with pytest.raises(SweepError) as error:
         read_search_space([sweep], {}, {})
     assert str(error.value).startswith(WRONG[sweep])
@@ -116,4 +116,4 @@ def test_what_is_wrong_is_said(sweep):
 def test_an_interval_has_no_grid():
     space = read_search_space(["x=1,2", "y=interval(0,1)"], {}, {})
     with pytest.raises(SweepError, match=r"y is an interval; set hydra.sweeper.n_trials"):
-        list(space.combinations())
+        space.combinations()

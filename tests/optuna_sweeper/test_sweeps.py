@@ -15,7 +15,7 @@ from tests.optuna_sweeper.running import start, states, study, sweep
 FOUR = ["x=interval(0,1)", "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler=random"]
 
 
-def test_a_sweep_runs_and_the_same_command_goes_on(tmp_path):
+def test_a_sweep_runs_and_the_same_command_resumes(tmp_path):
     done = sweep(tmp_path, *FOUR, "y=2", "hydra.sweeper.n_jobs=2")
     assert done.returncode == 0, done.stderr
     assert states(tmp_path) == ["COMPLETE"] * 4
@@ -26,7 +26,7 @@ def test_a_sweep_runs_and_the_same_command_goes_on(tmp_path):
     again = sweep(tmp_path, *FOUR, "y=2")
     assert again.returncode == 0, again.stderr
     assert states(tmp_path) == ["COMPLETE"] * 4
-    assert "goes on: 4 done" in again.stdout
+    assert "resumes: 4 trials are done" in again.stdout
 
 
 def test_bad_trials_are_pruned(tmp_path):
@@ -45,7 +45,7 @@ def test_bad_trials_are_pruned(tmp_path):
 
 
 @pytest.mark.slow
-def test_troubles_are_told_and_the_sweep_goes_on(tmp_path):
+def test_failures_are_reported_and_the_sweep_continues(tmp_path):
     done = sweep(
         tmp_path,
         "trouble=choice(error,none,kill,nan)",
@@ -76,7 +76,7 @@ def test_too_many_failures_stop_it_with_one_message(tmp_path):
         .splitlines()[-1]
         .endswith(
             "3 of 3 trials failed, more than hydra.sweeper.max_failure_rate=0.5 allows; "
-            "the commonest reason, 3 times: RuntimeError: it is broken"
+            "the most common reason, 3 times: RuntimeError: it is broken"
         )
     )
 
@@ -89,7 +89,7 @@ def test_a_dry_run_lists_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_misspelled_key_is_told_before_anything_runs(tmp_path):
+def test_a_misspelled_key_is_an_error_before_anything_runs(tmp_path):
     done = sweep(tmp_path, "yy=range(0,2)")
     assert done.returncode != 0
     assert "yy" in done.stderr
@@ -111,7 +111,7 @@ def test_several_directions(tmp_path):
 
 
 @pytest.mark.slow
-def test_interrupting_a_sweep_ends_its_trials_and_it_goes_on(tmp_path):
+def test_interrupting_a_sweep_ends_its_trials_and_it_resumes(tmp_path):
     arguments = ["y=range(0,3)", "steps=2", "sleep=1"]
     process = start(tmp_path, *arguments)
     pid = wait_for_a_trial(tmp_path)

@@ -1,4 +1,4 @@
-"""Booking of trials in a real sqlite study, without their processes."""
+"""The queue of trials in a real sqlite study, without their processes."""
 
 import dataclasses
 import itertools
@@ -11,15 +11,14 @@ import pytest
 import sqlalchemy
 from optuna.trial import TrialState
 
-from hydra_plugins.optuna_sweeper import SweepError, _ledger
-from hydra_plugins.optuna_sweeper._ledger import OWNER, Ledger, owed
+from hydra_plugins.optuna_sweeper import SweepError, _queue
+from hydra_plugins.optuna_sweeper._algorithms import PRUNERS, SAMPLERS, make_pruner, make_sampler
 from hydra_plugins.optuna_sweeper._process import COMPLETE, FAILED, KILLED, PRUNED, Outcome
-from hydra_plugins.optuna_sweeper._pruners import PRUNERS, make_pruner
-from hydra_plugins.optuna_sweeper._samplers import SAMPLERS, make_sampler
+from hydra_plugins.optuna_sweeper._queue import TrialQueue
 from hydra_plugins.optuna_sweeper._search_space import read_search_space
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
 from hydra_plugins.optuna_sweeper._storage import load_study, open_study
-from hydra_plugins.optuna_sweeper._sweep import Sweep
+from hydra_plugins.optuna_sweeper._sweep import OWNER, Sweep, counted_trials
 
 SPACE = ["x=interval(0,1)", "y=range(0,3)", "z=choice(a,b)"]
 
@@ -28,19 +27,15 @@ def make_sweep(
     folder, n_trials=10, sampler="random", directions=("minimize",), space=SPACE, **more
 ):
     url = f"sqlite:///{folder / 'studies.db'}"
-    settings = SweeperSettings(n_trials=n_trials, sampler=sampler, **more)
     return Sweep(
         study=open_study(url, "study", list(directions)),
-        name="study",
-        config=None,
-        settings=settings,
+        settings=SweeperSettings(
+            n_trials=n_trials, sampler=sampler, direction=list(directions), **more
+        ),
         space=read_search_space(space, {}, {}),
         storage=url,
-        directions=list(directions),
-        sampler=sampler,
-        pruner="none",
         n_trials=n_trials,
-        program=("app.py",),
+        config=None,
         compose=lambda overrides: None,
     )
 
@@ -50,15 +45,15 @@ def complete(*values):
 
 
 def run(sweep, outcome=None):
-    ledger = Ledger(sweep)
-    ledger.recover()
-    if sweep.sampler == "grid":
-        ledger.queue_grid()
+    queue = TrialQueue(sweep)
+    queue.recover()
+    if sweep.settings.sampler == "grid":
+        queue.enqueue_grid()
     drawn = []
-    while asked := ledger.ask():
+    while asked := queue.ask():
         trial, overrides = asked
         drawn.append(overrides)
-        ledger.finish(trial, outcome(trial) if outcome else complete(1.0))
+        queue.tell(trial, outcome(trial) if outcome else complete(1.0))
     return drawn
 
 
@@ -67,7 +62,7 @@ def here(name):
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_every_sampler_draws(name, tmp_path):
+def test_every_sampler_samples(name, tmp_path):
     here(name)
     space = ["x=range(0,3)", "y=range(0,4)"] if name == "grid" else SPACE
     sweep = make_sweep(tmp_path, 12, name, space=space)
@@ -80,7 +75,7 @@ def test_every_sampler_draws(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tpe", "random", "cmaes", "nsgaii"])
-def test_a_sweep_that_goes_on_draws_what_it_would_have_drawn(name, tmp_path):
+def test_a_resumed_sweep_samples_what_it_would_have_sampled(name, tmp_path):
     outcomes = lambda trial: complete((trial.params["x"] - 0.4) ** 2)  # noqa: E731
     whole = run(make_sweep(tmp_path / "a", 16, name), outcomes)
     parts = [
@@ -104,7 +99,7 @@ def test_tpe_learns(tmp_path):
     assert later("tpe") < 0.5 * later("random")
 
 
-def test_every_outcome_is_booked(tmp_path):
+def test_every_outcome_is_recorded(tmp_path):
     outcomes = [
         complete(1.0),
         Outcome(PRUNED, 0.1, reason="Pruned after step 3."),
@@ -130,7 +125,7 @@ def test_every_outcome_is_booked(tmp_path):
     assert sweep.counts() == {"complete": 1, "pruned": 1, "fail": 4}
 
 
-def test_a_killed_trial_is_tried_again_a_few_times(tmp_path):
+def test_a_killed_trial_is_retried_a_few_times(tmp_path):
     sweep = make_sweep(tmp_path, 3, retries=2)
     drawn = run(sweep, lambda trial: Outcome(KILLED, 0.1, reason="killed by SIGKILL"))
     assert len(drawn) == 9
@@ -140,19 +135,19 @@ def test_a_killed_trial_is_tried_again_a_few_times(tmp_path):
 
 @pytest.fixture
 def gone(monkeypatch):
-    """Lets a test say that the process that has owned trials so far is gone, and is another."""
-    tags = [_ledger.owner_tag()]
-    monkeypatch.setattr(_ledger, "owner_tag", lambda: tags[-1])
-    monkeypatch.setattr(_ledger, "is_gone", lambda tag: tag in tags[:-1])
+    """A function after which the owner of trials so far is gone, and this process is another."""
+    tags = [_queue.owner_tag()]
+    monkeypatch.setattr(_queue, "owner_tag", lambda: tags[-1])
+    monkeypatch.setattr(_queue, "is_gone", lambda tag: tag in tags[:-1])
     return lambda: tags.append(f"here {len(tags)} 0")
 
 
-def test_what_a_killed_sweep_left_running_is_tried_again(tmp_path, gone):
+def test_what_a_killed_sweep_left_running_is_retried(tmp_path, gone):
     sweep = make_sweep(tmp_path, 4)
-    ledger = Ledger(sweep)
-    first, overrides = ledger.ask()
-    ledger.finish(first, complete(5.0))
-    left = [ledger.ask() for _ in range(2)]
+    queue = TrialQueue(sweep)
+    first, overrides = queue.ask()
+    queue.tell(first, complete(5.0))
+    left = [queue.ask() for _ in range(2)]
     gone()
     again = make_sweep(tmp_path, 4)
     drawn = run(again)
@@ -167,8 +162,8 @@ def test_what_a_killed_sweep_left_running_is_tried_again(tmp_path, gone):
 
 def test_trials_of_a_sweep_that_lives_are_left_alone(tmp_path):
     sweep = make_sweep(tmp_path, 2)
-    Ledger(sweep).ask()
-    assert Ledger(sweep).recover() == 0
+    TrialQueue(sweep).ask()
+    assert TrialQueue(sweep).recover() == 0
     assert len(run(make_sweep(tmp_path, 2))) == 1
 
 
@@ -188,28 +183,28 @@ def ask_and_be_killed(sweep, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(study, "ask", killed)
         with pytest.raises(KilledError):
-            Ledger(sweep).ask()
+            TrialQueue(sweep).ask()
     assert TrialState.RUNNING in [trial.state for trial in study.trials]
 
 
 @pytest.mark.parametrize("sampler", ["random", "grid"])
-def test_there_is_no_moment_in_which_nobody_owns_a_trial(tmp_path, monkeypatch, gone, sampler):
+def test_a_running_trial_always_has_an_owner(tmp_path, monkeypatch, gone, sampler):
     make = partial(make_sweep, tmp_path, 3, sampler, space=["y=range(0,3)"])
     sweep = make()
     if sampler == "grid":
-        Ledger(sweep).queue_grid()
+        TrialQueue(sweep).enqueue_grid()
     ask_and_be_killed(sweep, monkeypatch)
     gone()
-    assert Ledger(sweep).recover() == 1
-    ask_and_be_killed(sweep, monkeypatch)  # now of a trial that was queued again
+    assert TrialQueue(sweep).recover() == 1
+    ask_and_be_killed(sweep, monkeypatch)  # now of a retry
     gone()
     assert len(run(make())) == 3
-    assert len(owed(sweep.study.trials)) == 3
+    assert len(counted_trials(sweep.study.trials)) == 3
     assert TrialState.RUNNING not in [trial.state for trial in sweep.study.trials]
 
 
 def killed_at_commit(number, make, outcome):
-    """Runs a sweep in a process that is no more at its so manieth commit; tells whether it was."""
+    """Runs a sweep in a process that ends at a commit; tells whether it was killed there."""
     pid = os.fork()
     if pid:
         _, status = os.waitpid(pid, 0)
@@ -240,42 +235,42 @@ def test_a_kill_between_any_two_writes_loses_nothing(tmp_path, sampler):
         found = make().study.trials
         assert {trial.state.name for trial in found} <= {"COMPLETE", "FAIL"}, number
         results = [trial.params["y"] for trial in found if trial.state == TrialState.COMPLETE]
-        assert len(results) == len(owed(found)) == 3, number
+        assert len(results) == len(counted_trials(found)) == 3, number
         assert sampler != "grid" or sorted(results) == [0, 1, 2], number
         if not killed:
             break
     assert number > 20
 
 
-def test_a_kill_while_a_lost_trial_is_queued_again_neither_loses_nor_doubles_it(
+def test_a_kill_while_a_retry_is_enqueued_neither_loses_nor_doubles_the_trial(
     tmp_path, monkeypatch, gone
 ):
     sweep = make_sweep(tmp_path, 2)
-    _, overrides = Ledger(sweep).ask()
+    _, overrides = TrialQueue(sweep).ask()
     gone()
-    ledger = Ledger(make_sweep(tmp_path, 2))
+    queue = TrialQueue(make_sweep(tmp_path, 2))
     with monkeypatch.context() as patch:
         patch.setattr(optuna.Study, "tell", lambda *arguments, **options: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            ledger.recover()
+            queue.recover()
     drawn = run(make_sweep(tmp_path, 2))
     assert drawn[0] == overrides
     assert len(drawn) == 2
 
 
-def test_a_trial_of_another_machine_that_fell_silent_is_tried_again(tmp_path):
+def test_a_stale_trial_of_another_machine_is_retried(tmp_path):
     sweep = make_sweep(tmp_path, 1)
-    trial, overrides = Ledger(sweep).ask()
+    trial, overrides = TrialQueue(sweep).ask()
     trial.set_user_attr(OWNER, "elsewhere 1 2")
-    assert Ledger(sweep).recover() == 0
+    assert TrialQueue(sweep).recover() == 0
     sweep.study.tell(trial, state=TrialState.FAIL)  # as Optuna does when its heartbeat is old
     assert run(make_sweep(tmp_path, 1)) == [overrides]
 
 
 def test_sweeps_side_by_side_do_not_run_too_many(tmp_path):
     sweeps = [make_sweep(tmp_path, 5) for _ in range(3)]
-    ledgers = [Ledger(sweep) for sweep in sweeps]
-    asked = [ledger.ask() for _ in range(4) for ledger in ledgers]
+    queues = [TrialQueue(sweep) for sweep in sweeps]
+    asked = [queue.ask() for _ in range(4) for queue in queues]
     assert sum(entry is not None for entry in asked) == 5
     drawn = [tuple(entry[1]) for entry in asked if entry]
     assert len(set(drawn)) == 5
@@ -283,19 +278,19 @@ def test_sweeps_side_by_side_do_not_run_too_many(tmp_path):
 
 def test_surplus_trials_are_given_back(tmp_path, monkeypatch):
     sweep = make_sweep(tmp_path, 2)
-    ledger = Ledger(sweep)
-    asked = [ledger.ask(), ledger.ask()]
+    queue = TrialQueue(sweep)
+    asked = [queue.ask(), queue.ask()]
     late = dataclasses.replace(sweep, n_trials=3)
-    trial, _ = Ledger(late).ask()
+    trial, _ = TrialQueue(late).ask()
     assert trial.number == 2
-    assert ledger._is_surplus(trial)
-    assert not ledger._is_surplus(asked[1][0])
+    assert queue._is_surplus(trial)
+    assert not queue._is_surplus(asked[1][0])
 
 
 def test_the_last_combination_of_a_grid_may_be_gone(tmp_path, monkeypatch):
     sweep = make_sweep(tmp_path, 2, "grid", space=["y=range(0,2)"])
-    ledger = Ledger(sweep)
-    ledger.queue_grid()
+    queue = TrialQueue(sweep)
+    queue.enqueue_grid()
     ask = sweep.study.ask
 
     def taken_meanwhile():
@@ -305,12 +300,12 @@ def test_the_last_combination_of_a_grid_may_be_gone(tmp_path, monkeypatch):
         return ask()
 
     monkeypatch.setattr(sweep.study, "ask", taken_meanwhile)
-    assert ledger.ask() is None
+    assert queue.ask() is None
     assert [t.state.name for t in sweep.study.trials] == ["COMPLETE", "COMPLETE", "FAIL"]
     assert len(sweep.trials()) == 2
 
 
-def test_a_grid_goes_on(tmp_path):
+def test_a_grid_resumes(tmp_path):
     space = ["y=range(0,3)", "z=choice(a,b)"]
     first = run(make_sweep(tmp_path, 4, "grid", space=space))
     rest = run(make_sweep(tmp_path, 6, "grid", space=space))
@@ -331,10 +326,10 @@ def test_several_directions_give_a_pareto_front(tmp_path):
 def test_every_pruner_is_asked(name, tmp_path):
     """Bad trials are pruned sooner or later, but by `none` never."""
     sweep = make_sweep(tmp_path, 12)
-    ledger = Ledger(sweep)
+    queue = TrialQueue(sweep)
     pruned = 0
     for number in range(12):
-        trial, _ = ledger.ask()
+        trial, _ = queue.ask()
         study = load_study(sweep.storage, "study", make_pruner(name, {}))
         reporting = optuna.Trial(study, trial._trial_id)
         outcome = complete(float(number))
@@ -344,7 +339,7 @@ def test_every_pruner_is_asked(name, tmp_path):
                 outcome = Outcome(PRUNED, 0.1, reason=f"Pruned after step {step}.")
                 pruned += 1
                 break
-        ledger.finish(trial, outcome)
+        queue.tell(trial, outcome)
     assert (pruned > 0) == (name != "none")
 
 
@@ -354,7 +349,7 @@ def test_names_and_options_are_checked():
     with pytest.raises(SweepError, match=r"must be one of median, .* got 'medium'"):
         make_pruner("medium", {})
     with pytest.raises(
-        SweepError, match=r"n_startup is no option; .*Did you mean 'n_startup_trials"
+        SweepError, match=r"options must be one of .*'n_startup'. Did you mean 'n_startup_trials"
     ):
         make_sampler("tpe", {"n_startup": 3}, 0)
     with pytest.raises(SweepError, match=r"hydra.sweeper.pruner_options"):
