@@ -63,13 +63,13 @@ def test_spans_leave_out_frames_in_a_row(seed):
 def test_landmarks_move_together_and_what_is_missing_stays_so():
     rng = np.random.default_rng(0)
     frames = rng.random((20, 66, 2)).astype(np.float32) + 0.1
-    frames[:10, 3] = 0
+    frames[:10, 3] = np.nan
     owner = np.repeat([0, 1], 10)
     augmentation = of_file(affine=1.0, rotation=90.0, scale=1.0, shift=0.2, shear=0.5)
     moved = augmentation.place(frames, owner, 2, DOMINANT_HAND, np.random.default_rng(1))
-    assert (moved[:10, 3] == 0).all()
+    assert np.isnan(moved[:10, 3]).all()
     for clip in range(2):
-        mine = (owner == clip)[:, None] & (frames != 0).all(axis=-1)
+        mine = (owner == clip)[:, None] & (~np.isnan(frames)).all(axis=-1)
         before, after = frames[mine], moved[mine]
         ones = np.concatenate([before, np.ones((len(before), 1), np.float32)], axis=1)
         solution, *_ = np.linalg.lstsq(ones, after, rcond=None)
@@ -88,16 +88,14 @@ def test_a_turn_keeps_distances():
 def test_parts_and_fingers_are_lost_but_never_the_whole_hand():
     frames = np.ones((3, 66, 2), np.float32)
     owner = np.arange(3)
-    lost = (
+    lost = np.isnan(
         of_file(part_dropout=1.0).place(frames, owner, 3, DOMINANT_HAND, np.random.default_rng(0))
-        == 0
     )
     assert lost[:, DOMINANT_HAND.parts["lips"]].all()
     assert lost[:, DOMINANT_HAND.parts["pose"]].all()
     assert not lost[:, DOMINANT_HAND.parts["hand"]].any()
-    lost = (
+    lost = np.isnan(
         of_file(finger_dropout=1.0).place(frames, owner, 3, DOMINANT_HAND, np.random.default_rng(0))
-        == 0
     )
     assert lost.all(axis=(0, 2)).sum() == 20
     assert not lost[:, DOMINANT_HAND.parts["hand"].start].any(), "the wrist stays"
@@ -134,7 +132,7 @@ def test_the_standard_augmentation_keeps_every_clip(store, seed):
     assert (first.clips >= 0).sum() == batches.batch_size
     for row, members in enumerate(first.clips):
         assert set(first.segment_ids[row]) - {0} == set(np.flatnonzero(members >= 0) + 1)
-    assert np.isfinite(first.frames).all()
+    assert np.isfinite(first.frames[first.segment_ids > 0]).mean() > 0.8
 
 
 def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
@@ -182,10 +180,10 @@ def test_a_cropped_clip_is_some_of_its_frames_in_a_row(seed, least):
 def test_a_mirrored_clip_is_the_clip_again_when_mirrored_twice():
     kept = LANDMARKS["both_hands"]
     frames = np.random.default_rng(0).random((5, len(kept), 3)).astype(np.float32) + 0.1
-    frames[2, kept.parts["hand"]] = 0
+    frames[2, kept.parts["hand"]] = np.nan
     owner, once = np.zeros(5, int), of_file(mirroring=1.0)
     seen = once.place(frames, owner, 1, kept, np.random.default_rng(0))
-    assert not seen[2, kept.parts["other_hand"]].any()
+    assert np.isnan(seen[2, kept.parts["other_hand"]]).all()
     np.testing.assert_allclose(seen[0, kept.parts["other_hand"], 0], 1 - frames[0, 40:61, 0])
     np.testing.assert_array_equal(seen[..., 2], frames[:, kept.reflection, 2])
     again = once.place(seen, owner, 1, kept, np.random.default_rng(0))

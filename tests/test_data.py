@@ -44,7 +44,7 @@ def test_the_store_holds_what_preprocessing_gives(asl_signs, tmp_path):
     for clip, (signer, sign, landmarks) in enumerate(separable_clips()):
         expected = preprocess(landmarks, reference(64))
         rows = slice(store.offsets[clip], store.offsets[clip + 1])
-        assert np.array_equal(store.frames[rows], expected.frames)
+        assert np.array_equal(store.frames[rows], expected.frames, equal_nan=True)
         assert np.array_equal(store.frame_index[rows], expected.frame_index)
         assert store.clips.signers[clip] == signer
         assert store.signs[store.clips.labels[clip]] == sign
@@ -109,7 +109,7 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
     rng = np.random.default_rng(len(lengths))
     clips = [rng.random((n, 66, 3)).astype(np.float32) for n in lengths]
     for clip in clips:
-        clip[rng.random(clip.shape[:2]) < holes] = 0
+        clip[rng.random(clip.shape[:2]) < holes] = np.nan
     blocks = [
         FrameBlock(
             np.concatenate([np.zeros((0, 66, 3), np.float32), *part]),
@@ -139,7 +139,7 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
     assert store.all_clips.signers.tolist() == names == store.signs
     for row, k in enumerate(kept):
         got = store.frames[store.offsets[row] : store.offsets[row + 1]]
-        assert np.array_equal(got, clips[k])
+        assert np.array_equal(got, clips[k], equal_nan=True)
 
 
 def test_a_store_that_is_not_whole_is_refused(tmp_path):
@@ -287,7 +287,7 @@ def arrays(tmp_path):
     padded = [pad(clip, 64) for clip in clips]
     root = tmp_path / "arrays"
     root.mkdir()
-    np.save(root / "X.npy", np.stack([frames for frames, _ in padded]))
+    np.save(root / "X.npy", np.nan_to_num(np.stack([frames for frames, _ in padded])))
     np.save(root / "NON_EMPTY_FRAME_IDXS.npy", np.stack([index for _, index in padded]))
     np.save(root / "y.npy", np.array([int(sign[-1]) for _, sign, _ in separable_clips()]))
     np.save(root / "who.npy", np.array([int(signer) for signer, _, _ in separable_clips()]))
@@ -297,7 +297,7 @@ def arrays(tmp_path):
 def test_the_reports_arrays_give_the_store_of_the_raw_clips(arrays, asl_signs, tmp_path):
     raw = prepare(asl_signs, tmp_path / "cache")
     store = prepare_arrays(arrays, "who.npy", axes="xy", cache=tmp_path / "cache")
-    assert np.array_equal(store.frames, raw.frames)
+    assert np.array_equal(store.frames, raw.frames, equal_nan=True)
     assert np.array_equal(store.frame_index, raw.frame_index)
     assert store.clips.signers.tolist() == raw.clips.signers.tolist()
     assert store.signs == ["sign 0", "sign 1", "sign 2", "sign 3"]
@@ -346,18 +346,19 @@ def test_arrays_that_cannot_be_used_are_told(arrays, tmp_path, name):
         prepare_arrays(arrays, "who.npy", axes="xy", cache=tmp_path / "cache")
 
 
-def test_statistics_are_of_the_nonzero_values_of_the_clips_trained_on(tmp_path):
+def test_statistics_are_of_the_values_that_were_found_in_the_clips_trained_on(tmp_path):
     store = make_store(tmp_path / "store", [5, 9, 7])
     frames = np.array(store.frames)
-    frames[2, :, 0] = 0
-    frames[:, 65, 1] = 0
+    frames[2, :, 0] = np.nan
+    frames[4, 64] = 0  # a value like any other
+    frames[:, 65, 1] = np.nan
     store = replace(store, frames=frames)
     measured = statistics.measure(store, np.array([0, 2]))
     chosen = np.concatenate([frames[:5], frames[14:]])[:, :, :2]
     for landmark in (0, 40, 64):
         for axis in (0, 1):
             values = chosen[:, landmark, axis]
-            values = values[values != 0]
+            values = values[~np.isnan(values)]
             np.testing.assert_allclose(measured.mean[landmark, axis], values.mean(), atol=1e-6)
             np.testing.assert_allclose(measured.std[landmark, axis], values.std(), atol=1e-6)
     assert measured.std[65, 1] == 1

@@ -191,7 +191,7 @@ def test_history_without_curves_is_refused():
 def test_box_plots_leave_missing_values_out():
     rng = np.random.default_rng(5)
     frames = rng.uniform(0.2, 0.4, (300, 66, 3)).astype(np.float32)
-    frames[::2, DOMINANT_HAND.parts["hand"]] = 0
+    frames[::2, DOMINANT_HAND.parts["hand"]] = np.nan
     frames[1, DOMINANT_HAND.parts["hand"]] = np.nan
     before = frames.copy()
     figures = landmark_box_plots(frames)
@@ -204,7 +204,7 @@ def test_box_plots_leave_missing_values_out():
             assert len(axes.patches) == places.stop - places.start
             box = axes.patches[0].get_path().vertices[:, 1]
             values = frames[:, places.start, axis]
-            values = values[(values != 0) & ~np.isnan(values)]
+            values = values[~np.isnan(values)]
             quartiles = np.percentile(values, [25, 75])
             np.testing.assert_allclose([box.min(), box.max()], quartiles, rtol=1e-5)
     assert "300 frames, 49.7% of them with this part" in panels(figures["hand"])[1].get_xlabel()
@@ -212,7 +212,7 @@ def test_box_plots_leave_missing_values_out():
 
 def test_box_plots_of_a_part_that_is_never_there():
     frames = np.full((4, 66, 2), 0.5, np.float32)
-    frames[:, DOMINANT_HAND.parts["lips"]] = 0
+    frames[:, DOMINANT_HAND.parts["lips"]] = np.nan
     figure = landmark_box_plots(frames)["lips"]
     assert words(panels(figure)[0]) == ["missing in every frame"]
 

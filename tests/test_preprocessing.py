@@ -49,7 +49,7 @@ def test_only_frames_with_the_dominant_hand_are_kept_and_numbered_from_the_first
     clip = preprocess(landmarks, reference(64))
     assert clip.frame_index.tolist() == [0, 1, 3, 4]
     assert np.array_equal(clip.frames[0], landmarks[2][DOMINANT_HAND.left])
-    assert (clip.frames[2, 41:61] == 0).all(), "NaN becomes 0"
+    assert np.isnan(clip.frames[2, 41:61]).all(), "what is missing stays NaN"
 
 
 def test_right_handed_clips_are_mirrored_in_hand_and_arm_only():
@@ -73,11 +73,11 @@ def test_a_clip_without_a_hand_is_told_apart():
     assert preprocess(landmarks_of(5, hand=None), reference(64)) is None
 
 
-def test_short_clips_are_padded_with_zeros_and_minus_one():
+def test_short_clips_are_padded_with_nan_and_minus_one():
     clip = preprocess(landmarks_of(5), reference(64))
     frames, index = pad(clip, 64)
     assert frames.shape == (64, 66, 3)
-    assert (frames[5:] == 0).all()
+    assert np.isnan(frames[5:]).all()
     assert index.tolist() == [0, 1, 2, 3, 4] + [-1] * 59
 
 
@@ -152,7 +152,7 @@ def test_whole_clips_keep_the_frames_without_a_hand():
     assert len(preprocess(clip, reference(64)).frames) == 7
     prepared = preprocess(clip, settings)
     assert prepared.frame_index.tolist() == list(range(9))
-    assert not prepared.frames[4, settings.landmark_set.parts["hand"]].any()
+    assert np.isnan(prepared.frames[4, settings.landmark_set.parts["hand"]]).all()
     assert preprocess(landmarks_of(5, hand=None), settings) is None
 
 

@@ -20,7 +20,8 @@ class Batch:
     """Rows of frames, with arrays of their own that nothing writes to again.
 
     Attributes:
-        frames: float32 [rows, row frames, landmarks, axes]; 0 where nothing was found.
+        frames: float32 [rows, row frames, landmarks, axes]; NaN where a landmark was
+            not found and at empty positions.
         position: int32 [rows, row frames], the row of the position table; the last one is padding.
         segment_ids: int32 [rows, row frames], from 1; 0 for an empty or masked position.
         labels: int32 [rows, segments]; 0 in an empty segment.
@@ -157,7 +158,7 @@ def assemble(
     shape = (rows, layout.row_frames)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     flat = placement.row[owner] * layout.row_frames + placement.start[owner] + within
-    frames = np.zeros((rows * layout.row_frames, *store.preprocessing.shape), np.float32)
+    frames = np.full((rows * layout.row_frames, *store.preprocessing.shape), np.nan, np.float32)
     shown = None if shows is None else shows[clips]
     if augmentation and changes:
         frames[flat], shown = _changed(
@@ -226,8 +227,8 @@ def _changed(
         other, share = augmentation.blended(len(clips), changes)
         rows = np.flatnonzero(share[owner] < 1)
         found, part = as_far_into(other, rows), share[owner[rows], None, None]
-        both = (frames[rows] != 0) & (found != 0)
-        frames[rows] = np.where(both, part * frames[rows] + (1 - part) * found, frames[rows])
+        both = part * frames[rows] + (1 - part) * found
+        frames[rows] = np.where(np.isnan(both), frames[rows], both)
         if shown is None:
             shown = np.eye(len(store.signs), dtype=np.float32)[labels]
         shown = share[:, None] * shown + (1 - share[:, None]) * shown[other]

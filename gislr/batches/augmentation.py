@@ -176,7 +176,7 @@ class Augmentation:
         """Mirrors, turns, sizes, moves and slants clips, and takes parts for not found.
 
         Args:
-            frames: float32 [frames, landmarks, axes], image coordinates; 0 where nothing was found.
+            frames: float32 [frames, landmarks, axes], image coordinates; NaN where missing.
             owner: int64 [frames], the clip of each frame.
             clips: Number of clips.
             landmarks: What the landmarks are.
@@ -204,11 +204,10 @@ class Augmentation:
             frames = np.where(
                 reflected[:, None, None], mirrored(frames[:, landmarks.reflection]), frames
             )
-        found = frames != 0
         moved = frames.copy()
         moved[..., :2] = (frames[..., :2] - _CENTRE) @ matrix[owner]
         moved[..., :2] += _CENTRE + shift[owner, None].astype(np.float32)
-        return np.where(found & ~lost[owner, :, None], moved, np.float32(0))
+        return np.where(lost[owner, :, None], np.float32(np.nan), moved)
 
 
 def _but_the_hand(landmarks: LandmarkSet) -> list[slice]:
@@ -226,7 +225,7 @@ def _in_a_row(
 
 
 def mirrored(frames: Float32) -> Float32:
-    """Returns frames with x valid from the image's other side; 0 (not found) stays 0."""
+    """Returns frames with x counted from the image's other side."""
     flipped = frames.copy()
-    flipped[..., 0] = np.where(frames[..., 0] != 0, 1 - frames[..., 0], 0)
+    flipped[..., 0] = 1 - frames[..., 0]
     return flipped

@@ -25,7 +25,7 @@ class Statistics:
     """What landmarks are standardized with.
 
     Attributes:
-        mean: float32 [landmarks, axes], over the values that are not 0.
+        mean: float32 [landmarks, axes], over the frames in which a landmark was found.
         std: float32 [landmarks, axes]; 1 where it would be 0.
     """
 
@@ -34,7 +34,7 @@ class Statistics:
 
 
 def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
-    """Measures mean and standard deviation of the nonzero coordinates of some clips.
+    """Measures mean and standard deviation of the coordinates that were found in some clips.
 
     Args:
         store: The prepared data.
@@ -43,12 +43,12 @@ def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
     count = np.zeros(store.preprocessing.shape)
     total = np.zeros_like(count)
     for values in _blocks(store, clips):
-        count += np.count_nonzero(values, axis=0)
-        total += values.sum(axis=0)
+        count += np.count_nonzero(~np.isnan(values), axis=0)
+        total += np.nansum(values, axis=0)
     mean = total / np.maximum(count, 1)
     squares = np.zeros_like(count)
     for values in _blocks(store, clips):
-        squares += np.where(values != 0, (values - mean) ** 2, 0).sum(axis=0)
+        squares += np.nansum((values - mean) ** 2, axis=0)
     std = np.sqrt(squares / np.maximum(count, 1))
     std[std == 0] = 1
     return Statistics(mean.astype(np.float32), std.astype(np.float32))

@@ -83,7 +83,7 @@ class PreparedClip:
     """The real frames of one clip.
 
     Attributes:
-        frames: float32 [frames, landmarks, 3], image coordinates; 0 where nothing was found.
+        frames: float32 [frames, landmarks, 3], image coordinates; NaN where a landmark was not found.
         frame_index: float32 [frames], position in the raw clip, counted from the first kept frame.
         left_dominant: Whether the left hand is the one that was read.
     """
@@ -152,7 +152,7 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
         windows = resize_windows(len(kept), len(read), frames)
         index = (windows @ index / windows.sum(axis=1)).astype(np.float32)
         chosen = average_windows(windows, chosen)
-    return PreparedClip(np.nan_to_num(chosen, nan=0.0), index, left_dominant)
+    return PreparedClip(chosen, index, left_dominant)
 
 
 def _path(wrist: Float32) -> float:
@@ -204,12 +204,12 @@ def average_windows(windows: NDArray[np.float64], values: Float32) -> Float32:
 
 
 def pad(clip: PreparedClip, frames: int) -> tuple[Float32, Float32]:
-    """Pads a clip at its end, as the reference stores it.
+    """Pads a clip at its end.
 
     Returns:
-        float32 [frames, landmarks, 3] padded with 0 and float32 [frames] padded with -1.
+        float32 [frames, landmarks, 3] padded with NaN and float32 [frames] padded with -1.
     """
-    padded = np.zeros((frames, *clip.frames.shape[1:]), np.float32)
+    padded = np.full((frames, *clip.frames.shape[1:]), np.nan, np.float32)
     index = np.full(frames, PADDING_INDEX, np.float32)
     padded[: len(clip.frames)] = clip.frames
     index[: len(clip.frames)] = clip.frame_index

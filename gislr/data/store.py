@@ -1,6 +1,7 @@
 """The prepared store: only real frames, one clip after another, memory-mapped.
 
-A store is a folder of `frames.npy` (float32 [frames, landmarks, 3]), `frame_index.npy` (float32
+A store is a folder of `frames.npy` (float32 [frames, landmarks, 3], NaN where a landmark was not
+found), `frame_index.npy` (float32
 [frames]), `clips.npz` (a row for every listed clip, those without a hand included) and
 `store.json`, which holds checksums of them all. `store_writing` writes it beside its place and
 renames it, so a folder that exists is complete; what happened to its bytes since is noticed when it
@@ -21,7 +22,7 @@ from gislr.data.checksums import open_sealed_json, require_unchanged
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.utils.errors import DataError
 
-STORE_VERSION = 5
+STORE_VERSION = 6
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
 FRAMES, FRAME_INDEX, CLIPS = "frames.npy", "frame_index.npy", "clips.npz"
@@ -68,7 +69,7 @@ class Store:
 
     Attributes:
         folder: Where it lies.
-        frames: float32 [frames, landmarks, 3].
+        frames: float32 [frames, landmarks, 3]; NaN where a landmark was not found.
         frame_index: float32 [frames].
         offsets: int64 [clips + 1]; clip `c` holds the frames `offsets[c]:offsets[c + 1]`.
         clips: The clips that hold frames.
@@ -103,6 +104,7 @@ class Store:
     def coordinates(self, rows: NDArray[np.int64]) -> Float32:
         """Returns what models read of some frames, float32 [rows, landmarks, axes].
 
+        NaN is where a landmark was not found.
         Mapped pages are given back on the way: the system may map a megabyte around each clip, and
         a batch or a pass over a large store would fill the memory.
         """

@@ -33,7 +33,7 @@ class FrameBlock:
     """The frames of some consecutive clips, as a preparation hands them over.
 
     Attributes:
-        frames: float32 [frames, landmarks, 3].
+        frames: float32 [frames, landmarks, 3]; NaN where a landmark was not found.
         frame_index: float32 [frames].
         lengths: int64 [clips]; 0 for a clip without a hand.
         raw_lengths: int64 [clips].

@@ -110,9 +110,7 @@ class SplitMissing(keras.layers.Layer):
     def call(self, frames: Any) -> tuple[Any, Any]:
         # ONNX keeps NaN out of other values only where `isnan` itself is the condition.
         missing = ops.isnan(frames)
-        found = ops.logical_not(missing)
-        found = ops.logical_and(found, frames != 0)  # until batches hold NaN
-        return ops.where(missing, 0.0, frames), found
+        return ops.where(missing, 0.0, frames), ops.logical_not(missing)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -96,6 +96,7 @@ def check_preprocessing(arrays: Arrays) -> Iterator[Case]:
         settings = reference(len(expected))
         clip = preprocess(landmarks, settings)
         frames, index = pad(clip or empty_clip(settings), settings.frames)
+        frames = np.nan_to_num(frames)  # the reference marks what is missing with 0
         difference = max(
             _difference(frames, expected), _difference(index, arrays[f"{name}.frame_index"])
         )

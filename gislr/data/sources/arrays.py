@@ -184,9 +184,10 @@ def _blocks(frames: NDArray[Any], frame_index: NDArray[Any]) -> Iterator[FrameBl
     for start in range(0, len(frames), _CLIPS_AT_ONCE):
         index = np.asarray(frame_index[start : start + _CLIPS_AT_ONCE], np.float32)
         real = index >= 0
-        chosen = np.asarray(frames[start : start + _CLIPS_AT_ONCE])[real]
+        chosen = np.asarray(frames[start : start + _CLIPS_AT_ONCE])[real].astype(np.float32)
+        chosen[chosen == 0] = np.nan  # the report's marker of a missing landmark
         yield FrameBlock(
-            frames=np.nan_to_num(chosen, nan=0.0).astype(np.float32),
+            frames=chosen,
             frame_index=index[real],
             lengths=real.sum(axis=1).astype(np.int64),
             raw_lengths=np.zeros(len(index), np.int64),

@@ -67,13 +67,13 @@ def whole_frames(frames: Float32, kept: LandmarkSet, *, left_dominant: bool) -> 
     Landmarks of right-handed clips that preparation mirrored are mirrored back.
 
     Args:
-        frames: float32 [frames, landmarks, axes], 0 for missing landmarks.
+        frames: float32 [frames, landmarks, axes], NaN for missing landmarks.
         kept: The landmarks that preparation keeps.
         left_dominant: Whether the left hand is the dominant one.
     """
     axes = frames.shape[-1]
     landmarks = np.full((len(frames), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
-    found = np.where(frames == 0, np.nan, frames)
+    found = frames.copy()
     if not left_dominant:
         found[:, kept.is_mirrored, 0] = 1 - found[:, kept.is_mirrored, 0]
     landmarks[:, kept.left if left_dominant else kept.right, :axes] = found

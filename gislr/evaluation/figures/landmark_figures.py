@@ -51,7 +51,7 @@ def landmark_box_plots(
     Boxes show quartiles, whiskers the 1st and the 99th percentile.
 
     Args:
-        frames: float32 [frames, landmarks, 2 or 3], not standardized; 0 and NaN are missing
+        frames: float32 [frames, landmarks, 2 or 3], not standardized; NaN is missing
             and left out. A random sample of 20,000 frames is drawn if there are more.
         landmarks: The landmarks' names and parts.
         seed: Of the random sample.
@@ -70,7 +70,6 @@ def landmark_box_plots(
     if not len(frames):
         raise GislrError("Box plots of landmarks need at least one frame; got none.")
     sample = np.asarray(frames[sampled_frames(len(frames), seed), :, :2], np.float64)
-    sample[sample == 0] = np.nan
     return {
         part: _draw(part, sample[:, places], landmarks.left[places])
         for part, places in landmarks.parts.items()

@@ -101,9 +101,8 @@ def _problem(hand: NDArray[np.float32]) -> str:
     hand = hand[..., :2]
     if np.ptp(hand, axis=0).max() < _STILL:
         return "frozen"
-    found = hand != 0
-    outside = ((hand < 0) | (hand > 1)) & found
-    if outside.sum() > 0.5 * max(1, found.sum()):
+    outside = (hand < 0) | (hand > 1)
+    if outside.sum() > 0.5 * max(1, np.count_nonzero(~np.isnan(hand))):
         return "hand outside the image"
     return ""
 
@@ -136,7 +135,7 @@ def _missing(frames: NDArray[np.float32], landmarks: LandmarkSet) -> pd.DataFram
     import pandas as pd
 
     rows = [
-        [part, float((frames[:, places] == 0).all(axis=(1, 2)).mean())]
+        [part, float(np.isnan(frames[:, places]).all(axis=(1, 2)).mean())]
         for part, places in landmarks.parts.items()
     ]
     return pd.DataFrame(rows, columns=["part", "fraction_missing"])
