@@ -83,7 +83,7 @@ class PreparedClip:
     """The real frames of one clip.
 
     Attributes:
-        frames: float32 [frames, landmarks, 3], image coordinates; NaN where a landmark was not found.
+        frames: float32 [frames, landmarks, 3], image coordinates; NaN for missing landmarks.
         frame_index: float32 [frames], position in the raw clip, counted from the first kept frame.
         left_dominant: Whether the left hand is the one that was read.
     """

@@ -102,7 +102,7 @@ def _problem(hand: NDArray[np.float32]) -> str:
     if np.ptp(hand, axis=0).max() < _STILL:
         return "frozen"
     outside = (hand < 0) | (hand > 1)
-    if outside.sum() > 0.5 * max(1, np.count_nonzero(~np.isnan(hand))):
+    if outside.sum() > 0.5 * max(1, int(np.count_nonzero(~np.isnan(hand)))):
         return "hand outside the image"
     return ""
 
