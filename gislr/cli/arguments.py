@@ -1,4 +1,4 @@
-"""What happens to a command's arguments before Hydra reads them."""
+"""Turns a command's arguments into those that Hydra reads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gislr.cli.commands import Command
-from gislr.config.composition import has_groups
-from gislr.utils.errors import SettingError, unknown_name
-from gislr.utils.paths import config_folder
+from gislr.config.config_files import composed_files, groups
+from gislr.utils.errors import SettingError, did_you_mean, unknown_name
 
-_WITH_VALUE = ("--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd")
+_OPTIONS = (
+    *("--cfg", "-c", "--package", "-p", "--info", "-i", "--resolve", "--multirun", "-m", "--run"),
+    *("-r", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--version"),
+    *("--hydra-help", "--experimental-rerun", "--shell-completion", "-sc"),
+)
+_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")
 _SPLIT = "group_kfold"
 _SEEDS = "range(0,2)"
 
@@ -25,12 +29,20 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
 
     Raises:
         SettingError: An argument cannot be used.
+
+    Example:
+        >>> from gislr.cli.arguments import hydra_arguments
+        >>> from gislr.cli.commands import COMMANDS
+        >>> hydra_arguments(COMMANDS["view"], ["clip.parquet", "output=figures"])
+        ['output=figures', 'clips=["clip.parquet"]']
     """
     words: list[str] = []
     kept: list[str] = []
     previous = ""
     for argument in arguments:
         is_word = "=" not in argument or Path(argument).exists()
+        if argument.startswith("-"):
+            _require_option(argument)
         if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
             words.append(_in_quotes(argument))
         else:
@@ -40,11 +52,17 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         kept.append(f"{command.words}=[{','.join(words)}]")
     if command.name == "final":
         kept = [argument.replace("+experiments=", "experiment=", 1) for argument in kept]
-    if command.name == "cross_validate":
+    if command.name == "cross_validate" and not {"--cfg", "-c"}.intersection(kept):
         kept = with_folds(kept)
-    if has_groups(command.name):
-        require_group_names(kept)
+    require_group_names(command.name, kept)
     return kept
+
+
+def _require_option(argument: str) -> None:
+    name = argument.partition("=")[0]
+    if name not in _OPTIONS and not re.match(r"-\w", name):
+        hint = did_you_mean(name, _OPTIONS) or " Settings are written without dashes: KEY=VALUE."
+        raise SettingError(f"{name} is no option.{hint}")
 
 
 def quoted(argument: str) -> str:
@@ -63,35 +81,37 @@ def quoted(argument: str) -> str:
 
 
 def _in_quotes(value: str) -> str:
-    """Quotes a value; backslashes count as such only before a quotation mark."""
+    # In Hydra's grammar a backslash escapes only before a quotation mark.
     doubled = re.sub(r'(\\+)(?="|$)', r"\1\1", value)
     return '"{}"'.format(doubled.replace('"', '\\"'))
 
 
 def with_folds(arguments: Sequence[str]) -> list[str]:
-    """Returns the arguments of a cross-validation with the folds and seeds that are not given.
+    """Returns the arguments of a cross-validation, with the folds and seeds that are missing.
 
     Raises:
         SettingError: Another split, or a single fold, is asked for.
     """
-    if "hydra.mode=RUN" in arguments or any(a.startswith(("-c", "--cfg")) for a in arguments):
+    if "hydra.mode=RUN" in arguments:  # one of its trials
         return list(arguments)
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if given.get("split", _SPLIT) != _SPLIT:
         raise SettingError(
             f"A cross-validation needs split={_SPLIT}; got split={given['split']}, "
-            "use gislr.train for it."
+            "use gislr train for it."
         )
     if "split.fold" in given:
         raise SettingError(
             "A cross-validation holds out every fold once; leave split.fold out, "
-            "or use gislr.train for one of them."
+            "or use gislr train for one of them."
         )
-    kept = [argument for argument in arguments if not argument.startswith("seed=")]
+    [split] = [file for file in composed_files("cross_validate") if file.group == "split"]
+    folds = given.get("split.folds", split.parsed["folds"])
     seeds = given.get("seed", _SEEDS)
     if seeds.isdigit():  # a parameter of the trial, too, so that tables can name it
         seeds = f"range({seeds},{int(seeds) + 1})"
-    return ["-m", *kept, f"split.fold=range(0,{given.get('split.folds', 5)})", f"seed={seeds}"]
+    kept = [argument for argument in arguments if not argument.startswith("seed=")]
+    return ["-m", *kept, f"split.fold=range(0,{folds})", f"seed={seeds}"]
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
@@ -99,11 +119,12 @@ def is_sweep(arguments: Sequence[str]) -> bool:
     return bool({"-m", "--multirun"}.intersection(arguments)) and "hydra.mode=RUN" not in arguments
 
 
-def require_group_names(arguments: Sequence[str]) -> None:
-    """Refuses what Hydra cannot take for the name of a group's choice, such as a number.
+def require_group_names(name: str, arguments: Sequence[str]) -> None:
+    """Refuses a value that cannot be the name of a group's choice, such as a number.
 
     Args:
-        arguments: The command line.
+        name: The command.
+        arguments: Its command line.
 
     Raises:
         SettingError: A group is given something else than a name.
@@ -112,17 +133,16 @@ def require_group_names(arguments: Sequence[str]) -> None:
     from hydra.core.override_parser.types import Sweep
     from hydra.errors import HydraException
 
-    groups = {folder.name: folder for folder in config_folder().iterdir() if folder.is_dir()}
+    choices = {group.lstrip("+"): names for group, names in groups(name).items()} | {"hydra": []}
     for argument in arguments:
         key, _, value = argument.lstrip("+").partition("=")
-        if key not in groups and key != "hydra":
+        if key not in choices:
             continue
         try:
             given = OverridesParser.create().parse_override(argument).value()
         except HydraException:
-            continue  # Hydra says what is wrong with it
+            continue  # Hydra's own message is about the whole argument
         if not isinstance(given, str | Sweep | list):
-            choices = [file.stem for file in groups[key].glob("*.yaml")] if key in groups else []
-            if not choices:
+            if not choices[key]:
                 raise SettingError(f"{key} is no setting; write its keys as {key}.KEY=VALUE.")
-            raise unknown_name(key, value[:100], choices)
+            raise unknown_name(key, value[:100], choices[key])

@@ -16,12 +16,14 @@ class Command:
         group: Heading under which `gislr --help` lists it.
         summary: One line.
         words: Key that arguments without `=` fill, as a list; `None` if they are refused.
+        stands_for: The command line that it abbreviates, if any.
     """
 
     name: str
     group: str
     summary: str
     words: str | None = None
+    stands_for: tuple[str, ...] = ()
 
 
 TRAIN, EVALUATE, USE, LOOK = "Train", "Evaluate", "Use a model", "Look"
@@ -30,11 +32,8 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("train", TRAIN, "Train one model and track it"),
-        Command(
-            "cross_validate",
-            TRAIN,
-            "Train on every fold of signers with several seeds",
-        ),
+        Command("sweep", TRAIN, "Search settings: gislr train -m", stands_for=("train", "-m")),
+        Command("cross_validate", TRAIN, "Train on every fold of signers with several seeds"),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
         Command("prepare", TRAIN, "Read, check and store data without training"),

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.utils.paths import config_folder
+from gislr.config.config_files import composed_files, groups
+from gislr.utils.paths import config_folders
 
-BASE = "base"
-_OWN = (BASE, "_self_")
+
+class PackagesSearchPath(SearchPathPlugin):
+    """Lets Hydra find the `conf` folders of installed packages, after gislr's own."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        own, *others = map(str, config_folders())
+        if any(element.path.endswith(own) for element in search_path.get_path()):
+            for folder in others:
+                search_path.append(provider="gislr.conf", path=f"file://{folder}")
 
 
 def compose(name: str, *overrides: str) -> DictConfig:
     """Composes a configuration without starting a command.
 
     Args:
-        name: A file of `conf/`, such as `train`.
+        name: A command, whose file is `conf/NAME.yaml`.
         overrides: As on the command line.
 
     Raises:
         HydraException: An override cannot be used.
+
+    Example:
+        >>> from gislr.config.composition import compose
+        >>> compose("train", "model.units=64").model.units
+        64
     """
     import hydra
     from hydra.core.global_hydra import GlobalHydra
@@ -35,23 +48,20 @@ def compose(name: str, *overrides: str) -> DictConfig:
         return hydra.compose(name, list(overrides))
 
 
-def has_groups(name: str) -> bool:
-    """Tells whether a command lets the files of `conf/GROUP/` be chosen."""
-    values: Any = OmegaConf.load(config_folder() / f"{name}.yaml")
-    return any(entry not in _OWN for entry in values["defaults"])
-
-
 def search_folder(name: str) -> str | None:
     """Returns the folder that Hydra searches for a command.
 
     A command without groups has none; its YAML is registered instead. In the folder `model=NAME`
     chooses a file of `conf/model/`; for a command such as `predict` it is a plain key.
     """
-    if has_groups(name):
-        return str(config_folder())
+    if groups(name):
+        from hydra.core.plugins import Plugins
+
+        Plugins.instance().register(PackagesSearchPath)
+        return str(config_folders()[0])
     from hydra.core.config_store import ConfigStore
 
-    for file in (BASE, name):
-        node = OmegaConf.load(config_folder() / f"{file}.yaml")
-        ConfigStore.instance().store(name=file, node=node, provider="gislr")
+    for file in composed_files(name):
+        node = OmegaConf.create(file.parsed)
+        ConfigStore.instance().store(name=file.path.stem, node=node, provider="gislr")
     return None

@@ -7,6 +7,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,6 +28,21 @@ def project_root() -> Path:
 def config_folder() -> Path:
     """Returns the folder of the Hydra configuration."""
     return PACKAGE.parent / "conf" if is_checkout() else PACKAGE / "conf"
+
+
+@cache
+def config_folders() -> tuple[Path, ...]:
+    """Returns the folders of configuration: gislr's own, then those of installed packages.
+
+    A package offers one by an entry point of the group `gislr.conf`, whose value is a package that
+    holds a folder `conf`.
+    """
+    found = [config_folder()]
+    for point in entry_points(group="gislr.conf"):
+        spec = find_spec(point.value)
+        places = spec.submodule_search_locations if spec else None
+        found += [Path(place).resolve() / "conf" for place in places or ()]
+    return tuple(found)
 
 
 def resolve(path: str) -> Path:

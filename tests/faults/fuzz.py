@@ -159,7 +159,7 @@ def array_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 def configuration_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """Overrides of known and unknown keys with odd values."""
     from gislr.cli.arguments import quoted, require_group_names
-    from gislr.cli.hydra_app import explain, known_keys
+    from gislr.cli.messages import explain, known_keys
     from gislr.config.configuration import default_configuration
 
     keys = _KEYS or _KEYS.extend(known_keys("train")) or _KEYS
@@ -174,7 +174,7 @@ def configuration_cases(rng: random.Random, folder: Path) -> Callable[[], object
         from hydra.errors import HydraException
         from omegaconf.errors import OmegaConfBaseException
 
-        require_group_names(overrides)
+        require_group_names("train", overrides)
         try:
             return default_configuration(*overrides)
         except (HydraException, OmegaConfBaseException) as error:
