@@ -44,7 +44,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         if argument.startswith("-"):
             _require_option(argument)
         if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
-            words.append(_in_quotes(argument))
+            words.append(_in_quotes(argument.replace("${", r"\${")))
         else:
             kept.append(quoted(argument))
         previous = argument

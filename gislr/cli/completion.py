@@ -85,7 +85,7 @@ def candidates(words: Sequence[str]) -> list[str]:
             found = [f"{key}={chosen}{choice}" for choice in choices.get(key, [])]
         else:
             keys = {key for file in composed_files(name, before) for key in _dotted(file.keys)}
-            found = sorted(f"{each}=" for each in {*choices, *keys})
+            found = [f"{each}=" for each in sorted({*choices, *keys})]
     return [each for each in found if each.startswith(last)]
 
 

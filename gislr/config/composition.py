@@ -51,8 +51,8 @@ def compose(name: str, *overrides: str) -> DictConfig:
 def search_folder(name: str) -> str | None:
     """Returns the folder that Hydra searches for a command.
 
-    A command without groups has none; its YAML is registered instead. In the folder `model=NAME`
-    chooses a file of `conf/model/`; for a command such as `predict` it is a plain key.
+    A command without groups has none; its YAML is registered instead, merged with `base.yaml`. In
+    the folder `model=NAME` chooses a file of `conf/model/`; for `predict` it is a plain key.
     """
     if groups(name):
         from hydra.core.plugins import Plugins
@@ -61,7 +61,8 @@ def search_folder(name: str) -> str | None:
         return str(config_folders()[0])
     from hydra.core.config_store import ConfigStore
 
-    for file in composed_files(name):
-        node = OmegaConf.create(file.parsed)
-        ConfigStore.instance().store(name=file.path.stem, node=node, provider="gislr")
+    files = [file.parsed for file in composed_files(name)]
+    overrides = [entry for file in files for entry in file["defaults"] if isinstance(entry, dict)]
+    node = OmegaConf.merge(*files, {"defaults": [*overrides, "_self_"]})
+    ConfigStore.instance().store(name=name, node=node, provider="gislr")
     return None
