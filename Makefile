@@ -36,6 +36,7 @@ lint: setup
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
 
 format: setup
 	$(RUN) -m ruff format .
