@@ -21,7 +21,7 @@ from benchmarks.made_up import made_up_store
 from gislr.batches import Layout, TrainingBatches, layout_for
 from gislr.data import landmark_statistics as statistics
 from gislr.data.store import Store
-from gislr.models import build_model, model_settings
+from gislr.models import MODELS, build_model
 from gislr.utils.paths import config_folder
 from gislr.utils.quiet import quiet_backend
 
@@ -37,7 +37,7 @@ def default_model() -> Any:
     from omegaconf import OmegaConf
 
     values: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "model/transformer.yaml"))
-    return model_settings(values)
+    return MODELS.read(values)
 
 
 class Variant:

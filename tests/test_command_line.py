@@ -290,7 +290,7 @@ def test_a_failed_run_says_so(workplace, client, tmp_path):
 def test_everything_that_makes_training_harder_works_together(workplace, client):
     done = gislr(
         *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
-        "model.centre=nose", "model.distances=true", "model.dropout_epoch=1",
+        "model.centering=nose", "model.distances=true", "model.classifier_dropout_start_epoch=1",
         "augmentation=standard", "augmentation.mixup=0.5", "augmentation.part_mixing=0.5",
         "batches.class_balance=0.5", "optimizer=adamw_rectified", "optimizer.ema=0.9",
         "arcface.weight=0.2", "training.perturbation=0.1", "training.perturbation_epoch=1",

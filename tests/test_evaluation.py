@@ -79,8 +79,8 @@ def test_a_metric_of_another_package_is_scored_and_swept(monkeypatch):
             def errors(labels, probabilities):
                 return float((probabilities.argmax(axis=1) != labels).sum())
 
-    def entry_points(group: str) -> list[EntryPoint]:
-        return [EntryPoint()] if group == "gislr.metric" else []
+    def entry_points(group: str, name: str = "errors") -> list[EntryPoint]:
+        return [EntryPoint()] if (group, name) == ("gislr.metric", "errors") else []
 
     monkeypatch.setattr(gislr.utils.registry, "entry_points", entry_points)
     monkeypatch.setattr(METRICS, "_entries", dict(METRICS._entries))

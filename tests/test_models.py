@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import landmark_statistics as statistics
-from gislr.models import FAMILIES, build_model, layers, layout_of, model_settings
+from gislr.models import MODELS, build_model, layers, layout_of
 from gislr.models.conv_transformer import conv_layers, frame_features
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.training import compiling
@@ -32,15 +31,15 @@ SMALL = {
 
 
 VARIANTS = [
-    *((name, {}, REFERENCE) for name in FAMILIES),
+    *((name, {}, REFERENCE) for name in MODELS.names()),
     (
         "conv_transformer",
-        {"centre": "nose", "distances": True, "normalization": "layer"},
+        {"centering": "nose", "distances": True, "normalization": "layer"},
         whole(),
     ),
     (
         "conv_transformer",
-        {"hand_shape": False, "differences": 0},
+        {"wrist_relative_hand": False, "deltas": 0},
         whole("competition", "detections", "xyz"),
     ),
     (
@@ -59,7 +58,7 @@ def defaults(name):
 
 
 def small(name="transformer", **changes):
-    return model_settings({**defaults(name), **SMALL[name], **changes})
+    return MODELS.read({**defaults(name), **SMALL.get(name, {}), **changes})
 
 
 def without_dropout(**changes):
@@ -111,7 +110,7 @@ def compiled(model, smoothing=0.25):
 
 
 def test_the_default_transformer_has_the_reports_parameters():
-    settings = model_settings(defaults("transformer"))
+    settings = MODELS.read(defaults("transformer"))
     model = build_model(
         settings, signs=250, layout=PADDED, preprocessing=REFERENCE, precision="float32"
     )
@@ -126,7 +125,7 @@ def test_the_default_transformer_has_the_reports_parameters():
     assert size["classifier"] == 128_250
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MODELS.names())
 def test_no_two_weights_start_with_the_same_numbers(name):
     model = build_model(
         small(name), signs=3, layout=PADDED, preprocessing=REFERENCE, precision="float32"
@@ -162,7 +161,7 @@ def test_a_clip_gives_the_same_wherever_it_lies(name, changes, reading, tmp_path
     assert together.std(axis=0).min() > 1e-3, "clips differ"
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MODELS.names())
 def test_what_lies_in_empty_positions_is_not_seen(name, store):
     settings = small(name)
     model = build(settings, layout_of(settings, 64))
@@ -253,7 +252,7 @@ def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
     assert out[0].tolist() != [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MODELS.names())
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_training_lowers_the_loss(name, precision, store, measured):
     settings = small(name)
@@ -269,7 +268,7 @@ def test_training_lowers_the_loss(name, precision, store, measured):
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MODELS.names())
 def test_the_kept_model_gives_the_same_probabilities_after_saving(name, store, measured, tmp_path):
     settings = small(name)
     layout = layout_of(settings, 64)
@@ -303,25 +302,73 @@ def test_random_masking_is_for_training_unless_asked_for(store, measured):
         ({"units": 30}, "multiple of model.num_heads; got 30 and 4"),
         ({"units": "x"}, "model.units must be a whole number; got 'x'"),
         ({"units": 0}, "model.units must be at least 1"),
-        ({"mlp_dropout": 1.0}, "model.mlp_dropout must be at least 0 and below 1"),
+        ({"num_blocks": -1}, "model.num_blocks must be at least 0; got -1"),
+        ({"mlp_ratio": 0}, "model.mlp_ratio must be above 0"),
+        ({"mlp_dropout": 1.0}, "model.mlp_dropout must be below 1; got 1.0"),
+        ({"frame_masking": -0.1}, "model.frame_masking must be at least 0"),
         ({"attention_mask": "key"}, "keys, queries; got 'key'. Did you mean 'keys'?"),
         ({"name": "transfomer"}, "Did you mean 'transformer'?"),
         ({"unitz": 3}, "model.unitz is no setting.*Did you mean 'units'?"),
     ],
 )
-def test_settings_that_cannot_be_used_are_told(changes, message):
-    from gislr.utils.errors import SettingError
-
+def test_settings_that_cannot_be_used_are_reported(changes, message):
     with pytest.raises(SettingError, match=message):
-        small(**{"name": "transformer", **changes}) if "name" not in changes else model_settings(
-            {**defaults("transformer"), **changes}
-        )
+        MODELS.read({**defaults("transformer"), **SMALL["transformer"], **changes})
 
 
-def test_settings_are_frozen():
-    with pytest.raises(AttributeError):
-        small().units = 3
-    assert replace(small(), units=64).units == 64
+@pytest.mark.parametrize("name", MODELS.names())
+def test_a_family_says_what_batches_need(name):
+    settings = small(name)
+    assert settings.name == name
+    assert 0 <= settings.inference_masking <= settings.frame_masking < 1
+    layout = layout_of(settings, 64, devices=2)
+    assert layout.packed == settings.packed
+    assert (layout.gap, layout.devices) == (settings.gap, 2)
+    assert layout.last_frame_position == settings.last_frame_position
+    assert settings.frame_masking > 0, "the default"
+    with pytest.raises(ValueError, match="frozen"):
+        settings.units = 3
+
+
+EXTERNAL = """
+import keras
+from gislr.models import MODELS
+from gislr.models.layers import ClipMean, SplitMissing, row_inputs
+from gislr.utils.settings import Positive, Rate, Settings
+
+@MODELS.register("outside")
+class Outside(Settings):
+    name: str
+    units: Positive
+    frame_masking: Rate
+    packed = property(lambda self: True)
+    gap = property(lambda self: 0)
+    inference_masking = property(lambda self: 0.0)
+    last_frame_position = property(lambda self: "own")
+
+    def build(self, *, signs, layout, preprocessing, precision):
+        inputs = row_inputs(layout, preprocessing)
+        x, _ = SplitMissing()(inputs["frames"])
+        x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
+        clips = ClipMean(layout.segments)(keras.layers.Dense(self.units)(x), inputs["segment_ids"])
+        return keras.Model(inputs, keras.layers.Dense(signs)(clips))
+"""
+
+
+def test_another_package_registers_a_family(tmp_path, monkeypatch, store):
+    """Its module is imported only when a configuration names the family."""
+    assert "outside_gislr" not in sys.modules
+    (tmp_path / "outside_gislr.py").write_text(EXTERNAL)
+    folder = tmp_path / "outside_gislr-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-gislr\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[gislr.model]\noutside = outside_gislr\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(MODELS, "_entries", dict(MODELS._entries))
+    settings = MODELS.read({"name": "outside", "units": 4, "frame_masking": 0.0})
+    assert "outside_gislr" in sys.modules
+    layout = layout_of(settings, 64)
+    assert predict(build(settings, layout), store, np.arange(4), layout).shape == (4, 3)
 
 
 def features_of(layer, landmarks, *more):
@@ -410,7 +457,7 @@ for name in json.load(sys.stdin):
 
 def test_importing_the_serving_module_registers_every_layer_of_a_saved_model():
     own = set()
-    for name in FAMILIES:
+    for name in MODELS.names():
         model = build(small(name), PADDED)
         own |= {type(found).__name__ for found in model.layers if "gislr" in type(found).__module__}
     assert len(own) > 10
@@ -418,6 +465,6 @@ def test_importing_the_serving_module_registers_every_layer_of_a_saved_model():
     subprocess.run(command, input=json.dumps(sorted(own)), text=True, check=True)
 
 
-def test_landmarks_without_a_nose_cannot_be_centred_on_it():
+def test_landmarks_without_a_nose_cannot_be_centered_on_it():
     with pytest.raises(SettingError, match=r"Use preprocessing=whole"):
-        build(small("conv_transformer", centre="nose"), PADDED)
+        build(small("conv_transformer", centering="nose"), PADDED)

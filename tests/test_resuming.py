@@ -26,7 +26,7 @@ def training(folder, seed=3):
     from tests.test_models import build, small
 
     store = open_store(folder) if folder.exists() else make_store(folder, [5, 9, 3, 7, 4, 8])
-    settings = small("conv_transformer", dropout_epoch=2)
+    settings = small("conv_transformer", classifier_dropout_start_epoch=2)
     compiling.prepare_backend(seed, deterministic=True)
     layout = layout_of(settings, 64)
     model = build(settings, layout)

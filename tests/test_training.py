@@ -263,12 +263,12 @@ def test_the_last_epochs_are_averaged(tmp_path):
 def test_late_dropout_begins_in_its_epoch(tmp_path):
     from tests.test_models import small
 
-    settings = small("conv_transformer", dropout_epoch=2)
-    begun = [
-        float(np.asarray(model.get_layer("clip_dropout").begun))
+    settings = small("conv_transformer", classifier_dropout_start_epoch=2)
+    active = [
+        float(np.asarray(model.get_layer("clip_dropout").active))
         for model in trained_epochs(tmp_path, settings)
     ]
-    assert begun == [0, 0, 1, 1]
+    assert active == [0, 0, 1, 1]
 
 
 def test_late_dropout_drops_only_once_begun():

@@ -16,7 +16,7 @@ from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.sources import SOURCES, DataSource
 from gislr.data.splits import SPLITS, SplitSettings
 from gislr.data.store import Store
-from gislr.models import model_settings
+from gislr.models import MODELS
 from gislr.training.distillation import DistillationSettings
 from gislr.training.losses import ArcFaceSettings, LossSettings
 from gislr.training.optimizers import OptimizerSettings
@@ -117,7 +117,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         augmentation=None
         if values["augmentation"] is None
         else read_settings(Augmentation, values["augmentation"], "augmentation"),
-        model=model_settings(values["model"]),
+        model=MODELS.read(values["model"]),
         loss=read_settings(LossSettings, values["loss"], "loss"),
         arcface=read_settings(ArcFaceSettings, values["arcface"], "arcface"),
         optimizer=read_settings(OptimizerSettings, values["optimizer"], "optimizer"),

@@ -1,5 +1,5 @@
 """Model families and what they share."""
 
-from gislr.models.families import FAMILIES, build_model, layout_of, model_settings
+from gislr.models.families import MODELS, Family, build_model, layout_of
 
-__all__ = ["FAMILIES", "build_model", "layout_of", "model_settings"]
+__all__ = ["MODELS", "Family", "build_model", "layout_of"]

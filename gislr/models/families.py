@@ -2,59 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from gislr.batches.packing import Layout, layout_for
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.conv_transformer import ConvTransformerSettings, build_conv_transformer
-from gislr.models.transformer import TransformerSettings, build_transformer
-from gislr.utils.errors import unknown_name
-from gislr.utils.settings import read_settings
+from gislr.utils.errors import SettingError
+from gislr.utils.registry import Registry
 
 
-@dataclass(frozen=True)
-class Family:
-    """A kind of model.
+class Family(Protocol):
+    """A kind of model: settings that build it.
 
-    Attributes:
-        settings: The dataclass of its keys. Besides them it has `packed`, whether clips may share
-            rows; `gap`, how many positions lie between them; `inference_masking`, the share of
-            frames masked outside training.
-        build: Builds the Keras model; see `build_transformer`.
+    A family is a class of settings (`gislr.utils.settings.Settings`) that is registered by name:
+    `@MODELS.register("transformer")`. Apart from its keys it has what stands here, as a key, a
+    property or a class variable.
     """
 
-    settings: type[Any]
-    build: Callable[..., Any]
+    @property
+    def name(self) -> str:
+        """The name under which it is registered."""
+
+    @property
+    def frame_masking(self) -> float:
+        """Probability that a frame is masked in training."""
+
+    @property
+    def inference_masking(self) -> float:
+        """Probability that a frame is masked outside training."""
+
+    @property
+    def packed(self) -> bool:
+        """Whether clips may share rows, see `gislr.batches.packing`."""
+
+    @property
+    def gap(self) -> int:
+        """How many positions lie between clips of a row."""
+
+    @property
+    def last_frame_position(self) -> str:
+        """See `gislr.batches.packing.positions`."""
+
+    def build(
+        self, *, signs: int, layout: Layout, preprocessing: PreprocessingSettings, precision: str
+    ) -> Any:
+        """Builds the model.
+
+        Args:
+            signs: Number of signs.
+            layout: The shape of the rows that it reads; it changes no weight.
+            preprocessing: What the frames hold.
+            precision: A dtype policy of Keras, such as `float32` or `mixed_bfloat16`.
+
+        Returns:
+            A `keras.Model` from `frames` float32 [rows, row frames, landmarks, axes] (NaN where
+            missing), `position` and `segment_ids` int32 [rows, row frames] to logits float32 [rows,
+            segments, signs].
+        """
 
 
-FAMILIES: dict[str, Family] = {
-    "conv_transformer": Family(ConvTransformerSettings, build_conv_transformer),
-    "transformer": Family(TransformerSettings, build_transformer),
-}
+MODELS: Registry[type[Family]] = Registry("model", "gislr.models")
 
 
-def model_settings(section: Mapping[str, Any]) -> Any:
-    """Returns the family's settings for the `model` section of a configuration.
-
-    Raises:
-        SettingError: The name is unknown, a key is, or a value cannot be used.
-    """
-    name = section.get("name")
-    if name not in FAMILIES:
-        raise unknown_name("model.name", name, FAMILIES)
-    return read_settings(FAMILIES[str(name)].settings, section, "model")
-
-
-def layout_of(settings: Any, most_frames: int, devices: int = 1) -> Layout:
+def layout_of(settings: Family, most_frames: int, devices: int = 1) -> Layout:
     """Returns the shape of the rows that a model reads, split over some devices."""
-    return layout_for(most_frames, packed=settings.packed, gap=settings.gap, devices=devices)
+    return layout_for(
+        most_frames,
+        packed=settings.packed,
+        gap=settings.gap,
+        devices=devices,
+        last_frame_position=settings.last_frame_position,
+    )
 
 
 def build_model(
-    settings: Any,
+    settings: Family,
     *,
     signs: int,
     layout: Layout,
@@ -62,19 +84,31 @@ def build_model(
     precision: str,
     statistics: Statistics | None = None,
 ) -> Any:
-    """Builds a model of any family, see `build_transformer`.
+    """Builds a model of any family, see `Family.build`.
 
     Args:
-        settings: What `model_settings` returned.
+        settings: What `MODELS.read` returned.
         signs: Number of signs.
-        layout: The shape of the rows it reads.
+        layout: The shape of the rows that it reads.
         preprocessing: What the frames hold.
         precision: A dtype policy of Keras.
         statistics: What it standardizes with; nothing changes without them.
     """
-    model = FAMILIES[settings.name].build(
-        settings, signs=signs, layout=layout, preprocessing=preprocessing, precision=precision
+    model = settings.build(
+        signs=signs, layout=layout, preprocessing=preprocessing, precision=precision
     )
     if statistics is not None and "standardize" in {layer.name for layer in model.layers}:
         model.get_layer("standardize").set_weights([statistics.mean, statistics.std])
     return model
+
+
+def require_heads(units: int, num_heads: int) -> None:
+    """Requires a width that attention heads can share.
+
+    Raises:
+        SettingError: They cannot.
+    """
+    if units % num_heads:
+        raise SettingError(
+            f"model.units must be a multiple of model.num_heads; got {units} and {num_heads}."
+        )

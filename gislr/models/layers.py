@@ -12,7 +12,20 @@ from typing import Any
 import keras
 from keras import ops
 
+from gislr.batches.packing import Layout
+from gislr.data.preprocessing import PreprocessingSettings
+
 PACKAGE = "gislr"
+
+
+def row_inputs(layout: Layout, preprocessing: PreprocessingSettings) -> dict[str, Any]:
+    """Returns the inputs of a model by name, see `gislr.models.Family.build`."""
+    shape = layout.input_shape
+    return {
+        "frames": keras.Input(batch_shape=(*shape, *preprocessing.shape), name="frames"),
+        "position": keras.Input(batch_shape=shape, dtype="int32", name="position"),
+        "segment_ids": keras.Input(batch_shape=shape, dtype="int32", name="segment_ids"),
+    }
 
 
 def rows_and_frames(inputs: Any) -> tuple[int, int]:
@@ -201,30 +214,34 @@ class ClipMean(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class LateDropout(keras.layers.Dropout):
-    """Keras' dropout that begins after some epochs of a training.
+    """Keras' dropout that starts after some epochs of a training.
 
     Args:
         rate: Share of units that are dropped.
-        epoch: The first epoch, from 0, in which they are.
+        start_epoch: The first epoch, from 0, in which they are.
     """
 
-    def __init__(self, rate: float, epoch: int, **kwargs: Any) -> None:
+    def __init__(self, rate: float, start_epoch: int, **kwargs: Any) -> None:
         super().__init__(rate, **kwargs)
-        self.epoch = epoch
+        self.start_epoch = start_epoch
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self.begun = self.add_weight(
-            name="begun", shape=(), initializer="zeros", trainable=False, autocast=False
+        self.active = self.add_weight(
+            name="active",
+            shape=(),
+            initializer="zeros" if self.start_epoch else "ones",
+            trainable=False,
+            autocast=False,
         )
         super().build(input_shape)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Says which epoch of a training begins, from 0."""
-        self.begun.assign(float(epoch >= self.epoch))
+        """Starts the dropout if it is due in an epoch, counted from 0."""
+        self.active.assign(float(epoch >= self.start_epoch))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         dropped = super().call(inputs, training=training)
-        return ops.where(self.begun > 0, dropped, inputs) if training else inputs
+        return ops.where(self.active > 0, dropped, inputs) if training else inputs
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epoch": self.epoch}
+        return {**super().get_config(), "start_epoch": self.start_epoch}

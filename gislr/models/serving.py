@@ -17,7 +17,7 @@ import gislr.models.conv_transformer.conv_layers
 import gislr.models.conv_transformer.frame_features  # noqa: F401
 from gislr.batches.packing import OWN, Layout, positions
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.families import build_model, layout_of
+from gislr.models.families import Family, build_model
 from gislr.models.layers import PACKAGE
 
 
@@ -33,7 +33,7 @@ class TrainedModel:
     """
 
     model: Any
-    settings: Any
+    settings: Family
     signs: list[str]
     preprocessing: PreprocessingSettings
 
@@ -62,13 +62,9 @@ class ClipRows(keras.layers.Layer):
         last_frame_position: See `gislr.batches.packing.positions`.
     """
 
-    def __init__(self, axes: int = 2, last_frame_position: str = OWN, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, axes: int = 2, last_frame_position: str = OWN, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.axes, self.last_frame_position = axes, last_frame_position
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"axes": self.axes, "last_frame_position": self.last_frame_position}
-        return {**super().get_config(), **own}
 
     def call(self, frames: Any, frame_index: Any) -> dict[str, Any]:
         most_frames = frame_index.shape[1]
@@ -79,14 +75,6 @@ class ClipRows(keras.layers.Layer):
             "frames": frames[..., : self.axes],
             "position": ops.where(valid, ops.cast(position, "int32"), most_frames),
             "segment_ids": ops.cast(valid, "int32"),
-        }
-
-    def compute_output_spec(self, frames: Any, frame_index: Any) -> dict[str, Any]:
-        shape = frame_index.shape
-        return {
-            "frames": keras.KerasTensor((*frames.shape[:-1], self.axes), "float32"),
-            "position": keras.KerasTensor(shape, "int32"),
-            "segment_ids": keras.KerasTensor(shape, "int32"),
         }
 
 
@@ -109,11 +97,10 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
     found = []
     for k, trained in enumerate(models):
         copied = trained.copy(layout)
-        place = layout_of(trained.settings, most_frames).last_frame_position
-        rows = ClipRows(axes, place, name=f"rows_{k}")(frames, frame_index)
+        rows = ClipRows(axes, trained.settings.last_frame_position, name=f"rows_{k}")
         # Several models of one name could not be told apart when they are saved.
         named = keras.Model(copied.input, copied.output, name=f"{copied.name}_{k}")
-        found.append(ops.softmax(ops.reshape(named(rows), (-1, signs))))
+        found.append(ops.softmax(ops.reshape(named(rows(frames, frame_index)), (-1, signs))))
     return keras.Model(
         {"frames": frames, "frame_index": frame_index},
         average(found),

@@ -19,8 +19,8 @@ class Registry(Generic[Entry]):
     """Entries by name, found in a package and in the entry points of others.
 
     An entry registers itself when its module is imported, which happens when its name is asked
-    for: a module of the registry's package by that name first, then all of them, then the entry
-    points `gislr.KEY` of installed packages. To add one, write one file.
+    for: a module of the registry's package or an entry point `gislr.KEY` of an installed package by
+    that name first, then all of them. To add one, write one file.
 
     Args:
         key: Section of the configuration whose `name` chooses an entry, such as `model`.
@@ -59,6 +59,8 @@ class Registry(Generic[Entry]):
         if name not in self._entries:
             if name in self._modules():
                 import_module(f"{self.package}.{name}")
+            for point in entry_points(group=f"gislr.{self.key}", name=name):
+                point.load()
             if name not in self._entries and name not in self.names():
                 raise unknown_name(self.setting, name, self.names())
         return self._entries[name]

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.assembly import frame_positions
-from gislr.batches.packing import PADDING, layout_for
+from gislr.batches.packing import PADDING
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
-from gislr.models.families import build_model
-from gislr.models.transformer import TransformerSettings
+from gislr.models import build_model, layout_of
+from gislr.models.transformer import Transformer
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -158,7 +158,7 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
     most_frames = arrays["frames"].shape[1]
     heads = weights["block0.attention.query.kernel"].shape[1] if blocks else 1
     hidden = weights["block0.mlp1.kernel"].shape[1] if blocks else units
-    settings = TransformerSettings(
+    settings = Transformer(
         name="transformer",
         units=units,
         landmark_units=landmark_units,
@@ -172,12 +172,13 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
         mask_at_inference=False,
         normalization="none",
         attention_mask="queries",
+        last_frame_position="padding",
     )
     parts = ("lips", "hand", "pose")
     return build_model(
         settings,
         signs=weights["classifier.kernel"].shape[1],
-        layout=layout_for(most_frames, packed=False, last_frame_position=PADDING),
+        layout=layout_of(settings, most_frames),
         preprocessing=reference(most_frames),
         precision="float32",
         statistics=Statistics(

@@ -6,15 +6,30 @@ is missing.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from gislr.batches.packing import Layout
 from gislr.data.landmarks import LandmarkSet
-from gislr.models.layers import PACKAGE, membership, rows_and_frames
+from gislr.data.preprocessing import PreprocessingSettings
+from gislr.models.conv_transformer.conv_layers import TemporalDeltas
+from gislr.models.layers import (
+    PACKAGE,
+    SplitMissing,
+    Standardize,
+    membership,
+    rows_and_frames,
+)
+from gislr.utils.errors import SettingError
 
+if TYPE_CHECKING:
+    from gislr.models.conv_transformer.conv_transformer import ConvTransformer
+
+_NOSE = 1
 _TIPS = (4, 8, 12, 16, 20)
 _WRIST = 0
 _LEAST = 1e-3
@@ -128,3 +143,51 @@ def measured_pairs(kept: LandmarkSet) -> list[list[int]]:
         pairs += [[a, b] for k, a in enumerate(tips) for b in tips[k + 1 :]]
         pairs += [[tip, place] for tip in tips for place in face]
     return pairs
+
+
+def frame_features(
+    settings: ConvTransformer,
+    inputs: dict[str, Any],
+    layout: Layout,
+    preprocessing: PreprocessingSettings,
+) -> Any:
+    """Returns the features of each frame that settings ask for, [rows, row frames, features].
+
+    Args:
+        settings: The model's.
+        inputs: See `gislr.models.layers.row_inputs`.
+        layout: The shape of the rows.
+        preprocessing: What the frames hold.
+
+    Raises:
+        SettingError: The landmarks lack the one that clips are centered on.
+    """
+    kept, whole = preprocessing.landmark_set, {"dtype": "float32"}
+    values, found = SplitMissing(name="split_missing", **whole)(inputs["frames"])
+    if settings.centering == "nose":
+        place = _place_of_nose(preprocessing)
+        center = Centering(place, layout.segments, name="centering", **whole)
+        landmarks = center(values, found, inputs["segment_ids"])
+    else:
+        landmarks = Standardize(name="standardize", **whole)(values, found)
+    flat = keras.layers.Reshape((-1, math.prod(preprocessing.shape)), **whole)
+    collected = [(flat(landmarks), flat(found))]
+    if settings.wrist_relative_hand:
+        hands = [[hand.start, hand.stop] for hand in kept.hands]
+        relative = WristRelativeHand(hands, name="wrist_relative_hand", **whole)
+        collected.append(relative(values, found))
+    if settings.distances:
+        distances = Distances(measured_pairs(kept), name="distances", **whole)
+        collected.append(distances(values, found))
+    x, known = (ops.concatenate(arrays, axis=-1) for arrays in zip(*collected, strict=True))
+    return TemporalDeltas(settings.deltas, name="deltas", **whole)(x, known, inputs["segment_ids"])
+
+
+def _place_of_nose(preprocessing: PreprocessingSettings) -> int:
+    place = preprocessing.landmark_set.place_of(_NOSE)
+    if place is None:
+        raise SettingError(
+            "model.centering=nose needs landmarks that hold the nose; "
+            f"preprocessing.landmarks={preprocessing.landmarks} does not. Use preprocessing=whole."
+        )
+    return place

@@ -1,5 +1,5 @@
 """The report's transformer."""
 
-from gislr.models.transformer.transformer import TransformerSettings, build_transformer
+from gislr.models.transformer.transformer import Transformer
 
-__all__ = ["TransformerSettings", "build_transformer"]
+__all__ = ["Transformer"]
