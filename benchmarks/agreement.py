@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.training import VARIANTS, default_model
+from benchmarks.training import VARIANTS
 from gislr.batches import Layout, TrainingBatches
+from gislr.config.configuration import default_configuration
 from gislr.data import landmark_statistics as statistics
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
@@ -32,14 +33,12 @@ def scores(
     """Trains once and returns the scores on the held-out signers."""
     from gislr.evaluation.metrics.scores import score
     from gislr.training import compiling, loop
-    from gislr.training.losses import LossSettings
-    from gislr.training.optimizers import OptimizerSettings
     from gislr.training.prediction import predict
-    from gislr.training.schedules import ScheduleSettings
 
     precision, layout = how
     compiling.prepare_backend(seed, deterministic=True)
-    settings = default_model()
+    configuration = default_configuration()
+    settings = configuration.model
     model = build_model(
         settings,
         signs=len(store.signs),
@@ -48,9 +47,7 @@ def scores(
         precision=precision,
         statistics=statistics.measure(store, split.train),
     )
-    compiling.compile_model(
-        model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
-    )
+    compiling.compile_model(model, configuration.optimizer, configuration.loss)
     batches = TrainingBatches(
         store,
         split.train,
@@ -64,7 +61,7 @@ def scores(
         batches,
         epochs=epochs,
         learning_rate=1e-3,
-        schedule=ScheduleSettings("cosine", 0),
+        schedule=configuration.schedule,
     ).epochs():
         pass
     labels = store.clips.labels[split.validation]

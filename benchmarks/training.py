@@ -19,10 +19,10 @@ import numpy as np
 
 from benchmarks.made_up import made_up_store
 from gislr.batches import Layout, TrainingBatches, layout_for
+from gislr.config.configuration import default_configuration
 from gislr.data import landmark_statistics as statistics
 from gislr.data.store import Store
-from gislr.models import MODELS, build_model
-from gislr.utils.paths import config_folder
+from gislr.models import build_model
 from gislr.utils.quiet import quiet_backend
 
 VARIANTS = {
@@ -34,10 +34,7 @@ VARIANTS = {
 
 def default_model() -> Any:
     """Returns the settings of `conf/model/transformer.yaml`."""
-    from omegaconf import OmegaConf
-
-    values: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "model/transformer.yaml"))
-    return MODELS.read(values)
+    return default_configuration().model
 
 
 class Variant:
@@ -45,10 +42,9 @@ class Variant:
 
     def __init__(self, store: Store, precision: str, layout: Layout) -> None:
         from gislr.training import compiling
-        from gislr.training.losses import LossSettings
-        from gislr.training.optimizers import OptimizerSettings
 
-        settings = default_model()
+        configuration = default_configuration()
+        settings = configuration.model
         clips = np.arange(len(store.clips))
         self.model = build_model(
             settings,
@@ -58,9 +54,7 @@ class Variant:
             precision=precision,
             statistics=statistics.measure(store, clips),
         )
-        compiling.compile_model(
-            self.model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
-        )
+        compiling.compile_model(self.model, configuration.optimizer, configuration.loss)
         self.batches = TrainingBatches(
             store, clips, layout, samples_per_class=4, frame_masking=settings.frame_masking, seed=0
         )

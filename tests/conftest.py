@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from omegaconf import OmegaConf
 
 from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
 from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
+from gislr.utils.paths import config_folder
 
 PARITY = Path(__file__).parent / "data"
 TYPES = np.repeat(list(GROUPS), [size for _, size in GROUPS.values()])
@@ -25,6 +27,12 @@ REFERENCE = reference(64)
 def pytest_configure() -> None:
     """Lets Ctrl-C reach the commands that tests start, also where tests run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def configured(registry, name, /, **changes):
+    """Returns the settings of `conf/GROUP/NAME.yaml` with some keys changed."""
+    path = config_folder() / registry.key / f"{name}.yaml"
+    return registry.read({**OmegaConf.to_container(OmegaConf.load(path)), **changes})
 
 
 def whole(

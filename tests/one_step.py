@@ -21,11 +21,11 @@ if keras.backend.backend() == "tensorflow" and DEVICES == "all":
 from gislr.batches import TrainingBatches  # noqa: E402
 from gislr.batches.packing import layout_for  # noqa: E402
 from gislr.training import compiling, devices, loop  # noqa: E402
-from gislr.training.losses import LossSettings  # noqa: E402
-from gislr.training.optimizers import OptimizerSettings  # noqa: E402
+from gislr.training.losses import LOSSES  # noqa: E402
+from gislr.training.optimizers import OPTIMIZERS  # noqa: E402
 from gislr.training.prediction import predict  # noqa: E402
-from gislr.training.schedules import ScheduleSettings  # noqa: E402
-from tests.conftest import make_store  # noqa: E402
+from gislr.training.schedules import SCHEDULES  # noqa: E402
+from tests.conftest import configured, make_store  # noqa: E402
 from tests.test_models import build, without_dropout  # noqa: E402
 
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
@@ -40,7 +40,7 @@ def main() -> None:
     with devices.device_scope(count):
         model = build(without_dropout(), layout)
         compiling.compile_model(
-            model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
+            model, configured(OPTIMIZERS, "adamw"), configured(LOSSES, "crossentropy")
         )
     weights = folder / "start.npz"
     if weights.is_file():
@@ -56,7 +56,7 @@ def main() -> None:
         batches,
         epochs=3,
         learning_rate=1e-3,
-        schedule=ScheduleSettings("constant", 0),
+        schedule=configured(SCHEDULES, "constant"),
     ).epochs():
         print(f"LOSS {epoch.metrics['loss']:.9f}")
     probabilities = predict(model, store, np.arange(12), layout)

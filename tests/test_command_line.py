@@ -224,7 +224,7 @@ def test_the_reference_s_quirks_and_bfloat16_can_be_asked_for(workplace, client)
         "model.attention_mask=queries",
         "model.mask_at_inference=true",
         "optimizer=adamw_unscaled_decay",
-        "schedule=warmup",
+        "schedule=cosine_warmup",
         "training.precision=mixed_bfloat16",
     )
     assert done.returncode == 0, done.stderr
@@ -292,9 +292,9 @@ def test_everything_that_makes_training_harder_works_together(workplace, client)
         *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
         "model.centering=nose", "model.distances=true", "model.classifier_dropout_start_epoch=1",
         "augmentation=standard", "augmentation.mixup=0.5", "augmentation.part_mixing=0.5",
-        "batches.class_balance=0.5", "optimizer=adamw_rectified", "optimizer.ema=0.9",
-        "arcface.weight=0.2", "training.perturbation=0.1", "training.perturbation_epoch=1",
-        "training.averaged_epochs=1", "tracking.experiment=everything",
+        "batches.class_balance=0.5", "optimizer=adamw_rectified", "optimizer.ema_momentum=0.9",
+        "arcface.weight=0.2", "awp.epsilon=0.1", "awp.start_epoch=1",
+        "training.swa_epochs=1", "tracking.experiment=everything",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert np.isfinite(only_run(client, "everything").data.metrics["val_loss"])

@@ -15,12 +15,12 @@ from gislr.models import MODELS, build_model, layers, layout_of
 from gislr.models.conv_transformer import conv_layers, frame_features
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.training import compiling
-from gislr.training.losses import LossSettings
-from gislr.training.optimizers import OptimizerSettings
+from gislr.training.losses import LOSSES
+from gislr.training.optimizers import OPTIMIZERS
 from gislr.training.prediction import predict
 from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folder
-from tests.conftest import REFERENCE, make_store, whole
+from tests.conftest import REFERENCE, configured, make_store, whole
 
 PADDED = Layout(64, segments=1, packed=False)
 LENGTHS = [1, 64, 2, 30, 7, 64, 13, 5, 21, 40, 1, 17]
@@ -104,7 +104,9 @@ def measured(store):
 
 def compiled(model, smoothing=0.25):
     compiling.compile_model(
-        model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(smoothing)
+        model,
+        configured(OPTIMIZERS, "adamw"),
+        configured(LOSSES, "crossentropy", label_smoothing=smoothing),
     )
     return model
 

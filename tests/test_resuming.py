@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gislr.training.checkpoints import Checkpoints
-from gislr.training.losses import LossSettings
-from gislr.training.optimizers import OptimizerSettings
-from gislr.training.schedules import ScheduleSettings
-from tests.conftest import make_store
+from gislr.training.losses import LOSSES
+from gislr.training.optimizers import OPTIMIZERS
+from gislr.training.schedules import SCHEDULES
+from tests.conftest import configured, make_store
 from tests.test_command_line import TINY, gislr, only_run, wait_for_epoch
 
 EPOCHS = 5
@@ -31,14 +31,16 @@ def training(folder, seed=3):
     layout = layout_of(settings, 64)
     model = build(settings, layout)
     compiling.compile_model(
-        model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, 0.8), LossSettings(0.25)
+        model,
+        configured(OPTIMIZERS, "adamw", learning_rate=1e-2, ema_momentum=0.8),
+        configured(LOSSES, "crossentropy"),
     )
     batches = TrainingBatches(
         store, np.arange(6), layout, samples_per_class=2, frame_masking=0.2, seed=seed
     )
     return model, loop.TrainingLoop(
         model, batches, epochs=EPOCHS, learning_rate=1e-2,
-        schedule=ScheduleSettings("cosine", 0), averaged_epochs=3,
+        schedule=configured(SCHEDULES, "cosine"), swa_epochs=3,
     )  # fmt: skip
 
 
@@ -115,7 +117,7 @@ def weights(client, run_id, folder):
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_in_its_own_run(workplace, client, tmp_path):
-    arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema=0.9"]
+    arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema_momentum=0.9"]
     assert gislr(*arguments, "tracking.experiment=whole").returncode == 0
     whole = only_run(client, "whole").info.run_id
     killed = subprocess.Popen(

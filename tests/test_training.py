@@ -10,21 +10,25 @@ import keras
 import numpy as np
 import pytest
 
+from gislr.config.configuration import default_configuration
 from gislr.data.store import open_store
 from gislr.training import compiling, loop
-from gislr.training.adamw import clip
-from gislr.training.distillation import DistillationSettings, targets
-from gislr.training.losses import ArcFaceSettings, LossSettings, build_loss
-from gislr.training.optimizers import OptimizerSettings, build_optimizer
-from gislr.training.schedules import ScheduleSettings, factor
+from gislr.training.distillation import soft_labels
+from gislr.training.losses import LOSSES
+from gislr.training.optimizers import OPTIMIZERS
+from gislr.training.optimizers._keras_adamw import clip
+from gislr.training.schedules import SCHEDULES
+from gislr.training.training_settings import ArcFaceSettings
 from gislr.utils.errors import SettingError
 from gislr.workflows import parity
-from tests.conftest import PARITY, make_store
+from tests.conftest import PARITY, configured, make_store
 from tests.test_models import small
 
 
 def stepped(name, rate, decay, gradient, weight=1.0, steps=1):
-    optimizer = build_optimizer(OptimizerSettings(name, rate, decay, None, None))
+    optimizer = configured(
+        OPTIMIZERS, name, learning_rate=rate, weight_decay=decay, clipnorm=None
+    ).build()
     variable = keras.Variable(np.full(3, weight, np.float32))
     optimizer.build([variable])
     for _ in range(steps):
@@ -53,18 +57,19 @@ def test_gradients_are_clipped_weight_by_weight_or_head_by_head():
 
 
 def test_the_schedules():
-    cosine = ScheduleSettings("cosine", 0)
+    cosine = configured(SCHEDULES, "cosine")
     for epoch in (0, 1, 50, 99):
         notebook = 5e-4 * (1 + math.cos(math.pi * epoch / 100))
-        assert 1e-3 * factor(cosine, epoch, 100) == pytest.approx(notebook)
-    assert factor(ScheduleSettings("constant", 0), 77, 100) == 1
-    warmup = [factor(ScheduleSettings("cosine", 3), epoch, 10) for epoch in range(10)]
+        assert 1e-3 * cosine.factor(epoch, 100) == pytest.approx(notebook)
+    assert configured(SCHEDULES, "constant").factor(77, 100) == 1
+    schedule = configured(SCHEDULES, "cosine_warmup", warmup_epochs=3)
+    warmup = [schedule.factor(epoch, 10) for epoch in range(10)]
     assert warmup[:4] == [0.25, 0.5, 0.75, 1.0]
     assert warmup[3:] == sorted(warmup[3:], reverse=True)
 
 
 def test_the_losss_floor_is_the_published_one():
-    loss = build_loss(LossSettings(0.25), 250)
+    loss = configured(LOSSES, "crossentropy").build(250)
     target = np.full(250, 0.25 / 250)
     target[7] += 0.75
     logits = np.log(target).astype(np.float32)[None]
@@ -72,27 +77,78 @@ def test_the_losss_floor_is_the_published_one():
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("registry", "name", "changes", "message"),
     [
         (
-            lambda: OptimizerSettings("adam", 1e-3, 0, None, None),
+            OPTIMIZERS,
+            "adamw",
+            {"name": "adam"},
             "adamw, adamw_rectified, adamw_unscaled_decay; got",
         ),
-        (lambda: OptimizerSettings("adamw", 0.0, 0, None, None), "learning_rate must be above 0"),
-        (
-            lambda: OptimizerSettings("adamw", 1e-3, -1, None, None),
-            "weight_decay must be at least 0",
-        ),
-        (lambda: OptimizerSettings("adamw", 1e-3, 0, 0.0, None), "clipnorm must be above 0"),
-        (lambda: OptimizerSettings("adamw", 1e-3, 0, None, 1.0), "ema must be above 0 and below"),
-        (lambda: ScheduleSettings("cosin", 0), "Did you mean 'cosine'"),
-        (lambda: ScheduleSettings("cosine", -1), "warmup_epochs must be at least 0"),
-        (lambda: LossSettings(1.0), "label_smoothing must be at least 0 and below 1"),
+        (OPTIMIZERS, "adamw", {"learning_rate": 0.0}, "optimizer.learning_rate must be above 0"),
+        (OPTIMIZERS, "adamw", {"weight_decay": -1.0}, "optimizer.weight_decay must be at least 0"),
+        (OPTIMIZERS, "adamw", {"clipnorm": 0.0}, "optimizer.clipnorm must be above 0"),
+        (OPTIMIZERS, "adamw", {"ema_momentum": 1.0}, "optimizer.ema_momentum must be below 1"),
+        (SCHEDULES, "cosine", {"name": "cosin"}, "Did you mean 'cosine'"),
+        (SCHEDULES, "cosine_warmup", {"warmup_epochs": -1}, "warmup_epochs must be at least 0"),
+        (LOSSES, "crossentropy", {"label_smoothing": 1.0}, "loss.label_smoothing must be below 1"),
     ],
 )
-def test_what_cannot_be_used_is_told(make, message):
+def test_values_out_of_range_are_refused(registry, name, changes, message):
     with pytest.raises(SettingError, match=message):
-        make()
+        configured(registry, name, **changes)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "training.swa_epochs=9",
+            "training.swa_epochs must be 0 to 3, the number of epochs; got 9",
+        ),
+        ("training.devices=2", "training.devices must be one of 1, all; got '2'"),
+        ("distillation.alpha=1.5", "distillation.alpha must be at most 1; got 1.5"),
+        ("distillation.temperature=0", "distillation.temperature must be above 0"),
+        ("awp.formula=relativ", "Did you mean 'relative'"),
+        ("arcface.margin=-1", "arcface.margin must be at least 0"),
+    ],
+)
+def test_sections_of_a_training_are_checked(override, message):
+    with pytest.raises(SettingError, match=message):
+        default_configuration("training.epochs=3", override)
+
+
+def test_awp_needs_one_device():
+    with pytest.raises(SettingError, match=r"awp\.epsilon works on one device only"):
+        default_configuration("awp.epsilon=0.2", "training.devices=all")
+
+
+FOCAL = """
+from keras import ops
+from gislr.training.losses import LOSSES, Loss
+
+
+@LOSSES.register("focal")
+class Focal(Loss):
+    gamma: float
+
+    def per_clip(self, soft_labels, logits):
+        p = ops.softmax(logits)
+        return -ops.sum(soft_labels * (1 - p) ** self.gamma * ops.log(p), axis=-1)
+"""
+
+
+def test_a_loss_of_another_package_is_found(tmp_path, monkeypatch):
+    (tmp_path / "focal_package.py").write_text(FOCAL)
+    described = tmp_path / "focal_package-1.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: focal_package\nVersion: 1\n")
+    (described / "entry_points.txt").write_text("[gislr.loss]\nfocal = focal_package:Focal\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    focal = LOSSES.read({"name": "focal", "label_smoothing": 0.0, "gamma": 2.0})
+    logits = np.log(np.array([[0.7, 0.2, 0.1]], np.float32))
+    found = focal.build(3)(np.array([0]), logits)
+    assert float(np.asarray(found)[0]) == pytest.approx(-(0.3**2) * math.log(0.7), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["preprocess.npz", "transformer.npz"])
@@ -149,7 +205,7 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     layout = layout_for(64, packed=True)
     model = build(small(), layout)
     compiling.compile_model(
-        model, OptimizerSettings("adamw", 1e-3, 0.05, 1.0, None), LossSettings(0.25)
+        model, configured(OPTIMIZERS, "adamw"), configured(LOSSES, "crossentropy")
     )
     batches = TrainingBatches(
         store, np.arange(60), layout, samples_per_class=4, frame_masking=0.25, seed=0
@@ -160,7 +216,7 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
         batches,
         epochs=4,
         learning_rate=1e-3,
-        schedule=ScheduleSettings("constant", 0),
+        schedule=configured(SCHEDULES, "constant"),
     ).epochs():
         counts.append(len(traced))
         rows |= {
@@ -183,15 +239,15 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     momentum, losses, weights = 0.7, {}, {}
     for ema in (None, momentum):
         model = build(small(mlp_dropout=0.0, classifier_dropout=0.0), layout)
-        settings = OptimizerSettings("adamw", 1e-2, 0.05, 1.0, ema)
-        compiling.compile_model(model, settings, LossSettings(0.25))
+        settings = configured(OPTIMIZERS, "adamw", learning_rate=1e-2, ema_momentum=ema)
+        compiling.compile_model(model, settings, configured(LOSSES, "crossentropy"))
         batches = TrainingBatches(
             store, np.arange(6), layout, samples_per_class=2, frame_masking=0.0, seed=0
         )
         assert batches.steps_per_epoch == 1
         losses[ema], weights[ema] = [], []
         for epoch in loop.TrainingLoop(
-            model, batches, epochs=4, learning_rate=1e-2, schedule=ScheduleSettings("constant", 0)
+            model, batches, epochs=4, learning_rate=1e-2, schedule=configured(SCHEDULES, "constant")
         ).epochs():
             losses[ema].append(epoch.metrics["loss"])
             weights[ema].append([np.array(variable) for variable in model.trainable_variables])
@@ -235,14 +291,16 @@ def trained_epochs(tmp_path, settings, epochs=4, **options):
     layout = layout_of(settings, 64)
     model = build(settings, layout)
     compiling.compile_model(
-        model, OptimizerSettings("adamw", 1e-2, 0.05, 1.0, None), LossSettings(0.25)
+        model,
+        configured(OPTIMIZERS, "adamw", learning_rate=1e-2),
+        configured(LOSSES, "crossentropy"),
     )
     batches = TrainingBatches(
         store, np.arange(6), layout, samples_per_class=2, frame_masking=0.0, seed=0
     )
     for _ in loop.TrainingLoop(
         model, batches, epochs=epochs, learning_rate=1e-2,
-        schedule=ScheduleSettings("constant", 0), **options,
+        schedule=configured(SCHEDULES, "constant"), **options,
     ).epochs():  # fmt: skip
         yield model
 
@@ -254,7 +312,7 @@ def test_the_last_epochs_are_averaged(tmp_path):
         [np.array(weight) for weight in model.get_weights()]
         for model in trained_epochs(tmp_path, small())
     ]
-    *_, averaged = trained_epochs(tmp_path, small(), averaged_epochs=3)
+    *_, averaged = trained_epochs(tmp_path, small(), swa_epochs=3)
     for found, *last in zip(averaged.get_weights(), *kept[1:], strict=True):
         if found.dtype.kind == "f":
             np.testing.assert_allclose(found, np.mean(last, axis=0), atol=1e-6)
@@ -283,16 +341,21 @@ def test_late_dropout_drops_only_once_begun():
     assert np.array_equal(np.asarray(layer(values, training=False)), values)
 
 
-def test_targets_are_shared_between_the_sign_and_the_teachers():
-    taught = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]], np.float32)
-    found = targets(np.array([0, 2], np.int32), taught, 0.4)
+def test_soft_labels_by_hand():
+    teachers = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]], np.float32)
+    labels = np.array([0, 2], np.int32)
+    found = soft_labels(labels, teachers, alpha=0.4)
     np.testing.assert_allclose(found, [[0.8, 0.1, 0.1], [0.0, 0.4, 0.6]], atol=1e-6)
-    with pytest.raises(SettingError, match="share must be 0 to 1"):
-        DistillationSettings([], 1.5)
+    np.testing.assert_array_equal(soft_labels(labels, teachers, alpha=0.4, temperature=1.0), found)
+    # Square roots of 0.64, 0.32 and 0.04 are 0.8, 0.5657 and 0.2: divided by their sum, 1.5657.
+    teachers = np.array([[0.64, 0.32, 0.04]], np.float32)
+    softened = soft_labels(np.array([1], np.int32), teachers, alpha=0.5, temperature=2.0)
+    np.testing.assert_allclose(softened, [[0.25548, 0.68065, 0.06387]], atol=1e-4)
+    assert softened.sum() == pytest.approx(1)
 
 
 def test_the_loss_takes_shares_of_signs_as_well_as_labels():
-    loss = build_loss(LossSettings(0.25), 4)
+    loss = configured(LOSSES, "crossentropy").build(4)
     logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
     labels = np.array([[0, 1, 2], [3, 3, 0]])
     np.testing.assert_allclose(
@@ -310,12 +373,15 @@ def one_step(model_settings, reach=0.0, weight=0.0, soft_targets=False, steps=1)
     layout = layout_of(model_settings, 64)
     model = build(model_settings, layout)
     trainer = trainer_of(
-        model, ArcFaceSettings(weight, 0.5, 30.0), perturbed=reach > 0, soft_targets=soft_targets
+        model,
+        ArcFaceSettings(weight=weight, margin=0.5, scale=30.0),
+        perturbed=reach > 0,
+        soft_targets=soft_targets,
     )
     compiling.compile_model(
         trainer,
-        OptimizerSettings("adamw", 1e-2, 0.0, None, None),
-        LossSettings(0.0),
+        configured(OPTIMIZERS, "adamw", learning_rate=1e-2, weight_decay=0.0, clipnorm=None),
+        configured(LOSSES, "crossentropy", label_smoothing=0.0),
         soft_targets=soft_targets,
     )
     if reach:

@@ -17,33 +17,37 @@ from gislr.data.sources import SOURCES, DataSource
 from gislr.data.splits import SPLITS, SplitSettings
 from gislr.data.store import Store
 from gislr.models import MODELS
-from gislr.training.distillation import DistillationSettings
-from gislr.training.losses import ArcFaceSettings, LossSettings
-from gislr.training.optimizers import OptimizerSettings
-from gislr.training.schedules import ScheduleSettings
-from gislr.training.training_settings import TrainingSettings
+from gislr.training.losses import LOSSES, Loss
+from gislr.training.optimizers import OPTIMIZERS, OptimizerSettings
+from gislr.training.schedules import SCHEDULES, Schedule
+from gislr.training.training_settings import (
+    ArcFaceSettings,
+    AWPSettings,
+    DistillationSettings,
+    TrainingSettings,
+)
 from gislr.utils.errors import SettingError
-from gislr.utils.settings import read_settings, require_section
+from gislr.utils.settings import read_settings
 from gislr.utils.terminal import progress_bars
 
 RESUME = "resume"
-"""Key that says which run a training goes on with; no part of what the run is."""
+"""Key that names the run that a training resumes; no part of the run's own configuration."""
 
-ADDED_LATER: dict[str, Any] = {
-    "arcface": {"weight": 0.0, "margin": 0.5, "scale": 30.0},
-    "augmentation": None,
-    "batches.class_balance": 1.0,
-    "distillation": {"teachers": [], "share": 0.5},
-    "model.normalization": "none",
-    "optimizer.ema": None,
-    "training.averaged_epochs": 0,
-    "training.perturbation": 0.0,
-    "training.perturbation_epoch": 0,
-    "preprocessing.landmarks": "dominant_hand",
-    "preprocessing.dominant_hand": "detections",
-    "preprocessing.axes": "xy",
+_REGISTRIES = {
+    registry.key: registry for registry in (SOURCES, SPLITS, MODELS, LOSSES, OPTIMIZERS, SCHEDULES)
 }
-"""Keys that runs of older versions lack, with the values that mean what was done then."""
+
+_SECTIONS = {
+    "preprocessing": PreprocessingSettings,
+    "preparation": PreparationSettings,
+    "batches": BatchSettings,
+    "distillation": DistillationSettings,
+    "arcface": ArcFaceSettings,
+    "awp": AWPSettings,
+    "training": TrainingSettings,
+    "tracking": TrackingSettings,
+    "sweep": SweepSettings,
+}
 
 
 @dataclass(frozen=True)
@@ -52,22 +56,23 @@ class Configuration:
 
     Attributes:
         data: The data source.
-        preprocessing: How raw clips become frames.
+        preprocessing: From raw clips to frames.
         preparation: Where and with how many processes data is prepared.
         split: Which signers are held out.
-        batches: What a batch holds.
-        distillation: Which runs are learned from, if any.
-        augmentation: How clips are changed in training, if they are.
-        model: The model family's settings.
+        batches: How batches are sampled.
+        distillation: The teachers, if any.
+        augmentation: Random changes of training clips, if any.
+        model: The model.
         loss: The loss.
         arcface: The auxiliary loss.
+        awp: Adversarial weight perturbation.
         optimizer: The optimizer.
-        schedule: The learning rate's course.
-        training: How long and how exactly is trained.
-        tracking: Where the run is kept.
-        sweep: What a sweep makes better.
+        schedule: The learning-rate schedule.
+        training: How long and how exactly the model is trained.
+        tracking: Where the run is recorded.
+        sweep: What a sweep optimizes.
         experiment: Name of the experiment file, or `None`.
-        seed: Weights, dropout, batches.
+        seed: Of weights, dropout and batches.
         values: Everything as nested dictionaries, for the record.
     """
 
@@ -79,10 +84,11 @@ class Configuration:
     distillation: DistillationSettings
     augmentation: Augmentation | None
     model: Any
-    loss: LossSettings
+    loss: Loss
     arcface: ArcFaceSettings
+    awp: AWPSettings
     optimizer: OptimizerSettings
-    schedule: ScheduleSettings
+    schedule: Schedule
     training: TrainingSettings
     tracking: TrackingSettings
     sweep: SweepSettings
@@ -99,32 +105,22 @@ def read_configuration(config: DictConfig) -> Configuration:
     """
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     values.pop(RESUME, None)
-    for path, value in ADDED_LATER.items():
-        section, _, key = path.rpartition(".")
-        (require_section(values[section], section) if section else values).setdefault(key, value)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
+    found: dict[str, Any] = {
+        **{name: registry.read(values.get(name)) for name, registry in _REGISTRIES.items()},
+        **{name: read_settings(kind, values.get(name), name) for name, kind in _SECTIONS.items()},
+    }
+    if found["awp"].epsilon and found["training"].devices != "1":
+        raise SettingError(
+            "awp.epsilon works on one device only; got training.devices=all. Set one of them back."
+        )
     return Configuration(
-        data=SOURCES.read(values["data"]),
-        preprocessing=read_settings(
-            PreprocessingSettings, values["preprocessing"], "preprocessing"
-        ),
-        preparation=read_settings(PreparationSettings, values["preparation"], "preparation"),
-        split=SPLITS.read(values["split"]),
-        batches=read_settings(BatchSettings, values["batches"], "batches"),
-        distillation=read_settings(DistillationSettings, values["distillation"], "distillation"),
+        **found,
         augmentation=None
         if values["augmentation"] is None
         else read_settings(Augmentation, values["augmentation"], "augmentation"),
-        model=MODELS.read(values["model"]),
-        loss=read_settings(LossSettings, values["loss"], "loss"),
-        arcface=read_settings(ArcFaceSettings, values["arcface"], "arcface"),
-        optimizer=read_settings(OptimizerSettings, values["optimizer"], "optimizer"),
-        schedule=read_settings(ScheduleSettings, values["schedule"], "schedule"),
-        training=read_settings(TrainingSettings, values["training"], "training"),
-        tracking=read_settings(TrackingSettings, values["tracking"], "tracking"),
-        sweep=read_settings(SweepSettings, values["sweep"], "sweep"),
         experiment=values["experiment"],
         seed=seed,
         values=values,

@@ -113,7 +113,7 @@ def taught(configuration: Configuration, store: Store, split: Split) -> NDArray[
         GislrError: A teacher cannot be read, knows other signs, or knows a signer held out.
     """
     from gislr.tracking.run_reader import find_run
-    from gislr.training.distillation import targets
+    from gislr.training.distillation import soft_labels
 
     settings = configuration.distillation
     if not settings.is_used:
@@ -134,4 +134,9 @@ def taught(configuration: Configuration, store: Store, split: Split) -> NDArray[
         raise SettingError(
             "distillation.teachers must know the same signs as the data; they do not."
         )
-    return targets(store.clips.labels, averaged.probabilities, settings.share)
+    return soft_labels(
+        store.clips.labels,
+        averaged.probabilities,
+        alpha=settings.alpha,
+        temperature=settings.temperature,
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gislr.training.losses import ArcFaceSettings
+from gislr.training.training_settings import ArcFaceSettings
 
 _LEAST = 1e-6
 
@@ -19,9 +19,9 @@ _LEAST = 1e-6
 class ArcFace(keras.layers.Layer):
     """Passes logits on, and adds the loss of the clips' vectors while training.
 
-    Input: logits [rows, segments, signs], clips [rows, segments, units], labels (int32 [rows, segments], or
-    float32 [rows, segments, signs] that say how much of each sign a clip shows) and the weights of
-    segments [rows, segments].
+    Input: logits [rows, segments, signs], clips [rows, segments, units], labels (int32 [rows,
+    segments], or soft labels, float32 [rows, segments, signs]) and weights of segments [rows,
+    segments].
 
     Args:
         settings: See `ArcFaceSettings`.

@@ -65,6 +65,6 @@ def require_backend() -> None:
     """Raises a SettingError where steps cannot be made so."""
     if keras.backend.backend() != "tensorflow":
         raise SettingError(
-            "training.perturbation works on TensorFlow only; got KERAS_BACKEND="
+            "awp.epsilon works on TensorFlow only; got KERAS_BACKEND="
             f"{keras.backend.backend()}. Set it to 0."
         )

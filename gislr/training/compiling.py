@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from gislr.training.losses import LossSettings, build_loss
-from gislr.training.optimizers import OptimizerSettings, build_optimizer
+from gislr.training.losses import Loss
+from gislr.training.optimizers import OptimizerSettings
 
 
 def prepare_backend(seed: int, deterministic: bool) -> None:
@@ -26,7 +26,7 @@ def prepare_backend(seed: int, deterministic: bool) -> None:
 
 
 def compile_model(
-    model: Any, optimizer: OptimizerSettings, loss: LossSettings, *, soft_targets: bool = False
+    model: Any, optimizer: OptimizerSettings, loss: Loss, *, soft_targets: bool = False
 ) -> None:
     """Gives a model its optimizer, loss and metrics.
 
@@ -48,8 +48,8 @@ def compile_model(
         *(among(k=min(k, signs), name=f"top_{k}_acc") for k in (5, 10)),
     ]
     model.compile(
-        optimizer=build_optimizer(optimizer),
-        loss=build_loss(loss, signs),
+        optimizer=optimizer.build(),
+        loss=loss.build(signs),
         weighted_metrics=accuracies,
         jit_compile=_compiles(),
     )

@@ -1,51 +1,43 @@
-"""Learning from the probabilities of models that were trained before.
+"""Soft labels from the probabilities of trained models.
 
-After Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", without a temperature:
-targets are a mean of the sign and of what the teachers say of the clip.
+After Hinton et al. 2015, "Distilling the Knowledge in a Neural Network". The temperature softens
+the teachers' probabilities only; the student's logits keep a temperature of 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.utils.errors import SettingError
 
-
-@dataclass(frozen=True)
-class DistillationSettings:
-    """Whose probabilities are learned, and how much they count.
-
-    Attributes:
-        teachers: Ids of runs that held out the same signers; their probabilities are averaged.
-        share: How much of the target is theirs.
-    """
-
-    teachers: list  # type: ignore[type-arg]
-    share: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise SettingError(f"distillation.share must be 0 to 1; got {self.share}.")
-
-    @property
-    def is_used(self) -> bool:
-        """Whether there is a teacher who counts."""
-        return bool(self.teachers) and self.share > 0
-
-
-def targets(
-    labels: NDArray[np.int32], taught: NDArray[np.float32], share: float
+def soft_labels(
+    labels: NDArray[np.int32],
+    probabilities: NDArray[np.float32],
+    *,
+    alpha: float,
+    temperature: float = 1.0,
 ) -> NDArray[np.float32]:
-    """Returns how much of each sign each clip is said to show, float32 [clips, signs].
+    """Returns alpha * p^(1 / temperature) / sum(p^(1 / temperature)) + (1 - alpha) * one-hot label.
 
     Args:
         labels: int32 [clips].
-        taught: float32 [clips, signs], the teachers' probabilities.
-        share: How much of the target is theirs.
+        probabilities: float32 [clips, signs], p, the teachers' probabilities.
+        alpha: Weight of the teachers.
+        temperature: Above 0; 1 leaves p as it is.
+
+    Returns:
+        float32 [clips, signs].
+
+    Example:
+        >>> import numpy as np
+        >>> from gislr.training.distillation import soft_labels
+        >>> p = np.array([[0.5, 0.25, 0.25]], np.float32)
+        >>> soft_labels(np.array([0], np.int32), p, alpha=0.5).tolist()
+        [[0.75, 0.125, 0.125]]
     """
-    found = share * taught
-    found[np.arange(len(labels)), labels] += 1 - share
-    return found.astype(np.float32)
+    if temperature != 1:
+        probabilities = probabilities ** (1 / temperature)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+    mixed = alpha * probabilities
+    mixed[np.arange(len(labels)), labels] += 1 - alpha
+    return mixed.astype(np.float32)

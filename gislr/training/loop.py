@@ -16,7 +16,7 @@ from gislr.batches.assembly import EMPTY
 from gislr.batches.sequences import TrainingBatches
 from gislr.models.layers import LateDropout
 from gislr.training.awp import PerturbedModel
-from gislr.training.schedules import ScheduleSettings, factor
+from gislr.training.schedules import Schedule
 from gislr.training.swa import WeightAverage
 from gislr.training.trainer import LABELS, WEIGHTS
 from gislr.utils.errors import GislrError
@@ -116,7 +116,7 @@ class TrainingLoop:
         epochs: Number of epochs.
         learning_rate: The rate that the schedule multiplies.
         schedule: Its factor for each epoch.
-        averaged_epochs: Of how many last epochs the weights are averaged after the last one.
+        swa_epochs: Of how many last epochs the weights are averaged after the last one.
         perturbation: How far weights are moved for a gradient, see `PerturbedModel`.
         perturbation_epoch: The first epoch, from 0, in which they are.
 
@@ -131,14 +131,14 @@ class TrainingLoop:
         *,
         epochs: int,
         learning_rate: float,
-        schedule: ScheduleSettings,
-        averaged_epochs: int = 0,
+        schedule: Schedule,
+        swa_epochs: int = 0,
         perturbation: float = 0.0,
         perturbation_epoch: int = 0,
     ) -> None:
         self._model, self._batches, self._epochs = model, batches, epochs
         self._learning_rate, self._schedule = learning_rate, schedule
-        self._averaged_epochs = averaged_epochs
+        self._swa_epochs = swa_epochs
         self._perturbation, self._perturbation_epoch = perturbation, perturbation_epoch
         self._kept, self._average = _KeptWeights(model), WeightAverage(model)
         self.done = 0
@@ -155,7 +155,7 @@ class TrainingLoop:
         while self.done < self._epochs:
             metrics = self._train(self.done, on_step)
             self.done += 1
-            if self.done > self._epochs - self._averaged_epochs:
+            if self.done > self._epochs - self._swa_epochs:
                 self._average.add()
                 if self.done == self._epochs:
                     self._average.put_in_place()
@@ -165,7 +165,7 @@ class TrainingLoop:
 
     def _train(self, epoch: int, on_step: OnStep) -> dict[str, float]:
         model, batches = self._model, self._batches
-        rate = self._learning_rate * factor(self._schedule, epoch, self._epochs)
+        rate = self._learning_rate * self._schedule.factor(epoch, self._epochs)
         model.optimizer.learning_rate = rate
         begin_dropout(model, epoch)
         if isinstance(model, PerturbedModel):

@@ -8,7 +8,7 @@ import keras
 
 from gislr.training.arcface import ArcFace
 from gislr.training.awp import PerturbedModel, require_backend
-from gislr.training.losses import ArcFaceSettings
+from gislr.training.training_settings import ArcFaceSettings
 
 LABELS, WEIGHTS = "labels", "weights"
 """Inputs of a trainer with an auxiliary loss, beside those of the model."""

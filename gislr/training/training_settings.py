@@ -1,55 +1,94 @@
-"""How long and how exactly is trained."""
+"""The sections `training`, `awp`, `arcface` and `distillation` of a configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from gislr.utils.errors import SettingError, unknown_name
+from pydantic import BeforeValidator, model_validator
 
-PRECISIONS = ("float32", "mixed_bfloat16")
-DEVICES = ("1", "all")
+from gislr.utils.errors import SettingError
+from gislr.utils.settings import (
+    AboveZero,
+    NotNegative,
+    Positive,
+    Probability,
+    Settings,
+    Text,
+    Whole,
+)
+
+Devices = Annotated[Literal["1", "all"], BeforeValidator(lambda v: str(v) if type(v) is int else v)]
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How long and how exactly is trained.
+class TrainingSettings(Settings):
+    """How long and how exactly a model is trained.
 
     Attributes:
         epochs: Number of epochs.
         precision: `float32`, or `mixed_bfloat16` for float32 weights with faster products.
         devices: `1`, or `all` local devices.
         deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
-        perturbation: How far weights are moved uphill for the gradient of a step, as a share of
-            their norm; 0 for plain steps. Takes twice the time.
-        perturbation_epoch: The first epoch, from 0, in which they are.
-        averaged_epochs: Of how many last epochs the weights are averaged in the end; 0 for none.
+        swa_epochs: Number of last epochs whose weights are averaged (SWA); 0 for none.
     """
 
-    epochs: int
-    precision: str
-    devices: str
+    epochs: Positive
+    precision: Literal["float32", "mixed_bfloat16"]
+    devices: Devices
     deterministic: bool
-    perturbation: float
-    perturbation_epoch: int
-    averaged_epochs: int
+    swa_epochs: Whole
 
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise SettingError(f"training.epochs must be at least 1; got {self.epochs}.")
-        for key in ("perturbation", "perturbation_epoch"):
-            if getattr(self, key) < 0:
-                raise SettingError(f"training.{key} must be at least 0; got {getattr(self, key)}.")
-        if self.perturbation and self.devices != "1":
+    @model_validator(mode="after")
+    def _check(self) -> TrainingSettings:
+        if self.swa_epochs > self.epochs:
             raise SettingError(
-                "training.perturbation works on one device only; got training.devices="
-                f"{self.devices}. Set one of them back."
+                f"training.swa_epochs must be 0 to {self.epochs}, the number of epochs; "
+                f"got {self.swa_epochs}."
             )
-        if not 0 <= self.averaged_epochs <= self.epochs:
-            raise SettingError(
-                f"training.averaged_epochs must be 0 to {self.epochs}, the number of epochs; "
-                f"got {self.averaged_epochs}."
-            )
-        if self.precision not in PRECISIONS:
-            raise unknown_name("training.precision", self.precision, PRECISIONS)
-        if self.devices not in DEVICES:
-            raise unknown_name("training.devices", self.devices, DEVICES)
+        return self
+
+
+class AWPSettings(Settings):
+    """Adversarial weight perturbation, see `gislr.training.awp`.
+
+    Attributes:
+        epsilon: Size of the perturbation; 0 for none.
+        formula: `absolute` or `relative` to each matrix.
+        start_epoch: The first epoch, from 0, with perturbations.
+    """
+
+    epsilon: NotNegative
+    formula: Literal["absolute", "relative"]
+    start_epoch: Whole
+
+
+class ArcFaceSettings(Settings):
+    """The auxiliary loss on angles, see `gislr.training.arcface`.
+
+    Attributes:
+        weight: Its factor beside the loss; 0 for none.
+        margin: By how much, in radians, a clip must be nearer to its sign than to others.
+        scale: Factor of the cosines before they are compared.
+    """
+
+    weight: NotNegative
+    margin: NotNegative
+    scale: NotNegative
+
+
+class DistillationSettings(Settings):
+    """Distillation, see `gislr.training.distillation`.
+
+    Attributes:
+        teachers: Ids of runs with the same held-out signers; their probabilities are averaged.
+        alpha: Weight of the teachers' probabilities; the label has the rest.
+        temperature: Softens the teachers' probabilities above 1, sharpens them below.
+    """
+
+    teachers: list[Text]
+    alpha: Probability
+    temperature: AboveZero
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any teacher has a weight."""
+        return bool(self.teachers) and self.alpha > 0

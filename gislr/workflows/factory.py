@@ -81,7 +81,7 @@ def build(
         trainer = trainer_of(
             model,
             configuration.arcface,
-            perturbed=training.perturbation > 0,
+            perturbed=configuration.awp.epsilon > 0,
             soft_targets=batches.soft_targets,
         )
         compiling.compile_model(
@@ -96,8 +96,8 @@ def build(
         epochs=training.epochs,
         learning_rate=configuration.optimizer.learning_rate,
         schedule=configuration.schedule,
-        averaged_epochs=training.averaged_epochs,
-        perturbation=training.perturbation,
-        perturbation_epoch=training.perturbation_epoch,
+        swa_epochs=training.swa_epochs,
+        perturbation=configuration.awp.epsilon,
+        perturbation_epoch=configuration.awp.start_epoch,
     )
     return Built(model, layout, batches, loop)

@@ -109,8 +109,8 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
         import keras
 
         from gislr.training.compiling import compile_model
-        from gislr.training.losses import LossSettings
-        from gislr.training.optimizers import OptimizerSettings
+        from gislr.training.losses.crossentropy import CrossEntropy
+        from gislr.training.optimizers.adamw import AdamWSettings
 
     weights = {
         name.removeprefix("weights/"): array
@@ -131,7 +131,10 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
     if "losses" not in arrays:
         return
     # tensorflow-addons' decay of 1e-5 at a rate of 1e-3 is Keras' 0.01.
-    compile_model(model, OptimizerSettings("adamw", 1e-3, 0.01, 1.0, None), LossSettings(0.25))
+    optimizer = AdamWSettings(
+        name="adamw", learning_rate=1e-3, weight_decay=0.01, clipnorm=1.0, ema_momentum=None
+    )
+    compile_model(model, optimizer, CrossEntropy(name="crossentropy", label_smoothing=0.25))
     labels = arrays["labels"][:, None]
     for step, expected in enumerate(arrays["losses"]):
         loss = np.asarray(model.train_on_batch(inputs, labels)).ravel()[0]

@@ -16,7 +16,7 @@ from tests.test_resuming import history, weights
 
 KILLS = 100
 PARTS = 4
-SETTINGS = [*TINY, "training.epochs=6", "optimizer.ema=0.9", "training.averaged_epochs=3"]
+SETTINGS = [*TINY, "training.epochs=6", "optimizer.ema_momentum=0.9", "training.swa_epochs=3"]
 PHASES = {
     "start and preparation": "",
     "before the first epoch's end": "model: ",
