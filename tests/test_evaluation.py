@@ -19,7 +19,7 @@ from gislr.evaluation.metrics.confusion import confusion_matrix, most_confused
 from gislr.evaluation.metrics.folds import FoldResult, cross_validation
 from gislr.evaluation.metrics.scores import METRICS, lower_is_better, score, score_names
 from gislr.evaluation.metrics.tables import per_clip, per_sign, per_signer
-from gislr.evaluation.reports.report_files import make_report
+from gislr.evaluation.reports.run_report import Report
 from gislr.utils.errors import GislrError, SettingError
 
 SIGNS = ["airplane", "bee", "cow", "dog"]
@@ -275,7 +275,7 @@ def test_names_survive_csv(tmp_path):
     predictions = clip_predictions(
         labels, probabilities, NAMES, clips=[f"{number}, of 40" for number in range(40)]
     )
-    make_report(predictions, history).write(tmp_path / "new" / "folder")
+    Report.of(predictions, history).write(tmp_path / "new" / "folder")
     written = {path.name for path in (tmp_path / "new" / "folder").iterdir()}
     assert written == {
         "per_sign.csv",

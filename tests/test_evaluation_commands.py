@@ -11,7 +11,7 @@ from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.evaluation.figures import clip_figures
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
-from gislr.evaluation.reports.html_page import Section, page
+from gislr.evaluation.reports.page import Page, Section
 from gislr.utils.errors import SettingError
 from gislr.workflows.compare import compare
 from gislr.workflows.experiments import rewritten
@@ -237,7 +237,7 @@ def test_pages_escape_what_they_are_given():
     import pandas as pd
 
     table = pd.DataFrame([["<script>alert(1)</script>", 1.5]], columns=["<b>", "value"])
-    text = page("<i>title", "<u>", [Section("<s>", "<q>", tables=[table])])
+    text = Page("<i>title", "<u>", [Section("<s>", "<q>", tables=[table])]).html()
     for raw in ("<script>alert", "<b>", "<i>", "<u>", "<s>", "<q>"):
         assert raw not in text
     assert "&lt;script&gt;alert(1)" in text

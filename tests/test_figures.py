@@ -16,7 +16,7 @@ import pytest
 from gislr.data.landmarks import DOMINANT_HAND
 from gislr.evaluation.figures.canvas import short_name
 from gislr.evaluation.figures.confusion_figure import confusion_figure
-from gislr.evaluation.figures.landmark_figures import landmark_box_plots, sampled_frames
+from gislr.evaluation.figures.data_figures import landmark_box_plots
 from gislr.evaluation.figures.score_figures import f1_by_sign, learning_curves
 from gislr.evaluation.metrics.confusion import (
     confusion_matrix,
@@ -215,15 +215,6 @@ def test_box_plots_of_a_part_that_is_never_there():
     frames[:, DOMINANT_HAND.parts["lips"]] = np.nan
     figure = landmark_box_plots(frames)["lips"]
     assert words(panels(figure)[0]) == ["missing in every frame"]
-
-
-def test_many_frames_are_sampled_alike_for_one_seed():
-    drawn = sampled_frames(50_000, seed=1)
-    assert len(np.unique(drawn)) == len(drawn) == 20_000
-    assert 49_000 < drawn.max() < 50_000
-    np.testing.assert_array_equal(drawn, sampled_frames(50_000, seed=1))
-    assert (drawn != sampled_frames(50_000, seed=2)).any()
-    np.testing.assert_array_equal(sampled_frames(20_000, seed=1), np.arange(20_000))
 
 
 @pytest.mark.parametrize("shape", [(0, 66, 3), (5, 65, 3), (5, 66, 4), (66, 3)])

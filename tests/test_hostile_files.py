@@ -152,9 +152,9 @@ def test_a_parquet_file_that_claims_millions_of_rows_is_refused(tmp_path):
 def test_markup_in_names_is_escaped_in_charts_too():
     import plotly.graph_objects
 
-    from gislr.evaluation.reports.html_page import Section, page
+    from gislr.evaluation.reports.page import Page, Section
 
     hostile = "</script><script>alert(1)</script>"
     chart = plotly.graph_objects.Figure(plotly.graph_objects.Bar(x=[hostile], y=[1]))
     chart.update_layout(title=hostile)
-    assert "<script>alert" not in page("", "", [Section("", charts=[chart])])
+    assert "<script>alert" not in Page("", "", [Section("", charts=[chart])]).html()

@@ -98,7 +98,7 @@ def record_evaluation(
         held_out: Whether the clips are of signers who were not trained on.
     """
     from gislr.evaluation.metrics.clip_predictions import FILE
-    from gislr.evaluation.reports.run_page import write_evaluation
+    from gislr.evaluation.reports.run_report import write_evaluation
 
     with run.folder("evaluation" if held_out else "seen") as folder:
         predictions.save(folder / FILE)
@@ -116,7 +116,7 @@ def record_statistics(
     run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
 ) -> None:
     """Writes what landmarks are standardized with, and their box plots."""
-    from gislr.evaluation.figures.landmark_figures import landmark_box_plots
+    from gislr.evaluation.figures.data_figures import landmark_box_plots
 
     with run.folder("statistics") as folder:
         landmarks = store.preprocessing.landmark_set

@@ -29,7 +29,8 @@ def describe(config: DictConfig) -> str:
     simulated = " (simulated)" if name == "sample" else ""
     file = resolve_here("description.html")
     suspects = suspect_clips(store)
-    file.write_text(data_page(f"Data: {name}{simulated}", store, suspects), encoding="utf-8")
+    page = data_page(f"Data: {name}{simulated}", store, suspects)
+    file.write_text(page.html(), encoding="utf-8")
     log.info(f"data: {name}, {store.summary()}")
     found = suspects["problem"].value_counts()
     named = ", ".join(f"{count} {problem}" for problem, count in found.items())

@@ -68,7 +68,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             f"differs from what was logged: {', '.join(other)}" if other else "as it was logged"
         )
     if values["output"]:
-        from gislr.evaluation.reports.run_page import write_evaluation
+        from gislr.evaluation.reports.run_report import write_evaluation
 
         folder = resolve_here(values["output"])
         write_evaluation(folder, predictions, store, title=run.name, signers=whose)

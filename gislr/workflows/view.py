@@ -44,7 +44,7 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     """
     from gislr.data.raw_clips import require_clip
     from gislr.evaluation.figures import clip_figures
-    from gislr.evaluation.reports.html_page import png
+    from gislr.evaluation.reports.page import png
 
     landmarks = require_clip(path)
     gif, html = clip_figures.animation(landmarks, path.stem)
@@ -79,7 +79,7 @@ def view_augmentation(
     from gislr.batches import assemble, layout_for
     from gislr.data.raw_clips import require_clip
     from gislr.evaluation.figures import clip_figures
-    from gislr.evaluation.reports.html_page import png
+    from gislr.evaluation.reports.page import png
 
     settings = configuration.preprocessing
     clips = [preprocess(require_clip(path), settings) for path in paths]

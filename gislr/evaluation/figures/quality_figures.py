@@ -115,32 +115,26 @@ def accuracy_by_signer(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def per_class_difference_figure(
-    difference: pd.Series[float], names: tuple[str, str], most: int = 20
-) -> Figure:
+def f1_differences(difference: pd.Series[float], title: str, most: int = 20) -> Figure:
     """Draws by how much the F1 of each sign differs between two models.
 
     Args:
         difference: As by `comparison.per_class_difference`.
-        names: The names of the first and the second model.
+        title: The models' names.
         most: How many signs of each end are drawn.
     """
     shown = difference
     if len(difference) > 2 * most:
         shown = difference.iloc[[*range(most), *range(-most, 0)]]
+    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
     with canvas(7.0, 1.2 + 0.2 * len(shown)) as figure:
         axes = figure.subplots()
-        positions = np.arange(len(shown))
         blue, orange = colors(2)
-        axes.barh(positions, shown, color=[blue if v >= 0 else orange for v in shown])
+        axes.barh(np.arange(len(shown)), shown, color=[blue if v >= 0 else orange for v in shown])
         signs = [short_name(sign) for sign in shown.index]
-        axes.set_yticks(positions, signs, fontsize=7, parse_math=False)
+        axes.set_yticks(np.arange(len(shown)), signs, fontsize=7, parse_math=False)
         axes.axvline(0, color="0.3", linewidth=1)
-        better, worse = int((difference > 0).sum()), int((difference < 0).sum())
-        axes.set(
-            title=f"{short_name(names[1])} vs. {short_name(names[0])}: "
-            f"{count_of(better, 'sign')} better, {worse} worse",
-            xlabel="difference of F1",
-        )
+        title = f"{short_name(title, 60)}: {count_of(better, 'sign')} better, {worse} worse"
+        axes.set(title=title, xlabel="difference of F1")
         axes.grid(visible=False, axis="y")
     return figure

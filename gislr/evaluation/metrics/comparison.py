@@ -1,4 +1,4 @@
-"""Models compared on the same clips."""
+"""Models compared on the same clips; the first is the reference of all differences."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gislr.evaluation.metrics.calibration import calibration
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
-from gislr.evaluation.metrics.intervals import (
-    Difference,
-    Interval,
-    paired_differences,
-    score_intervals,
-)
+from gislr.evaluation.metrics.intervals import SCORES, paired_differences, score_intervals
 from gislr.evaluation.metrics.tables import per_sign
 
 if TYPE_CHECKING:
@@ -34,30 +32,50 @@ class ComparedModel:
     predictions: Sequence[ClipPredictions]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Scores of models, and their differences from the first.
+def scores_table(models: Sequence[ComparedModel]) -> pd.DataFrame:
+    """Returns every model's scores with intervals, a row per model."""
+    import pandas as pd
 
-    Attributes:
-        models: The models.
-        scores: By model, each score with its interval over signers.
-        differences: By model except the first, the paired difference of each score.
-    """
-
-    models: Sequence[ComparedModel]
-    scores: Sequence[Mapping[str, Interval]]
-    differences: Sequence[Mapping[str, Difference]]
+    rows = []
+    for model in models:
+        intervals = score_intervals(model.predictions)
+        error = np.mean([calibration(seed).error for seed in model.predictions])
+        scores = [str(intervals[name]) for name in SCORES]
+        rows.append([model.name, len(model.predictions), *scores, f"{error:.4f}"])
+    return pd.DataFrame(rows, columns=["model", "seeds", *SCORES, "calibration_error"])
 
 
-def compare(models: Sequence[ComparedModel]) -> Comparison:
-    """Compares models on the same clips.
+def differences_table(models: Sequence[ComparedModel]) -> pd.DataFrame:
+    """Returns the paired differences from the first model, a row per model and score.
 
     Raises:
-        DataError: They were evaluated on different clips.
+        DataError: The models were evaluated on different clips.
     """
-    first, *others = [model.predictions for model in models]
-    differences = [paired_differences(first, other) for other in others]
-    return Comparison(models, [score_intervals(m.predictions) for m in models], differences)
+    import pandas as pd
+
+    rows = [
+        [
+            model.name,
+            name,
+            f"{found.interval.value:+.4f}",
+            f"{found.interval.low:+.4f} to {found.interval.high:+.4f}",
+            f"{found.p_value:.3f}",
+            found.verdict,
+        ]
+        for model in models[1:]
+        for name, found in paired_differences(models[0].predictions, model.predictions).items()
+    ]
+    columns = ["model", "score", "difference", "95% interval", "p-value", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def parameters_table(models: Sequence[ComparedModel]) -> pd.DataFrame:
+    """Returns the parameters in which the models differ, a row per parameter."""
+    import pandas as pd
+
+    table = pd.DataFrame({k: model.parameters for k, model in enumerate(models)}).fillna("")
+    table = table[table.nunique(axis=1) > 1].sort_index().reset_index()
+    return table.set_axis(["parameter", *(model.name for model in models)], axis=1)
 
 
 def per_class_difference(

@@ -5,7 +5,7 @@ Clips of one signer are alike, so resampling clips would make every interval far
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,10 +104,8 @@ def score_intervals(seeds: Sequence[ClipPredictions], draws: int = DRAWS) -> dic
     Raises:
         DataError: The clips differ.
     """
-    counts = _counts_by_signer(seeds, _signers(seeds))
-    drawn = _drawn_scores(counts, _weights(len(counts[0]), draws))
-    whole = _mean_scores(counts)
-    return {name: _interval(whole[name], drawn[name]) for name in SCORES}
+    drawn = _drawn_scores(seeds, _common_signers(seeds), draws)
+    return {name: _interval(values) for name, values in drawn.items()}
 
 
 def paired_differences(
@@ -125,23 +123,17 @@ def paired_differences(
     Raises:
         DataError: The clips differ.
     """
-    signers = _signers([*first, *second])
-    weights = _weights(len(signers), draws)
-    counts = [_counts_by_signer(seeds, signers) for seeds in (first, second)]
-    drawn = [_drawn_scores(entry, weights) for entry in counts]
-    whole = [_mean_scores(entry) for entry in counts]
+    signers = _common_signers([*first, *second])
+    one, other = (_drawn_scores(seeds, signers, draws) for seeds in (first, second))
     found = {}
     for name in SCORES:
-        values = drawn[1][name] - drawn[0][name]
-        value = whole[1][name] - whole[0][name]
-        beyond = min((values <= 0).mean(), (values >= 0).mean())
-        p_value = min(1.0, 2 * float(beyond))
-        found[name] = Difference(_interval(value, values), p_value, len(signers))
+        values = other[name] - one[name]
+        beyond = min((values[1:] <= 0).mean(), (values[1:] >= 0).mean())
+        found[name] = Difference(_interval(values), min(1.0, 2 * float(beyond)), len(signers))
     return found
 
 
-def _signers(predictions: Sequence[ClipPredictions]) -> list[str]:
-    """Returns the signers of predictions of the same clips."""
+def _common_signers(predictions: Sequence[ClipPredictions]) -> list[str]:
     first = predictions[0]
     for other in predictions[1:]:
         if sorted(first.clips.tolist()) != sorted(other.clips.tolist()):
@@ -152,39 +144,25 @@ def _signers(predictions: Sequence[ClipPredictions]) -> list[str]:
     return first.signer_names
 
 
-def _counts_by_signer(seeds: Sequence[ClipPredictions], signers: list[str]) -> Float64:
-    """Returns confusion counts, float64 [seeds, signers, signs, signs]."""
+def _drawn_scores(
+    seeds: Sequence[ClipPredictions], signers: list[str], draws: int
+) -> dict[str, Float64]:
+    """Returns scores, means over seeds, float64 [1 + draws]: of all signers, then of each draw."""
     signs = len(seeds[0].signs)
     counts = np.zeros((len(seeds), len(signers), signs, signs))
-    for k, seed in enumerate(seeds):
-        rows = np.searchsorted(signers, seed.signers)
-        np.add.at(counts[k], (rows, seed.labels, seed.predicted), 1)
-    return counts
+    for of_seed, seed in zip(counts, seeds, strict=True):
+        np.add.at(of_seed, (np.searchsorted(signers, seed.signers), seed.labels, seed.predicted), 1)
+    probabilities = np.full(len(signers), 1 / len(signers))
+    drawn = np.random.default_rng(0).multinomial(len(signers), probabilities, size=draws)
+    weights = np.concatenate([np.ones((1, len(signers))), drawn])
+    parts = [
+        scores_of_counts(np.tensordot(some, counts, axes=(1, 1)))
+        for some in np.array_split(weights, -(-len(weights) // _DRAWS_AT_ONCE))
+    ]
+    return {name: np.concatenate([part[name].mean(axis=1) for part in parts]) for name in SCORES}
 
 
-def _weights(signers: int, draws: int) -> NDArray[np.int64]:
-    """Returns how often each signer is drawn, int64 [draws, signers]."""
-    probabilities = np.full(signers, 1 / signers)
-    return np.random.default_rng(0).multinomial(signers, probabilities, size=draws)
-
-
-def _drawn_scores(counts: Float64, weights: NDArray[np.int64]) -> Mapping[str, Float64]:
-    parts: dict[str, list[Float64]] = {name: [] for name in SCORES}
-    for start in range(0, len(weights), _DRAWS_AT_ONCE):
-        some = weights[start : start + _DRAWS_AT_ONCE].astype(np.float64)
-        mixed = np.tensordot(some, counts, axes=(1, 1))
-        for name, values in scores_of_counts(mixed).items():
-            parts[name].append(values.mean(axis=1))
-    return {name: np.concatenate(values) for name, values in parts.items()}
-
-
-def _mean_scores(counts: Float64) -> dict[str, float]:
-    return {
-        name: float(values.mean()) for name, values in scores_of_counts(counts.sum(axis=1)).items()
-    }
-
-
-def _interval(value: float, drawn: Float64) -> Interval:
+def _interval(values: Float64) -> Interval:
     tail = (1 - _COVERED) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
+    low, high = np.quantile(values[1:], [tail, 1 - tail])
+    return Interval(float(values[0]), float(low), float(high))

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from gislr.data import landmark_statistics as statistics
 from gislr.data.landmarks import LandmarkSet
 from gislr.data.store import Store
-from gislr.evaluation.figures.data_figures import clip_counts, clip_lengths
-from gislr.evaluation.figures.landmark_figures import landmark_box_plots
-from gislr.evaluation.reports.html_page import Section, page
+from gislr.evaluation.figures.data_figures import clip_counts, clip_lengths, landmark_box_plots
+from gislr.evaluation.reports.page import Page, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +21,8 @@ _CLIPS_CHECKED = 5000
 _STILL = 1e-6
 
 
-def data_page(title: str, store: Store, suspects: pd.DataFrame) -> str:
-    """Returns the page as self-contained HTML.
+def data_page(title: str, store: Store, suspects: pd.DataFrame) -> Page:
+    """Returns a page that describes data.
 
     Args:
         title: Its heading.
@@ -58,7 +57,7 @@ def data_page(title: str, store: Store, suspects: pd.DataFrame) -> str:
             figures=list(landmark_box_plots(frames, landmarks).values()),
         ),
     ]
-    return page(title, store.summary(), sections)
+    return Page(title, store.summary(), sections)
 
 
 def suspect_clips(store: Store) -> pd.DataFrame:
@@ -99,7 +98,7 @@ def _problem(hand: NDArray[np.float32]) -> str:
     if len(hand) == 1:
         return "one frame"
     hand = hand[..., :2]
-    if np.ptp(hand, axis=0).max() < _STILL:
+    if not (np.ptp(hand, axis=0) >= _STILL).any():
         return "frozen"
     outside = (hand < 0) | (hand > 1)
     if outside.sum() > 0.5 * max(1, int(np.count_nonzero(~np.isnan(hand)))):

@@ -1,11 +1,11 @@
-"""Self-contained HTML pages: text, tables, figures and interactive charts in one file."""
+"""Pages of text, tables, figures and interactive charts, as HTML or Markdown."""
 
 from __future__ import annotations
 
 import base64
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +34,14 @@ nav a { margin-right: 1em; }
 {% for section in sections %}
 <h2 id="s{{ loop.index }}">{{ section.title }}</h2>
 {% if section.text %}<p class="note">{{ section.text }}</p>{% endif %}
-{% for figure in section.figures %}<p><img src="data:image/png;base64,{{ figure }}" alt="{{
-section.title }}"></p>{% endfor %}
-{% for chart in section.charts %}<div class="wide">{{ chart }}</div>{% endfor %}
+{% for figure in section.figures %}<p><img src="data:image/png;base64,{{ figure | png }}"
+alt="{{ section.title }}"></p>{% endfor %}
+{% for chart in section.charts %}<div class="wide">{{ chart | chart }}</div>{% endfor %}
 {% for table in section.tables %}<div class="scroll"><table><tr>
 {%- for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr>
-{%- for row in table.rows %}<tr>{% for cell in row %}<td{% if cell.number %} class="number"
-{%- endif %}>{{ cell.text }}</td>{% endfor %}</tr>{% endfor %}</table></div>{% endfor %}
+{%- for row in table.itertuples(index=False) %}<tr>{% for value in row %}<td{% if value is number %}
+class="number"{% endif %}>{{ value | cell }}</td>{% endfor %}</tr>{% endfor %}</table></div>
+{% endfor %}
 {% endfor %}
 </body></html>
 """
@@ -65,37 +66,44 @@ class Section:
     tables: Sequence[pd.DataFrame] = ()
 
 
-def page(title: str, lead: str, sections: Iterable[Section]) -> str:
-    """Returns a page; all text is escaped.
+@dataclass(frozen=True)
+class Page:
+    """A page.
 
-    Args:
+    Attributes:
         title: Its heading.
         lead: A sentence below it.
         sections: Its sections.
     """
-    from jinja2 import Environment
-    from markupsafe import Markup
 
-    has_library = False
-    rendered = []
-    for section in sections:
-        charts = []
-        for chart in section.charts:
+    title: str
+    lead: str
+    sections: Sequence[Section]
+
+    def html(self) -> str:
+        """Returns the page as self-contained HTML, all text escaped."""
+        from jinja2 import Environment
+        from markupsafe import Markup
+
+        has_library = False
+
+        def chart_html(chart: Any) -> Markup:
             # Plotly escapes its JSON; the library itself weighs 5 MB and is included once.
-            html = chart.to_html(full_html=False, include_plotlyjs=not has_library)
-            charts.append(Markup(html))
-            has_library = True
-        rendered.append(
-            {
-                "title": section.title,
-                "text": section.text,
-                "figures": [base64.b64encode(png(each)).decode() for each in section.figures],
-                "charts": charts,
-                "tables": [_table(table) for table in section.tables],
-            }
-        )
-    template = Environment(autoescape=True).from_string(_TEMPLATE)
-    return template.render(title=title, lead=lead, sections=rendered)
+            nonlocal has_library
+            included, has_library = not has_library, True
+            return Markup(chart.to_html(full_html=False, include_plotlyjs=included))
+
+        environment = Environment(autoescape=True)
+        environment.filters |= {"chart": chart_html, "png": _base64, "cell": _cell}
+        return environment.from_string(_TEMPLATE).render(vars(self))
+
+    def markdown(self) -> str:
+        """Returns headings, texts and tables as Markdown."""
+        parts = [f"# {self.title}", self.lead]
+        for section in self.sections:
+            if section.tables:
+                parts += [f"## {section.title}", section.text, *map(_markdown, section.tables)]
+        return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def png(figure: Figure | bytes) -> bytes:
@@ -107,12 +115,20 @@ def png(figure: Figure | bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _table(table: pd.DataFrame) -> dict[str, Any]:
-    rows = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
-    return {"columns": list(table.columns), "rows": rows}
+def _base64(figure: Figure | bytes) -> str:
+    return base64.b64encode(png(figure)).decode()
 
 
-def _cell(value: Any) -> dict[str, Any]:
+def _cell(value: Any) -> str:
+    """Returns a cell's text."""
     if isinstance(value, float):
-        return {"text": "" if math.isnan(value) else f"{value:.4g}", "number": True}
-    return {"text": str(value), "number": isinstance(value, int)}
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "none"
+    rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

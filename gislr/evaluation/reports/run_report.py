@@ -1,0 +1,215 @@
+"""The evaluation of a run: tables, figures and one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gislr.data.store import Store
+from gislr.evaluation.figures import quality_figures, score_figures
+from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
+from gislr.evaluation.figures.confusion_figure import confusion_figure
+from gislr.evaluation.metrics import confusion, tables
+from gislr.evaluation.metrics.calibration import calibration
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.reports.page import Page, Section, png
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PER_SIGN, PER_SIGNER, PER_CLIP = "per_sign.csv", "per_signer.csv", "predictions.csv"
+CONFUSION_MATRIX, MOST_CONFUSED = "confusion_matrix.csv", "most_confused.csv"
+F1_BY_SIGN, CONFUSION_FIGURE = "f1_by_sign.png", "confusion_matrix.png"
+LEARNING_CURVES, PAGE = "learning_curves.png", "report.html"
+
+_BLOCK = 20
+_ERRORS_DRAWN = 3
+
+
+@dataclass(frozen=True)
+class Report:
+    """The tables and figures of an evaluation.
+
+    Attributes:
+        tables: By file name.
+        figures: PNG, by file name.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    figures: Mapping[str, bytes]
+
+    @classmethod
+    def of(
+        cls, predictions: ClipPredictions, history: Mapping[str, Sequence[float]] | None = None
+    ) -> Report:
+        """Returns the report on predictions.
+
+        Args:
+            predictions: The predictions to evaluate.
+            history: One value per epoch of each metric; None leaves the learning curves out.
+        """
+        per_sign = tables.per_sign(predictions)
+        matrix = confusion.confusion_matrix(predictions)
+        pairs = confusion.most_confused(matrix)
+        figures = {
+            F1_BY_SIGN: score_figures.f1_by_sign(per_sign),
+            CONFUSION_FIGURE: confusion_figure(confusion.sort_by_confusion(matrix), pairs),
+        }
+        if history is not None:
+            figures[LEARNING_CURVES] = score_figures.learning_curves(history)
+        return cls(
+            tables={
+                PER_SIGN: per_sign,
+                PER_SIGNER: tables.per_signer(predictions),
+                CONFUSION_MATRIX: matrix,
+                MOST_CONFUSED: pairs,
+                PER_CLIP: tables.per_clip(predictions),
+            },
+            figures={name: png(figure) for name, figure in figures.items()},
+        )
+
+    def write(self, folder: Path) -> None:
+        """Writes the files into a folder, which is created if it does not exist.
+
+        Names of signs are written as they are: read signs such as `null` or `NA` with
+        `pandas.read_csv(..., keep_default_na=False)`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in self.tables.items():
+            index = name == CONFUSION_MATRIX
+            table.to_csv(folder / name, index=index, lineterminator="\n", float_format="%.6g")
+        for name, figure in self.figures.items():
+            (folder / name).write_bytes(figure)
+
+
+def write_evaluation(
+    folder: Path,
+    predictions: ClipPredictions,
+    store: Store,
+    *,
+    title: str,
+    signers: str,
+    history: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    """Writes the tables, the figures and the page of an evaluation.
+
+    Args:
+        folder: Output folder, which is created if it does not exist.
+        predictions: The predictions to evaluate.
+        store: The data of the clips.
+        title: The page's heading.
+        signers: Which signers the clips are of, such as "held-out signers".
+        history: One value per epoch of each metric.
+    """
+    report = Report.of(predictions, history)
+    report.write(folder)
+    page = Page(title, _lead(predictions, signers), _sections(predictions, report, store))
+    (folder / PAGE).write_text(page.html(), encoding="utf-8")
+
+
+def _lead(predictions: ClipPredictions, signers: str) -> str:
+    scores = predictions.score("acc", "weighted_f1", "macro_f1")
+    return (
+        f"{len(predictions):,} clips of {len(predictions.signer_names)} {signers}: accuracy "
+        f"{scores['acc']:.4f}, weighted F1 {scores['weighted_f1']:.4f}, macro F1 "
+        f"{scores['macro_f1']:.4f}."
+    )
+
+
+def _sections(predictions: ClipPredictions, report: Report, store: Store) -> list[Section]:
+    import pandas as pd
+
+    error = calibration(predictions).error
+    scores = [*predictions.score().items(), ("calibration_error", error)]
+    per_signer = report.tables[PER_SIGNER]
+    curves = [report.figures[name] for name in (LEARNING_CURVES,) if name in report.figures]
+    return [
+        Section("Scores", figures=curves, tables=[pd.DataFrame(scores, columns=["score", "value"])]),
+        Section("Signs", figures=[report.figures[F1_BY_SIGN]], tables=[report.tables[PER_SIGN]]),
+        _confusions(report),
+        Section(
+            "Signers",
+            "Expect a similar spread of accuracy among new signers.",
+            figures=[quality_figures.accuracy_by_signer(per_signer)],
+            tables=[per_signer],
+        ),
+        Section(
+            "Calibration",
+            f"Expected calibration error (ECE): {error:.3f}, 15 bins.",
+            figures=[quality_figures.reliability_diagram({"this run": predictions})],
+        ),
+        Section(
+            "Clip length and detected hands",
+            figures=[quality_figures.f1_by_clip(predictions, store.most_frames)],
+        ),
+        _errors(predictions, store),
+    ]
+
+
+def _confusions(report: Report) -> Section:
+    matrix = confusion.sort_by_confusion(report.tables[CONFUSION_MATRIX])
+    figures: list[Figure | bytes] = [report.figures[CONFUSION_FIGURE]]
+    if len(matrix) > 2 * _BLOCK:
+        block = confusion.most_confused_block(matrix, _BLOCK)
+        figures.append(confusion_figure(block, confusion.most_confused(block)))
+    return Section(
+        "Confusion matrix",
+        "Signs that are confused with each other are adjacent. Point at a cell of the interactive "
+        "chart to see its signs and clips.",
+        figures=figures,
+        charts=[confusion_chart(matrix)],
+        tables=[report.tables[MOST_CONFUSED]],
+    )
+
+
+def confusion_chart(matrix: pd.DataFrame) -> Any:
+    """Returns a Plotly figure to zoom into; its cells show their signs and clips on hover.
+
+    Args:
+        matrix: A confusion matrix in the order of `confusion.sort_by_confusion`.
+    """
+    import plotly.express as px
+
+    fractions = confusion.row_fractions(matrix.to_numpy())
+    chart = px.imshow(
+        np.sqrt(fractions),
+        x=matrix.columns.astype(str),
+        y=matrix.index.astype(str),
+        labels={"x": "predicted sign", "y": "true sign"},
+        color_continuous_scale="Blues",
+        aspect="equal",
+        width=1000,
+        height=950,
+    )
+    chart.update_traces(
+        customdata=np.dstack([matrix.to_numpy(), np.round(100 * fractions, 1)]),
+        hovertemplate="true %{y}<br>predicted %{x}<br>%{customdata[0]} clips, "
+        "%{customdata[1]}% of the true sign's clips<extra></extra>",
+    )
+    chart.update_layout(coloraxis_showscale=False)
+    return chart
+
+
+def _errors(predictions: ClipPredictions, store: Store) -> Section:
+    table = tables.most_confident_errors(predictions)
+    index = {path: clip for clip, path in enumerate(store.clips.paths.tolist())}
+    strips = [
+        strip(
+            {"": kept_landmarks(store, index[row.clip])},
+            f"{row.clip}: {row.true_sign}, confused with {row.predicted_sign} "
+            f"({row.probability:.0%})",
+        )
+        for row in table.head(_ERRORS_DRAWN).itertuples()
+    ]
+    return Section(
+        "Most confident errors",
+        "The figures show the frames and landmarks that the model receives. To animate a clip: "
+        "gislr view CLIP",
+        figures=strips,
+        tables=[table],
+    )
