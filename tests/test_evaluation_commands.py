@@ -113,7 +113,7 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
         "calibration.png",
         "per_class_difference_1.png",
     } <= names
-    with pytest.raises(SettingError, match="two runs at least; got 1"):
+    with pytest.raises(SettingError, match="at least two runs; got 1"):
         compare_runs(parent.info.run_id)
 
 

@@ -1,4 +1,4 @@
-"""Compares runs: what differs, by how much, and the p-value."""
+"""Compares runs on the same held-out signers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CompareSettings(CommandSettings):
 
 
 def compare(config: DictConfig) -> str:
-    """Compares runs and keeps the comparison in MLflow.
+    """Compares runs and tracks the comparison as a run.
 
     Args:
         config: A composed `conf/compare.yaml`.
@@ -49,38 +49,36 @@ def compare(config: DictConfig) -> str:
     Raises:
         GislrError: A run cannot be read, or they were evaluated on different clips.
     """
-    from gislr.evaluation.metrics.comparison import compare
-    from gislr.evaluation.reports import comparison_page
+    from gislr.evaluation.reports.comparison_page import comparison_figures, comparison_page
     from gislr.tracking.run import FINISHED, TrackedRun
     from gislr.tracking.run_reader import find_run, finished_runs
 
     settings = read_command(CompareSettings, config)
-    tracking, average_seeds = settings.tracking, settings.average_seeds
+    tracking = settings.tracking
     teams = [[find_run(tracking, run_id) for run_id in ids.split(_AND)] for ids in settings.runs]
     if settings.experiment is not None:
         finished = finished_runs(tracking, settings.experiment)
         teams += [[run] for run in finished if _COMPARISON not in run.tags]
     if len(teams) < 2:
-        raise SettingError(f"A comparison needs two runs at least; got {len(teams)}.")
-    found = compare([_compared_model(team, average_seeds=average_seeds) for team in teams])
-    text = comparison_page.markdown(found)
+        raise SettingError(f"A comparison needs at least two runs; got {len(teams)}.")
+    models = [_compared_model(team, average_seeds=settings.average_seeds) for team in teams]
+    figures = comparison_figures(models)
+    page = comparison_page(models, figures)
+    text = page.markdown()
     first = teams[0][0]
     client = first.client
     compared = ", ".join(_AND.join(run.run_id for run in team) for team in teams)
     tags = {_COMPARISON: compared, "mlflow.note.content": text[:5000]}
     tags["mlflow.source.name"] = "gislr.compare"
-    kept = client.create_run(first.experiment_id, tags=tags, run_name="comparison")
-    tracked = TrackedRun(client, kept.info.run_id, "comparison", tracking.experiment)
-    figures = comparison_page.comparison_figures(found)
+    run_id = client.create_run(first.experiment_id, tags=tags, run_name=_COMPARISON).info.run_id
+    tracked = TrackedRun(client, run_id, _COMPARISON, tracking.experiment)
     with tracked.folder() as folder:
         (folder / "comparison.md").write_text(text, encoding="utf-8")
-        (folder / "comparison.html").write_text(
-            comparison_page.html(found, figures), encoding="utf-8"
-        )
+        (folder / "comparison.html").write_text(page.html(), encoding="utf-8")
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")
-    client.set_terminated(kept.info.run_id, FINISHED)
-    log.info(f"{text}\ntracked as run {kept.info.run_id}; look at it with: {pages(tracking.uri)}")
+    client.set_terminated(run_id, FINISHED)
+    log.info(f"{text}\ntracked as run {run_id}; to see it: {pages(tracking.uri)}")
     return text
 
 
@@ -91,11 +89,10 @@ def _compared_model(team: Sequence[LoggedRun], *, average_seeds: bool) -> Compar
     from gislr.tracking.record import SWEEP
 
     left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in team[0].tags else ()))
-    found = [run.training().parameters for run in team]
-    keys = dict.fromkeys(key for parameters in found for key in parameters)
+    logged = [run.training().parameters for run in team]
     parameters = {
-        key: f" {_AND} ".join(dict.fromkeys(each.get(key, "") for each in found))
-        for key in keys
+        key: f" {_AND} ".join(dict.fromkeys(each.get(key, "") for each in logged))
+        for key in dict.fromkeys(key for each in logged for key in each)
         if not key.startswith(left_out)
     }
     by_run = [run.predictions() for run in team]
@@ -107,9 +104,9 @@ def _compared_model(team: Sequence[LoggedRun], *, average_seeds: bool) -> Compar
     predictions = [average(same_seed) for same_seed in zip(*by_run, strict=True)]
     if average_seeds:
         predictions = [average(predictions)]
-    return ComparedModel(f" {_AND} ".join(_called(run) for run in team), parameters, predictions)
+    return ComparedModel(f" {_AND} ".join(_name(run) for run in team), parameters, predictions)
 
 
-def _called(run: LoggedRun) -> str:
+def _name(run: LoggedRun) -> str:
     experiment = run.tags.get("experiment", "none")
     return run.name if experiment == "none" else f"{experiment} {run.name}"

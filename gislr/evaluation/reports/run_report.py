@@ -129,7 +129,9 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
     per_signer = report.tables[PER_SIGNER]
     curves = [report.figures[name] for name in (LEARNING_CURVES,) if name in report.figures]
     return [
-        Section("Scores", figures=curves, tables=[pd.DataFrame(scores, columns=["score", "value"])]),
+        Section(
+            "Scores", figures=curves, tables=[pd.DataFrame(scores, columns=["score", "value"])]
+        ),
         Section("Signs", figures=[report.figures[F1_BY_SIGN]], tables=[report.tables[PER_SIGN]]),
         _confusions(report),
         Section(
