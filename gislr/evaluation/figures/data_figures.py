@@ -45,7 +45,8 @@ def clip_counts(store: Store) -> Figure:
     with canvas(9.5, 3.2) as figure:
         for axes, (name, values) in zip(figure.subplots(1, 2), columns.items(), strict=True):
             _, counts = np.unique(values, return_counts=True)
-            axes.bar(np.arange(len(counts)), np.sort(counts)[::-1], color=colors(1)[0], width=1)
+            counts = np.sort(counts)[::-1]
+            axes.bar(np.arange(len(counts)), counts, width=1, linewidth=0, color=colors(1)[0])
             axes.set(
                 title=f"Clips per {name} ({counts.min()} to {counts.max()}, "
                 f"median {int(np.median(counts))})",

@@ -45,8 +45,8 @@ def reliability_diagram(models: Mapping[str, ClipPredictions]) -> Figure:
             title="Reliability (dot area: clips; dashed: perfect)",
             xlabel="confidence (probability of the predicted sign)",
             ylabel="accuracy",
-            xlim=(0, 1),
-            ylim=(0, 1),
+            xlim=(0, 1.02),
+            ylim=(0, 1.02),
         )
         right.xaxis.get_major_locator().set_params(integer=True)
         right.set(title="Top-k accuracy", xlabel="k", ylabel="top-k accuracy", ylim=(None, 1.01))

@@ -37,11 +37,12 @@ nav a { margin-right: 1em; }
 {% for figure in section.figures %}<p><img src="data:image/png;base64,{{ figure | png }}"
 alt="{{ section.title }}"></p>{% endfor %}
 {% for chart in section.charts %}<div class="wide">{{ chart | chart }}</div>{% endfor %}
-{% for table in section.tables %}<div class="scroll"><table><tr>
+{% for table in section.tables %}{% if table.empty %}<p>none</p>{% else %}
+<div class="scroll"><table><tr>
 {%- for name in table.columns %}<th>{{ name }}</th>{% endfor %}</tr>
 {%- for row in table.itertuples(index=False) %}<tr>{% for value in row %}<td{% if value is number %}
 class="number"{% endif %}>{{ value | cell }}</td>{% endfor %}</tr>{% endfor %}</table></div>
-{% endfor %}
+{% endif %}{% endfor %}
 {% endfor %}
 </body></html>
 """
