@@ -11,7 +11,7 @@ from gislr.config.configuration import default_configuration
 from gislr.data.sources.arrays import prepare_arrays
 from gislr.training.checkpoints import Checkpoints
 from gislr.utils.errors import GislrError, SettingError
-from gislr.utils.terminal import printable
+from gislr.utils.log import printable
 
 
 class Hostile:
