@@ -19,13 +19,14 @@ from gislr.config.configuration import default_configuration
 from gislr.utils.quiet import quiet_backend
 
 CLIPS = 6_000
+TRANSFORMS = (
+    "temporal_resampling", "temporal_crop", "temporal_masking", "random_affine", "mirroring",
+    "part_cutmix", "mixup", "part_dropout", "finger_dropout",
+)  # fmt: skip
 EVERYTHING = [
-    f"augmentation.{name}=0.5"
-    for name in (
-        "resample", "crop", "affine", "span_masking", "mirroring", "part_mixing", "mixup",
-        "part_dropout", "finger_dropout",
-    )
-]  # fmt: skip
+    f"augmentation=[{','.join(TRANSFORMS)}]",
+    *(f"augmentation.{name}.probability=0.5" for name in TRANSFORMS),
+]
 FAMILIES = ("transformer", "conv_transformer")
 
 
@@ -46,7 +47,7 @@ def main() -> None:
                 for name, overrides in (
                     ("none", []),
                     ("standard", ["augmentation=standard"]),
-                    ("everything", ["augmentation=standard", *EVERYTHING]),
+                    ("everything", EVERYTHING),
                 )
             }
             chosen = configurations["none"]

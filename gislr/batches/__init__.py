@@ -1,13 +1,11 @@
 """From clips of a store to the batches of rows that a model reads."""
 
 from gislr.batches.assembly import Batch, assemble
-from gislr.batches.augmentation import Augmentation
-from gislr.batches.batch_settings import BatchSettings
 from gislr.batches.packing import Layout, layout_for, pack
+from gislr.batches.sampling import BatchSettings
 from gislr.batches.sequences import OrderedBatches, TrainingBatches
 
 __all__ = [
-    "Augmentation",
     "Batch",
     "BatchSettings",
     "Layout",

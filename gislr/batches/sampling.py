@@ -6,6 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.utils.errors import SettingError
+from gislr.utils.settings import Positive, Probability, Settings
+
+
+class BatchSettings(Settings):
+    """What a batch holds.
+
+    Attributes:
+        samples_per_class: How many clips of every sign.
+        class_balance: See `BalancedSampler`.
+    """
+
+    samples_per_class: Positive
+    class_balance: Probability
 
 
 class BalancedSampler:

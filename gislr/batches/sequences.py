@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.assembly import EMPTY, Batch, assemble
-from gislr.batches.augmentation import Augmentation
+from gislr.batches.augmentation import Transform
 from gislr.batches.packing import Layout
 from gislr.batches.sampling import BalancedSampler
 from gislr.data.store import Store
@@ -24,9 +25,8 @@ class TrainingBatches:
         samples_per_class: How many clips of each sign a batch holds.
         frame_masking: Probability that a frame is masked.
         seed: Decides every draw.
-        augmentation: How clips are changed; not at all when `None`.
-        shows: float32 [clips of the store, signs], how much of each sign every clip shows; its
-            label alone when `None`.
+        augmentation: How clips are changed.
+        soft_labels: float32 [clips of the store, signs]; each clip's label alone when `None`.
         class_balance: How equally often signs come, see `BalancedSampler`.
     """
 
@@ -39,8 +39,8 @@ class TrainingBatches:
         samples_per_class: int,
         frame_masking: float,
         seed: int,
-        augmentation: Augmentation | None = None,
-        shows: NDArray[np.float32] | None = None,
+        augmentation: Sequence[Transform] = (),
+        soft_labels: NDArray[np.float32] | None = None,
         class_balance: float = 1.0,
     ) -> None:
         self._store = store
@@ -48,9 +48,8 @@ class TrainingBatches:
         self._layout = layout
         self._frame_masking = frame_masking
         self._seed = seed
-        idle = augmentation is None or augmentation.changes_nothing
-        self._augmentation = None if idle else augmentation
-        self._shows = shows
+        self._augmentation = augmentation
+        self._soft_labels = soft_labels
         self._sampler = BalancedSampler(store.clips.labels[clips], samples_per_class, class_balance)
 
     @property
@@ -59,10 +58,10 @@ class TrainingBatches:
         return self._sampler.batch_size
 
     @property
-    def soft_targets(self) -> bool:
-        """Whether clips may show several signs: batches have `targets` then."""
-        blended = self._augmentation is not None and self._augmentation.mixup > 0
-        return blended or self._shows is not None
+    def has_soft_labels(self) -> bool:
+        """Whether batches have soft labels."""
+        mixes_signs = any(transform.mixes_signs for transform in self._augmentation)
+        return mixes_signs or self._soft_labels is not None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -80,7 +79,7 @@ class TrainingBatches:
             frame_masking=self._frame_masking,
             generator=generator,
             augmentation=self._augmentation,
-            shows=self._shows,
+            soft_labels=self._soft_labels,
         )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.batches import Augmentation, BatchSettings
+from gislr.batches.augmentation import Transform, read_augmentation
+from gislr.batches.sampling import BatchSettings
 from gislr.config.composition import compose
 from gislr.config.sweep_settings import SweepSettings
 from gislr.config.tracking_settings import TrackingSettings
@@ -61,7 +62,7 @@ class Configuration:
         split: Which signers are held out.
         batches: How batches are sampled.
         distillation: The teachers, if any.
-        augmentation: Random changes of training clips, if any.
+        augmentation: Random changes of training clips, in this order.
         model: The model.
         loss: The loss.
         arcface: The auxiliary loss.
@@ -82,7 +83,7 @@ class Configuration:
     split: SplitSettings
     batches: BatchSettings
     distillation: DistillationSettings
-    augmentation: Augmentation | None
+    augmentation: tuple[Transform, ...]
     model: Any
     loss: Loss
     arcface: ArcFaceSettings
@@ -118,9 +119,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         )
     return Configuration(
         **found,
-        augmentation=None
-        if values["augmentation"] is None
-        else read_settings(Augmentation, values["augmentation"], "augmentation"),
+        augmentation=read_augmentation(values["augmentation"]),
         experiment=values["experiment"],
         seed=seed,
         values=values,

@@ -146,6 +146,11 @@ class LandmarkSet:
             for first in range(hand.start + 1, hand.stop, 4)
         ]
 
+    @cached_property
+    def parts_but_the_hand(self) -> list[slice]:
+        """The places of each part, the dominant hand excepted."""
+        return [places for part, places in self.parts.items() if part != "hand"]
+
     def place_of(self, landmark: int) -> int | None:
         """Returns where a landmark stands among those kept, `None` for one that is not."""
         found = np.flatnonzero(self.left == landmark)

@@ -67,7 +67,7 @@ class _EpochBatches(keras.utils.PyDataset):
 
     def __getitem__(self, step: int) -> tuple[dict[str, Any], Any, Any]:
         batch = self._batches.batch(self._epoch, step)
-        shown = batch.labels if batch.targets is None else batch.targets
+        shown = batch.labels if batch.soft_labels is None else batch.soft_labels
         weights = batch.weights()
         also = {LABELS: shown, WEIGHTS: weights} if LABELS in self._inputs else {}
         return batch.inputs() | also, shown, weights

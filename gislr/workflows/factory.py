@@ -67,7 +67,7 @@ def build(
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
         augmentation=configuration.augmentation,
-        shows=shows,
+        soft_labels=shows,
     )
     with devices.device_scope(count):
         model = build_model(
@@ -82,13 +82,13 @@ def build(
             model,
             configuration.arcface,
             perturbed=configuration.awp.epsilon > 0,
-            soft_targets=batches.soft_targets,
+            soft_targets=batches.has_soft_labels,
         )
         compiling.compile_model(
             trainer,
             configuration.optimizer,
             configuration.loss,
-            soft_targets=batches.soft_targets,
+            soft_targets=batches.has_soft_labels,
         )
     loop = TrainingLoop(
         trainer,

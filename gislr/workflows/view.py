@@ -96,7 +96,7 @@ def view_augmentation(
                 np.arange(len(paths)),
                 layout,
                 generator=np.random.default_rng(seed),
-                augmentation=configuration.augmentation if seed else None,
+                augmentation=configuration.augmentation if seed else (),
             )
             for k, versions in enumerate(drawn):
                 versions[f"changed, {seed}" if seed else "as prepared"] = clip_figures.whole_frames(
@@ -165,11 +165,10 @@ def view(config: DictConfig) -> list[Path]:
     configuration = read_configuration(config)
     folder = resolve_here(settings.output)
     paths = [resolve_here(settings.root) / clip for clip in settings.clips]
-    augmentation = configuration.augmentation
-    if augmentation is None or augmentation.changes_nothing:
-        written = [file for path in paths for file in view_clip(path, folder)]
-    else:
+    if configuration.augmentation:
         written = view_augmentation(configuration, paths, folder)
+    else:
+        written = [file for path in paths for file in view_clip(path, folder)]
     for file in written:
         log.info(str(file))
     return written
