@@ -28,7 +28,7 @@ from gislr.training.training_settings import (
     TrainingSettings,
 )
 from gislr.utils.errors import SettingError
-from gislr.utils.settings import read_settings
+from gislr.utils.settings import Settings, read_settings
 from gislr.utils.terminal import progress_bars
 
 RESUME = "resume"
@@ -38,7 +38,7 @@ _REGISTRIES = {
     registry.key: registry for registry in (SOURCES, SPLITS, MODELS, LOSSES, OPTIMIZERS, SCHEDULES)
 }
 
-_SECTIONS = {
+_SECTIONS: dict[str, type[Settings]] = {
     "preprocessing": PreprocessingSettings,
     "preparation": PreparationSettings,
     "batches": BatchSettings,
