@@ -48,6 +48,6 @@ COMMANDS = {
         Command("describe", LOOK, "Describe data on one page"),
         Command("view", LOOK, "Draw clips", "clips"),
         Command("ui", LOOK, "Open MLflow's pages"),
-        Command("sync", LOOK, "Send what the tracking store did not take"),
+        Command("sync", LOOK, "Send what the tracking store did not accept"),
     )
 }

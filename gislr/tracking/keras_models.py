@@ -42,6 +42,7 @@ def save_model(model: Any, signs: list[str], folder: Path) -> None:
         signature=signature,
         pip_requirements=installed("tensorflow", "keras", "numpy"),
         save_exported_model=False,
+        metadata={"signs": signs},
     )
 
 

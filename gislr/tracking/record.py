@@ -135,7 +135,7 @@ def record_model(run: TrackedRun, model: Any, configuration: Configuration, stor
     with tempfile.TemporaryDirectory() as temporary:
         saved = Path(temporary) / ARTIFACT
         save_model(serving_model([trained]), store.signs, saved)
-        run.model(ARTIFACT, saved, {"signs": store.signs})
+        run.model(ARTIFACT, saved)
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
         write_label_map(folder / LABEL_MAP, store.signs)

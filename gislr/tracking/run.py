@@ -20,7 +20,7 @@ FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
 REASON = "gislr.reason"
 PROCESS = "gislr.process"
 TRIAL_STATE = "trial.state"
-_LONGEST_VALUE = 5000
+_LONGEST_VALUE, _PARAMETERS_AT_ONCE = 5000, 100
 _PATIENCE, _ASKED_EVERY = 3600, 5
 
 
@@ -58,8 +58,9 @@ class TrackedRun:
             for key, value in values.items()
             if key not in self._logged
         }
-        if new:
-            self._outbox.put("parameters", new)
+        for start in range(0, len(new), _PARAMETERS_AT_ONCE):
+            part = list(new.items())[start : start + _PARAMETERS_AT_ONCE]
+            self._outbox.put("values", {"parameters": dict(part)})
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Writes metrics in one request; what is no finite number is left out."""
@@ -69,11 +70,12 @@ class TrackedRun:
             if math.isfinite(value) and (name, step) not in self._logged
         }
         if new:
-            self._outbox.put("metrics", {"values": new, "step": step, "time": _now()})
+            self._outbox.put("values", {"metrics": new, "step": step, "time": _now()})
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Writes tags."""
-        self._outbox.put("tags", {key: value[:_LONGEST_VALUE] for key, value in values.items()})
+        cut = {key: value[:_LONGEST_VALUE] for key, value in values.items()}
+        self._outbox.put("values", {"tags": cut})
 
     def dataset(self, name: str, fingerprint: str, source: str, context: str) -> None:
         """Notes the data that the run used, as an MLflow dataset.
@@ -95,9 +97,9 @@ class TrackedRun:
             yield Path(folder)
             self._outbox.put("artifacts", {"path": path}, Path(folder))
 
-    def model(self, name: str, folder: Path, metadata: Mapping[str, object]) -> None:
+    def model(self, name: str, folder: Path) -> None:
         """Logs a model that MLflow has saved into a folder."""
-        self._outbox.put("model", {"name": name, "metadata": metadata}, folder)
+        self._outbox.put("model", {"name": name}, folder)
 
     def end(self, status: str, reason: str | None = None) -> None:
         """Ends the run, and says how to send what the store did not take."""

@@ -1,11 +1,10 @@
-"""Sends what a tracking store did not take while trainings ran."""
+"""Sends what a tracking store did not accept while trainings ran."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.store import TrackingError, connect, local_folder
+from gislr.tracking.store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.workflows.command_settings import CommandSettings, read_command
@@ -15,41 +14,38 @@ if TYPE_CHECKING:
 
 
 def sync(config: DictConfig) -> int:
-    """Sends what is kept of every run.
+    """Sends the entries of every run that wait on this machine.
 
     Args:
-        config: A composed `conf/sync.yaml`. `tracking.uri` is the store of the runs; entries for
-            tracking servers are kept with the project's own store.
+        config: A composed `conf/sync.yaml`. `tracking.uri` is the store beside which they wait;
+            those of tracking servers wait beside the project's own store.
 
     Returns:
-        The number of runs that now lack nothing.
+        The number of runs whose entries were sent.
 
     Raises:
-        GislrError: Something could not be sent.
+        GislrError: Some could not be sent.
     """
     from mlflow.exceptions import MlflowException
 
-    from gislr.tracking.outbox import UNSENT, URI_FILE, Outbox
+    from gislr.tracking.outbox import Outbox, read_entry, waiting_entries
 
-    uri = read_command(CommandSettings, config).tracking.uri
-    folders = sorted(path for path in (local_folder(uri) / UNSENT).glob("*") if path.is_dir())
+    settings = read_command(CommandSettings, config).tracking
     failures = []
-    for folder in folders:
-        kept_uri = (folder / URI_FILE).read_text(encoding="utf-8")
-        count = len(list(folder.glob("*.json")))
+    waiting = waiting_entries(settings.uri)
+    for run_id, entries in waiting.items():
         try:
-            client, _ = connect(
-                TrackingSettings(uri=kept_uri, experiment="gislr", run_name=None), create=False
-            )
-            failure = Outbox(client, folder.name).flush()
-        except (TrackingError, MlflowException) as error:
+            uri = read_entry(entries[0])["uri"]
+            client, _ = connect(settings.model_copy(update={"uri": uri}), create=False)
+            failure = Outbox(client, run_id).flush()
+        except (GislrError, MlflowException, OSError) as error:
             failure = str(error).splitlines()[0]
-        if failure:
-            left = len(list(folder.glob("*.json")))
-            failures.append(f"run {folder.name} still lacks {left} entries: {failure}")
+        left = len(waiting_entries(settings.uri).get(run_id, []))
+        if failure and left:
+            failures.append(f"run {run_id} still lacks {left} entries: {failure}")
         else:
-            log.info(f"run {folder.name}: {count} entries sent")
+            log.info(f"run {run_id}: {len(entries)} entries sent")
     if failures:
         raise GislrError("\n".join(failures))
     log.info("nothing is left to send")
-    return len(folders)
+    return len(waiting)
