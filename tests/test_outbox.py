@@ -1,4 +1,4 @@
-"""What a tracking store does not take is kept, and arrives later: in order, once, whatever dies."""
+"""What a tracking store does not accept waits, and arrives later: in order, once, after kills."""
 
 import json
 import multiprocessing
@@ -9,8 +9,8 @@ import threading
 import types
 
 import pytest
+from omegaconf import OmegaConf
 
-from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import outbox
 from gislr.tracking.outbox import Outbox
 from gislr.workflows import sync as workflow
@@ -39,7 +39,7 @@ def store(tmp_path, monkeypatch):
 
     monkeypatch.setattr(workflow, "connect", lambda settings, create: (client(), ""))
     return types.SimpleNamespace(
-        settings=TrackingSettings(uri=uri, experiment="gislr", run_name=None),
+        config=OmegaConf.create({"tracking": {"uri": uri, "experiment": "x", "run_name": None}}),
         client=client,
         folder=tmp_path,
         received=lambda: [json.loads(line) for line in received.read_text().splitlines()],
@@ -64,10 +64,10 @@ def keep(store, count=3):
 def test_what_is_kept_arrives_in_order_and_with_its_files(store):
     keep(store)
     assert store.received() == []
-    assert workflow.sync(store.settings) == len(RUNS)
+    assert workflow.sync(store.config) == len(RUNS)
     expected = [[run, k, ["a", "b"] if k == 2 else []] for run in RUNS for k in range(3)]
     assert store.received() == expected
-    assert workflow.sync(store.settings) == 0
+    assert workflow.sync(store.config) == 0
     assert not [path for path in (store.folder / "unsent").rglob("*") if path.is_file()]
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_lost_that_is_kept_while_another_sends(store, seed):
         done.set()
         for thread in threads:
             thread.join()
-    workflow.sync(store.settings)
+    workflow.sync(store.config)
     assert failures == []
     assert [number for _, number, _ in store.received()] == list(range(count))
 
@@ -128,6 +128,7 @@ def killed_at(line, store):
     return process.exitcode == 9
 
 
+@pytest.mark.slow
 def test_a_later_sync_ends_what_was_killed_at_any_line(store):
     line = 1
     expected = {(run, number) for run in RUNS for number in range(2)}
@@ -135,11 +136,11 @@ def test_a_later_sync_ends_what_was_killed_at_any_line(store):
         store.forget()
         keep(store, 2)
         died = killed_at(line, store)
-        workflow.sync(store.settings)
+        workflow.sync(store.config)
         received = [(run, number) for run, number, _ in store.received()]
         assert set(received) == expected
         assert len(received) <= len(expected) + 1, "only what was being sent is sent once more"
-        assert workflow.sync(store.settings) == 0
+        assert workflow.sync(store.config) == 0
         if not died:
             break
         line += 1
