@@ -92,7 +92,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
     assert tags["git.dirty"] in ("True", "False", "unknown")
     assert tags["version.keras"]
     assert tags["held_out_signers"] in ("100", "101", "102", "103")
-    assert tags["mlflow.note.content"].startswith("`python -m gislr.train data=asl_signs")
+    assert tags["mlflow.note.content"].startswith("`gislr train data=asl_signs")
     [dataset] = run.inputs.dataset_inputs
     assert dataset.dataset.digest == tags["data.fingerprint"][:32]
 
@@ -263,7 +263,7 @@ def test_a_killed_run_says_so(how, workplace, client):
         mark_vanished(client, run.info.experiment_id)
     else:
         assert process.returncode == 130
-        assert "python -m gislr.train resume=" in errors
+        assert "gislr train resume=" in errors
     run = only_run(client, f"killed_{how}")
     assert run.info.status == "KILLED"
     assert run.data.tags["gislr.reason"]

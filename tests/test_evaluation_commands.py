@@ -71,7 +71,7 @@ def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_
         module="evaluate",
     )
     assert done.returncode == 0, done.stderr
-    assert "as it was logged" in done.stdout
+    assert "equals the logged metrics" in done.stdout
     page = (tmp_path / "again/report.html").read_text()
     assert "Most confident errors" in page
     assert "Plotly.newPlot" in page

@@ -11,7 +11,7 @@ from gislr.inference import MOST_FRAMES, check_landmarks, most_likely
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.inference.open_model import open_recognizer
 from gislr.tracking import model_registry as registry
-from gislr.tracking.evidence import Evidence
+from gislr.tracking.model_registry import Evidence
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.store import connect
 from gislr.utils.errors import DataError, GislrError
@@ -83,7 +83,7 @@ def test_files_that_are_no_models_are_told(tmp_path):
 
 
 def test_a_run_that_held_nobody_out_is_no_evidence():
-    run = LoggedRun(None, "abc", "name", "1", {}, {"acc": 1.0, "seen_acc": 1.0}, {})
+    run = LoggedRun(None, "abc", "name", "1", {}, {"acc": 1.0, "train_acc": 1.0}, {}, "FINISHED")
     with pytest.raises(GislrError, match="must rest on scores of held-out signers"):
         Evidence.of_run(run)
 

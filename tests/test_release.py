@@ -84,11 +84,11 @@ def test_a_final_run_that_was_cut_off_is_trained_kept_and_registered(released, w
     run = only_run(client, "cut_off")
     run_id = run.info.run_id
     assert run.info.status == "KILLED"
-    assert f"gislr.train resume={run_id}" in errors
-    assert "gislr.final run=RUN_ID" in errors
+    assert f"gislr train resume={run_id}" in errors
+    assert "gislr final run=RUN_ID" in errors
     done = gislr(f"run={run_id}", uri, module="final")
     assert done.returncode == 2
-    assert f"gislr.train resume={run_id}" in done.stderr
+    assert f"gislr train resume={run_id}" in done.stderr
     done = gislr(f"resume={run_id}", uri, workplace[2])
     assert done.returncode == 0, done.stderr
     done = gislr(f"run={run_id}", uri, experiment, module="final")
@@ -103,7 +103,7 @@ def test_seeds_that_were_trained_before_a_final_run_was_cut_off_are_used(
 ):
     command = [f"run={released[0].info.run_id}", workplace[-1], "tracking.experiment=seeds"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "gislr.final", *command, "seeds=2", "register=false"],
+        [sys.executable, "-m", "gislr.final", *command, "seeds=2", "register_model=false"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     finished = []
@@ -114,7 +114,7 @@ def test_seeds_that_were_trained_before_a_final_run_was_cut_off_are_used(
         finished = [run for run in runs if run.info.status == "FINISHED"]
     process.kill()
     process.communicate()
-    done = gislr(*command, "seeds=2", "register=false", module="final")
+    done = gislr(*command, "seeds=2", "register_model=false", module="final")
     assert done.returncode == 0, done.stderr
     assert "seed 42 is trained already" in done.stdout
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.relocation import follow_move
-from gislr.tracking.store import connect
+from gislr.tracking.store import connect, relocate
 
 
 def settings(folder):
@@ -95,11 +94,11 @@ def test_a_store_behind_a_link_is_left_as_it_is(kept, tmp_path):
 
 
 def test_what_is_no_store_is_left_alone(tmp_path):
-    follow_move(tmp_path / "none.db")
+    relocate(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())
     with sqlite3.connect(tmp_path / "other.db") as connection:
         connection.execute("CREATE TABLE runs (artifact_uri TEXT)")
-    follow_move(tmp_path / "other.db")
+    relocate(tmp_path / "other.db")
 
 
 def test_a_new_store_that_was_killed_half_made_is_made_anew(tmp_path):

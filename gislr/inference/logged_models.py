@@ -81,7 +81,7 @@ def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> Clip
     is_held_out = np.isin(store.clips.signers, run.held_out())
     clips: NDArray[np.int64] = np.flatnonzero(is_held_out | (not held_out_only))
     if not len(clips):
-        raise DataError("The data holds no clip of the signers held out; add clips=all.")
+        raise DataError("The data holds no clip of the signers held out; add signers=all.")
     compiling.prepare_backend(configuration.seed, configuration.training.deterministic)
     layout = layout_of(configuration.model, store.most_frames)
     model = build_model(

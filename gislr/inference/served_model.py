@@ -18,7 +18,7 @@ from mlflow.pyfunc import PythonModel
 from gislr.data.raw_clips import require_clip
 from gislr.inference import check_landmarks, most_likely
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
-from gislr.tracking.keras_models import SERVED_FILES
+from gislr.inference.registration import FILES
 from gislr.utils.errors import DataError
 
 
@@ -27,9 +27,7 @@ class RawLandmarksModel(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Opens the exported file that was logged with the model."""
-        self._recognizer = LiteRTRecognizer.of_file(
-            Path(context.artifacts[SERVED_FILES]) / LITERT_FILE
-        )
+        self._recognizer = LiteRTRecognizer.of_file(Path(context.artifacts[FILES]) / LITERT_FILE)
 
     def predict(
         # MLflow makes a schema of other type hints; none says "arrays or paths".

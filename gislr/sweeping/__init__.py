@@ -1,1 +1,1 @@
-"""Sweeps: what they make better, and how they are tracked."""
+"""Records sweeps and cross-validations in MLflow."""

@@ -1,40 +1,34 @@
-"""The run in MLflow below which those of a sweep's trials are nested."""
+"""The MLflow run of a sweep, which is the parent of its trials' runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from gislr.config.configuration import read_configuration
+from gislr.config.configuration import Configuration, open_data, read_configuration
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.record import IDENTITY, SWEEP
-from gislr.tracking.run import FINISHED, KILLED, PROCESS, REASON, RUNNING, TrackedRun, mark_vanished
+from gislr.tracking.run import FINISHED, KILLED, TrackedRun, mark_running, mark_vanished
 from gislr.tracking.store import connect, pages
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
-from gislr.utils.paths import project_root
-from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback, owner_tag
+from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback
 
 if TYPE_CHECKING:
     import optuna
 
-    from gislr.config.configuration import Configuration
-
-RUN_ID = "run_id"
-PARENT = "parent_run_id"
-"""Attributes of trials and of studies: the MLflow runs that they are."""
+RUN_ID, PARENT = "run_id", "parent_run_id"
+"""Attributes of trials and of studies: the ids of their runs."""
 
 RUN_NAMES = "run_names"
-"""Attribute of studies: what the trials' runs are called, of `{trial}`, `{fold}` and `{seed}`."""
-
-_PARENT_OF = "mlflow.parentRunId"
+"""Attribute of studies: the name of a trial's run, with `{trial}`, `{fold}` and `{seed}`."""
 
 
 def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict[str, str]:
-    """Returns the tags that nest a trial's run under its sweep's; none outside a sweep."""
+    """Returns the tags that nest a trial's run in its sweep's; none outside of a sweep."""
     if trial is None:
         return {}
     name = str(trial.study.user_attrs.get(RUN_NAMES, "trial {trial}")).format(
@@ -44,11 +38,11 @@ def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict
     )
     tags = {"study": trial.study.study_name, "trial": str(trial.number), "mlflow.runName": name}
     parent = trial.study.user_attrs.get(PARENT)
-    return tags | ({_PARENT_OF: str(parent)} if parent else {})
+    return tags | ({"mlflow.parentRunId": str(parent)} if parent else {})
 
 
 class ParentRun(SweepCallback):
-    """Keeps the run up to date below which those of the trials are nested."""
+    """Records a sweep in its own run."""
 
     run_names = "trial {trial}"
 
@@ -58,49 +52,43 @@ class ParentRun(SweepCallback):
         self._experiment_id = ""
         self._fingerprints: dict[str, str] = {}
 
+    def conclude(self, sweep: Sweep) -> None:
+        """Records the result of all trials together."""
+
     def on_sweep_start(self, sweep: Sweep) -> None:
-        """Finds the study's parent run or starts it."""
+        """Finds the study's parent run or creates it."""
         self._configuration = _configuration(sweep.compose(sweep.space.example()))
-        client, self._experiment_id = connect(self._configuration.tracking)
+        settings = self._configuration.tracking
+        client, self._experiment_id = connect(settings)
         mark_vanished(client, self._experiment_id)
-        run_id = self._parent(client, sweep)
-        experiment = self._configuration.tracking.experiment
-        self._run = TrackedRun(client, run_id, sweep.name, experiment)
-        client.update_run(run_id, status=RUNNING)
-        self._run.tags({PROCESS: owner_tag()})
-        if REASON in client.get_run(run_id).data.tags:
-            client.delete_tag(run_id, REASON)
+        run_id = sweep.study.user_attrs.get(PARENT)
+        # A study can outlive the store that holds its runs.
+        if run_id is None or attempt(lambda: client.get_run(run_id)) is not None:
+            run_id = self._create(client, sweep)
+        self._run = TrackedRun(client, str(run_id), sweep.name, settings.experiment)
+        mark_running(self._run)
         sweep.study.set_user_attr(RUN_NAMES, self.run_names)
-        log.info(f"tracked as run {run_id}, experiment {experiment}")
+        log.info(f"tracked as run {run_id}, experiment {settings.experiment}")
 
-    def _parent(self, client: Any, sweep: Sweep) -> str:
-        from mlflow.exceptions import MlflowException
-
-        known = sweep.study.user_attrs.get(PARENT)
-        if known:
-            try:
-                client.get_run(known)
-            except MlflowException:
-                known = None  # the study is kept, but its runs are in another store
-        if known:
-            return str(known)
+    def _create(self, client: Any, sweep: Sweep) -> str:
+        configuration, command = self._configuration, provenance.command()
         tags = {
             SWEEP: sweep.name,
-            "experiment": self._configuration.experiment or "none",
-            "model": self._configuration.model.name,
-            "data": self._configuration.data.name,
-            "mlflow.note.content": f"`{provenance.typed_command()}`",
+            "experiment": configuration.experiment or "none",
+            "model": configuration.model.name,
+            "data": configuration.data.name,
+            "mlflow.note.content": f"`{command}`",
             "mlflow.source.type": "LOCAL",
-            "mlflow.source.name": provenance.typed_command().split(" ")[2],
-            **provenance.git_tags(project_root()),
+            "mlflow.source.name": " ".join(command.split()[:2]),
+            **provenance.git_tags(),
         }
-        run_id = client.create_run(self._experiment_id, tags=tags, run_name=sweep.name).info.run_id
+        created = client.create_run(self._experiment_id, tags=tags, run_name=sweep.name)
+        run_id = str(created.info.run_id)
         sweep.study.set_user_attr(PARENT, run_id)
-        run = TrackedRun(client, run_id, sweep.name, "")
-        run.parameters(
+        TrackedRun(client, run_id, sweep.name, configuration.tracking.experiment).parameters(
             {
-                "objective": ", ".join(self._configuration.sweep.objectives),
-                "objective.value": self._configuration.sweep.value,
+                "objective": ", ".join(configuration.sweep.objectives),
+                "objective.value": configuration.sweep.value,
                 "direction": ", ".join(sweep.settings.directions),
                 "sampler": sweep.settings.sampler,
                 "pruner": sweep.settings.pruner,
@@ -109,33 +97,24 @@ class ParentRun(SweepCallback):
                 **{f"space.{d.key}": d.distribution for d in sweep.space.dimensions},
             }
         )
-        return str(run_id)
+        return run_id
 
     def cached_result(self, sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None:
         """Returns the values of a finished run of the same configuration, code and data."""
         try:
             configuration = _configuration(sweep.compose(overrides))
         except GislrError:
-            return None  # the trial itself will say what is wrong
-        identity = provenance.identity(configuration.values, self._fingerprint(configuration))
-        answer: list[CachedResult | None] = [None]
-
-        def search() -> None:
-            answer[0] = _finished_run(configuration, identity)
-
-        attempt(search)
-        return answer[0]
-
-    def _fingerprint(self, configuration: Configuration) -> str:
-        from gislr.config.configuration import open_data
-
-        key = repr((configuration.data, configuration.preprocessing))
-        if key not in self._fingerprints:
-            self._fingerprints[key] = open_data(configuration).fingerprint
-        return self._fingerprints[key]
+            return None  # the trial itself reports the error
+        data = repr((configuration.data, configuration.preprocessing))
+        if data not in self._fingerprints:
+            self._fingerprints[data] = open_data(configuration).fingerprint
+        identity = provenance.identity(configuration.values, self._fingerprints[data])
+        found: list[CachedResult] = []
+        attempt(lambda: found.extend(_finished(configuration, identity)))
+        return found[0] if found else None
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
-        """Writes the counts, by how many trials have ended: they end in any order."""
+        """Records the counts by the number of ended trials, since trials end in any order."""
         attempt(lambda: mark_vanished(self._run.client, self._experiment_id))
         counts = {
             f"trials_{state}": float(count)
@@ -145,61 +124,51 @@ class ParentRun(SweepCallback):
         self._run.metrics(counts, step=int(sum(counts.values())))
 
     def on_sweep_end(self, sweep: Sweep, reason: str | None) -> None:
-        """Writes what came of it and says how to go on."""
-        self._send_kept(sweep)
+        """Records the trials and their result, and ends the run."""
+        self._send_waiting(sweep)
         with self._run.folder() as folder:
             _trials_table(sweep).to_csv(folder / "trials.csv", index=False)
-        self.conclude(sweep, complete=reason is None)
+        self.conclude(sweep)
         self._run.end(KILLED if reason else FINISHED, reason)
         look = pages(self._configuration.tracking.uri)
         log.info(f"tracked as run {self._run.run_id}; look at it with: {look}")
 
-    def _send_kept(self, sweep: Sweep) -> None:
-        """Sends what the store did not take while trials ran: their warnings are seen by nobody."""
+    def _send_waiting(self, sweep: Sweep) -> None:
+        """Sends the entries of trials that the store did not accept, or warns of them here.
+
+        Nobody sees the warnings of the trials themselves.
+        """
         run_ids = [t.user_attrs[RUN_ID] for t in sweep.trials() if RUN_ID in t.user_attrs]
-        kept = [Outbox(self._run.client, str(run_id)) for run_id in run_ids]
-        for outbox in kept:
-            if outbox.flush() is not None:
-                break
-        if lacking := sum(bool(outbox.entries()) for outbox in kept):
+        outboxes = [Outbox(self._run.client, str(run_id)) for run_id in run_ids]
+        # The first failure is enough: a store that is down answers none of them.
+        any(outbox.flush() for outbox in outboxes)
+        if lacking := sum(bool(outbox.entries()) for outbox in outboxes):
             log.warning(
                 f"The tracking store still lacks entries of {lacking} trials; once it answers, "
                 "send them with: gislr sync"
             )
 
-    def conclude(self, sweep: Sweep, *, complete: bool) -> None:
-        """Writes what the trials came to, together."""
 
-
-def _finished_run(configuration: Configuration, identity: str) -> CachedResult | None:
+def _finished(configuration: Configuration, identity: str) -> Iterator[CachedResult]:
     client, experiment_id = connect(configuration.tracking)
-    found = client.search_runs(
-        [experiment_id],
-        f"tags.`{IDENTITY}` = '{identity}' and attributes.status = '{FINISHED}'",
-        max_results=1,
-    )
-    if not found:
-        return None
-    run = found[0]
-    history = {
-        name: [metric.value for metric in client.get_metric_history(run.info.run_id, name)]
-        for name in configuration.sweep.objectives
-        if name in run.data.metrics
-    }
-    if len(history) < len(configuration.sweep.objectives):
-        return None
-    return CachedResult(configuration.sweep.values(history), {RUN_ID: run.info.run_id})
+    names = configuration.sweep.objectives
+    query = f"tags.`{IDENTITY}` = '{identity}' and attributes.status = '{FINISHED}'"
+    for run in client.search_runs([experiment_id], query, max_results=1):
+        if set(names) <= set(run.data.metrics):
+            run_id = run.info.run_id
+            points = {name: client.get_metric_history(run_id, name) for name in names}
+            history = {name: [point.value for point in each] for name, each in points.items()}
+            yield CachedResult(configuration.sweep.values(history), {RUN_ID: run_id})
 
 
 def _configuration(config: Any) -> Configuration:
-    copy = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
-    return read_configuration(copy)
+    return read_configuration(OmegaConf.masked_copy(config, [k for k in config if k != "hydra"]))
 
 
 def _trials_table(sweep: Sweep) -> Any:
     import pandas as pd
 
-    rows: list[Mapping[str, Any]] = [
+    return pd.DataFrame(
         {
             "trial": trial.number,
             "state": trial.state.name.lower(),
@@ -211,5 +180,4 @@ def _trials_table(sweep: Sweep) -> Any:
             **trial.params,
         }
         for trial in sweep.trials()
-    ]
-    return pd.DataFrame(rows)
+    )

@@ -1,4 +1,4 @@
-"""A sweep in MLflow: its best trial, its plots, and how to train the best one on all data."""
+"""Records a sweep: its best trial, its plots, and the command that trains the best one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from hydra_plugins.optuna_sweeper import Sweep
 if TYPE_CHECKING:
     import optuna
 
-_PLOTS = "plots"
-
 
 class SweepTracker(ParentRun):
-    """Keeps a sweep's parent run up to date."""
+    """Records the best trial of a sweep."""
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
-        """Writes the counts and the best so far, by trial."""
+        """Records the counts and the best values so far, by trial."""
         super().on_trial_end(sweep, trial)
         if ranked := sweep.ranked():
             names = self._configuration.sweep.objectives
             best = zip(names, ranked[0].values, strict=True)
             self._run.metrics({f"best_{name}": value for name, value in best}, step=trial.number)
 
-    def conclude(self, sweep: Sweep, *, complete: bool) -> None:
-        """Writes the best trial and Optuna's plots, and says how to train it on all data."""
+    def conclude(self, sweep: Sweep) -> None:
+        """Records the best trial and Optuna's plots; logs the command that trains it."""
         from hydra_plugins.optuna_sweeper import write_plots
 
         ranked = sweep.ranked()
@@ -45,14 +43,14 @@ class SweepTracker(ParentRun):
                 **{f"best.{key}": str(value) for key, value in best.params.items()},
             }
         )
-        retrain = _retraining(sweep.space.fixed, overrides)
-        log.info(f"train the best one on all signers with:\n  python -m gislr.train {retrain}")
-        with self._run.folder(_PLOTS) as folder:
+        command = _training_command([*sweep.space.fixed, *overrides])
+        log.info(f"train the best trial on all signers with:\n  {command}")
+        with self._run.folder("plots") as folder:
             write_plots(sweep.study, folder, self._configuration.sweep.objectives)
 
 
-def _retraining(fixed: Sequence[str], overrides: Sequence[str]) -> str:
-    kept = [o for o in (*fixed, *overrides) if not o.startswith(("split=", "split."))]
+def _training_command(overrides: Sequence[str]) -> str:
+    kept = [override for override in overrides if not override.startswith(("split=", "split."))]
     sweeping = any("experiments=sweep_" in override for override in kept)
     mode = ["hydra.mode=RUN"] if sweeping else []
-    return " ".join(map(shlex.quote, [*kept, "split=none", *mode]))
+    return shlex.join(["gislr", "train", *kept, "split=none", *mode])

@@ -1,4 +1,4 @@
-"""Where a run comes from: commit, versions, command."""
+"""Where a run comes from: commit, versions, command, and a digest of what decides its numbers."""
 
 from __future__ import annotations
 
@@ -16,46 +16,36 @@ from typing import Any
 from gislr.utils.paths import PACKAGE, project_root
 
 PACKAGES = (
-    "gislr",
-    "tensorflow",
-    "keras",
-    "numpy",
-    "pyarrow",
-    "scikit-learn",
-    "mlflow",
-    "optuna",
-    "hydra-core",
+    *("gislr", "tensorflow", "keras", "numpy", "pyarrow"),
+    *("scikit-learn", "mlflow", "optuna", "hydra-core"),
 )
+"""The packages that can change a number."""
 
 _NOT_IN_IDENTITY = ("tracking", "preparation", "sweep", "experiment")
 _ADDED_BY_SWEEPS = ("hydra.run.dir=", "+hydra.callbacks.optuna_sweeper.")
 
 
-def git_tags(folder: Path) -> dict[str, str]:
+def git_tags() -> dict[str, str]:
     """Returns the commit and whether the tree differs from it; `unknown` outside a checkout."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return {"git.commit": "unknown", "git.dirty": "unknown"}
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=normal")
-    return {"git.commit": commit, "git.dirty": "unknown" if changes is None else str(bool(changes))}
+    commit = _git("rev-parse", "HEAD")
+    edits = _git("status", "--porcelain", "--untracked-files=normal") if commit else None
+    return {
+        "git.commit": commit or "unknown",
+        "git.dirty": "unknown" if edits is None else str(bool(edits)),
+    }
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(project_root()), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
 
 
 def versions() -> dict[str, str]:
-    """Returns the version of Python and of each package that can change a number."""
+    """Returns the version of Python and of each of `PACKAGES`."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -66,39 +56,36 @@ def versions() -> dict[str, str]:
 
 
 def installed(*packages: str) -> list[str]:
-    """Returns pip's requirements for packages in their present versions."""
+    """Returns the installed versions of packages as pip's requirements."""
     return [f"{package}=={metadata.version(package)}" for package in packages]
 
 
-def code_digest() -> str:
-    """Returns a digest of the package's source files, hexadecimal."""
-    digest = hashlib.sha256()
+def identity(values: Mapping[str, Any], fingerprint: str) -> str:
+    """Returns a digest that is the same for runs that must have the same numbers.
+
+    Args:
+        values: The configuration; keys that only say where a run is recorded are left out.
+        fingerprint: Of the data.
+
+    Returns:
+        Hexadecimal, of the configuration, the data and the package's source files.
+    """
+    kept = {name: value for name, value in values.items() if name not in _NOT_IN_IDENTITY}
+    digest = hashlib.sha256(json.dumps([kept, fingerprint], sort_keys=True, default=str).encode())
     for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
-def identity(values: Mapping[str, Any], fingerprint: str) -> str:
-    """Returns a digest that is the same for runs that must come to the same numbers.
-
-    Args:
-        values: The configuration; what only says where a run is kept is left out.
-        fingerprint: Of the data.
-    """
-    kept = {name: value for name, value in values.items() if name not in _NOT_IN_IDENTITY}
-    described = json.dumps([kept, fingerprint, code_digest()], sort_keys=True, default=str)
-    return hashlib.sha256(described.encode()).hexdigest()
-
-
 def changes(tags: Mapping[str, str], fingerprint: str) -> list[str]:
-    """Returns in words what is not as it was when a run was made.
+    """Returns what differs from when a run was made, one line each.
 
     Args:
         tags: The run's.
         fingerprint: Of its data as it is now.
     """
     now = {
-        **git_tags(project_root()),
+        **git_tags(),
         **{f"version.{name}": found for name, found in versions().items()},
         "data.fingerprint": fingerprint,
     }
@@ -112,16 +99,15 @@ def changes(tags: Mapping[str, str], fingerprint: str) -> list[str]:
     return lines
 
 
-def typed_command() -> str:
-    """Returns the command line as it was typed, before a command changed its own arguments."""
-    if sys.orig_argv[1:2] != ["-m"]:
-        return command()
-    return " ".join(["python", *map(shlex.quote, sys.orig_argv[1:])])
-
-
 def command() -> str:
-    """Returns the command line as it can be typed again."""
-    module = getattr(sys.modules.get("__main__"), "__spec__", None)
-    program = f"python -m {module.name}" if module else Path(sys.argv[0]).name
-    typed = [argument for argument in sys.argv[1:] if not argument.startswith(_ADDED_BY_SWEEPS)]
-    return " ".join([program, *map(shlex.quote, typed)])
+    """Returns this process's command line as a person types it, such as `gislr train seed=1`."""
+    for position, argument in enumerate(sys.orig_argv):
+        # A trial's process names the command's module after its own.
+        name = Path(argument).name
+        if name != "gislr" and not (
+            name.startswith("gislr.") and sys.orig_argv[position - 1] == "-m"
+        ):
+            continue
+        typed = [*name.split("."), *sys.orig_argv[position + 1 :]]
+        return shlex.join(a for a in typed if not a.startswith(_ADDED_BY_SWEEPS))
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

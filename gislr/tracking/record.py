@@ -1,4 +1,4 @@
-"""What a training writes into its run, besides the metrics of each epoch."""
+"""Records a training: its settings, data, statistics, evaluation and model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
-from gislr.utils.paths import project_root
 from gislr.utils.settings import flatten
 
 if TYPE_CHECKING:
     from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 
-WEIGHTS = "model.weights.h5"
+WEIGHTS, MODEL = "model.weights.h5", "model"
+"""Artifacts: the weights, and the model that MLflow loads."""
+
+EVALUATION, TRAIN_EVALUATION = "evaluation", "train_evaluation"
+"""Artifacts: how well held-out signers were recognized, and how well training signers."""
 
 SWEEP = "sweep"
 """Tag of a run that holds others: the study's name."""
@@ -34,7 +37,7 @@ IDENTITY = "gislr.identity"
 
 
 def starting_tags(configuration: Configuration, store: Store, split: Split) -> dict[str, str]:
-    """Returns the tags by which runs are found and told apart."""
+    """Returns the tags by which runs are found and distinguished."""
     return {
         "experiment": configuration.experiment or "none",
         "model": configuration.model.name,
@@ -46,7 +49,7 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         IDENTITY: provenance.identity(configuration.values, store.fingerprint),
         "held_out_signers": ", ".join(split.held_out) or "none",
         "mlflow.note.content": f"`{provenance.command()}`",
-        **provenance.git_tags(project_root()),
+        **provenance.git_tags(),
         **{f"version.{name}": found for name, found in provenance.versions().items()},
     }
 
@@ -54,7 +57,7 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
 def record_inputs(
     run: TrackedRun, configuration: Configuration, store: Store, split: Split
 ) -> None:
-    """Writes the configuration, the data and the split before anything is computed."""
+    """Records the configuration, the data and the split, before anything is computed."""
     run.parameters(dict(flatten(configuration.values)))
     run.dataset(
         name=configuration.data.name,
@@ -77,6 +80,20 @@ def record_inputs(
         )
 
 
+def record_statistics(
+    run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
+) -> None:
+    """Records the statistics that standardize landmarks, and their box plots."""
+    from gislr.evaluation.figures.data_figures import landmark_box_plots
+
+    with run.folder("statistics") as folder:
+        landmarks = store.preprocessing.landmark_set
+        statistics.write(measured, landmarks, folder)
+        figures = landmark_box_plots(statistics.sample_frames(store, train), landmarks)
+        for part, figure in figures.items():
+            figure.savefig(folder / f"landmarks_{part}.png")
+
+
 def record_evaluation(
     run: TrackedRun,
     store: Store,
@@ -85,22 +102,19 @@ def record_evaluation(
     *,
     held_out: bool,
 ) -> None:
-    """Writes tables and pictures of how well some clips were recognized.
-
-    Those of held-out signers go into `evaluation/`, those of clips trained on into `seen/`, lest
-    one be taken for the other.
+    """Records the tables, the figures and the page of an evaluation.
 
     Args:
         run: The run.
         store: The prepared data.
         predictions: Those of the evaluation clips.
         history: One value per epoch of each metric.
-        held_out: Whether the clips are of signers who were not trained on.
+        held_out: Whether the clips are of held-out signers; they are training clips otherwise.
     """
     from gislr.evaluation.metrics.clip_predictions import FILE
     from gislr.evaluation.reports.run_report import write_evaluation
 
-    with run.folder("evaluation" if held_out else "seen") as folder:
+    with run.folder(EVALUATION if held_out else TRAIN_EVALUATION) as folder:
         predictions.save(folder / FILE)
         write_evaluation(
             folder,
@@ -112,30 +126,33 @@ def record_evaluation(
         )
 
 
-def record_statistics(
-    run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
-) -> None:
-    """Writes what landmarks are standardized with, and their box plots."""
-    from gislr.evaluation.figures.data_figures import landmark_box_plots
-
-    with run.folder("statistics") as folder:
-        landmarks = store.preprocessing.landmark_set
-        statistics.write(measured, landmarks, folder)
-        figures = landmark_box_plots(statistics.sample_frames(store, train), landmarks)
-        for part, figure in figures.items():
-            figure.savefig(folder / f"landmarks_{part}.png")
-
-
 def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:
-    """Logs the model in the form in which it is kept."""
-    from gislr.models.serving import TrainedModel, serving_model
-    from gislr.tracking.keras_models import ARTIFACT, save_model
+    """Records the model: padded clips in, probabilities out; its weights; the label map."""
+    import mlflow.keras
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
 
-    trained = TrainedModel(model, configuration.model, store.signs, store.preprocessing)
+    from gislr.models.serving import TrainedModel, serving_model
+
+    def spec(shape: Sequence[int | None], name: str | None = None) -> TensorSpec:
+        return TensorSpec(np.dtype("float32"), (-1, *shape), name)
+
+    serving = serving_model(
+        [TrainedModel(model, configuration.model, store.signs, store.preprocessing)]
+    )
     with tempfile.TemporaryDirectory() as temporary:
-        saved = Path(temporary) / ARTIFACT
-        save_model(serving_model([trained]), store.signs, saved)
-        run.model(ARTIFACT, saved)
+        mlflow.keras.save_model(
+            serving,
+            f"{temporary}/{MODEL}",
+            signature=ModelSignature(
+                Schema([spec(each.shape[1:], name) for name, each in serving.input.items()]),
+                Schema([spec([len(store.signs)])]),
+            ),
+            pip_requirements=provenance.installed("tensorflow", "keras", "numpy"),
+            save_exported_model=False,
+            metadata={"signs": store.signs},
+        )
+        run.model(MODEL, Path(temporary, MODEL))
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
         write_label_map(folder / LABEL_MAP, store.signs)

@@ -1,4 +1,4 @@
-"""Going on with a training that was interrupted, killed or stopped by a full disk."""
+"""Resumes a training that was interrupted, killed or stopped by a full disk."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
+from gislr.tracking.run_reader import LoggedRun, find_run
 from gislr.tracking.store import connect, local_folder
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
@@ -25,51 +26,38 @@ from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper import is_gone
 
 if TYPE_CHECKING:
-    from gislr.tracking.run_reader import LoggedRun
     from gislr.training.checkpoints import Checkpoints
 
-LAST = "last"
-CHECKPOINTS = "checkpoints"
+_LAST = "last"
 _MAY_CHANGE = (f"{RESUME}=", "tracking.uri=", "tracking.experiment=", "preparation.", "data.root=")
 
 
 def interrupted_run(config: DictConfig) -> LoggedRun:
-    """Finds the run that a training is to go on with.
+    """Finds the run that a training resumes.
 
     Args:
         config: A composed `conf/train.yaml` whose `resume` is a run's id or `last`.
 
     Raises:
-        GislrError: There is none, it has ended, or a process still trains it.
+        GislrError: There is none, it has ended, or another process trains it.
     """
-    from gislr.tracking.run_reader import find_run
-
     values: Any = OmegaConf.to_container(config.tracking, resolve=True)
     settings = read_settings(TrackingSettings, values, "tracking")
     name = str(config[RESUME])
-    run_id = _newest(settings) if name == LAST else name
-    run = find_run(settings, run_id)
-    status = run.client.get_run(run_id).info.status
-    if status == FINISHED:
-        raise GislrError(f"resume must name a run that was interrupted; run {run_id} has ended.")
+    run = find_run(settings, _newest(settings) if name == _LAST else name)
+    if run.status == FINISHED:
+        raise GislrError(
+            f"resume must name a run that was interrupted; run {run.run_id} has ended."
+        )
     if "trial" in run.tags:
         raise GislrError(
-            f"resume must name a single training; run {run_id} is a trial of a sweep, which goes "
-            "on with the sweep's own command."
+            f"resume must name a single training; run {run.run_id} is a trial of a sweep; the "
+            "sweep's own command resumes it."
         )
-    folder = _folder(settings, run_id)
-    elsewhere = status == RUNNING and not is_gone(run.tags.get(PROCESS, ""))
-    try:
-        with FileLock(_lock(folder), timeout=0):
-            held = elsewhere and not folder.is_dir()
-    except Timeout:
-        held = True
-    except OSError:
-        held = elsewhere
-    if held:
+    if _is_trained(run, _folder(settings, run.run_id)):
         raise GislrError(
-            f"resume must name a run that no process trains; run {run_id} is trained by process "
-            f"{run.tags.get(PROCESS, 'unknown')}."
+            f"resume must name a run that no process trains; process "
+            f"{run.tags.get(PROCESS, 'unknown')} trains run {run.run_id}."
         )
     return run
 
@@ -77,25 +65,36 @@ def interrupted_run(config: DictConfig) -> LoggedRun:
 def _newest(settings: TrackingSettings) -> str:
     client, experiment_id = connect(settings, create=False)
     query = f"attributes.status != '{FINISHED}'"
-    found = client.search_runs([experiment_id], query) if experiment_id else []
-    for run in found:
+    for run in client.search_runs([experiment_id], query) if experiment_id else []:
         if IDENTITY in run.data.tags and "trial" not in run.data.tags:
             return str(run.info.run_id)
     raise GislrError(
-        f"resume={LAST} needs a training that was interrupted; MLflow's experiment "
+        f"resume={_LAST} needs a training that was interrupted; MLflow's experiment "
         f"{settings.experiment!r} holds none."
     )
+
+
+def _is_trained(run: LoggedRun, folder: Path) -> bool:
+    """Tells whether another process trains a run, here or, as far as is known, elsewhere."""
+    elsewhere = run.status == RUNNING and not is_gone(run.tags.get(PROCESS, ""))
+    try:
+        with FileLock(_lock(folder), timeout=0):
+            return elsewhere and not folder.is_dir()
+    except Timeout:
+        return True
+    except OSError:
+        return elsewhere
 
 
 def resumed_configuration(run: LoggedRun, config: DictConfig) -> DictConfig:
     """Returns a run's own configuration, with the present places of its data and its runs.
 
     Args:
-        run: What `interrupted_run` found.
-        config: The composed configuration that asks for it.
+        run: The result of `interrupted_run`.
+        config: The composed configuration of the command that resumes it.
 
     Raises:
-        SettingError: It asks for a change.
+        SettingError: The command changes a setting.
     """
     given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     values = run.configuration().values
@@ -103,32 +102,30 @@ def resumed_configuration(run: LoggedRun, config: DictConfig) -> DictConfig:
     other = [o for o in given if not o.startswith(_MAY_CHANGE) and _changes(o, values, now)]
     if other:
         raise SettingError(
-            f"resume goes on with the run's own settings; leave out {' '.join(other)}, or train "
-            "anew."
+            f"resume keeps the run's own settings; leave out {' '.join(other)}, or train anew."
         )
     values["tracking"]["uri"] = now["tracking"]["uri"]
     values["preparation"] = now["preparation"]
-    root = next((o.partition("=")[2] for o in given if o.startswith("data.root=")), None)
-    if root is not None:
-        values["data"]["root"] = root.strip("\"'")
+    if any(o.startswith("data.root=") for o in given):
+        values["data"]["root"] = now["data"]["root"]
     return OmegaConf.create(values)
 
 
 def _changes(override: str, values: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Tells whether an override asks for something else than what a run was made with."""
+    """Tells whether an override differs from the setting that the run was made with."""
     key = override.partition("=")[0].lstrip("+")
     key = "experiment" if key == "experiments" else key
 
-    def named(chosen: dict[str, Any]) -> Any:
-        found = OmegaConf.select(OmegaConf.create(chosen), key)
-        # Of a section only its choice: its other keys may be given, too, and are looked at then.
+    def chosen(configuration: dict[str, Any]) -> Any:
+        found = OmegaConf.select(OmegaConf.create(configuration), key)
+        # Of a group only its choice: its keys are overrides of their own.
         return found.get("name", found) if isinstance(found, DictConfig) else found
 
-    return bool(named(values) != named(now))
+    return bool(chosen(values) != chosen(now))
 
 
 def require_same_data(run: LoggedRun, fingerprint: str) -> None:
-    """Refuses other data than a run's, and says what else has changed since it began.
+    """Refuses other data than a run's, and logs what else has changed since the run began.
 
     Args:
         run: The run.
@@ -142,18 +139,18 @@ def require_same_data(run: LoggedRun, fingerprint: str) -> None:
             f"The data must be that of run {run.run_id}, {run.tags.get('data.fingerprint')}; its "
             f"fingerprint is {fingerprint} now. Train anew."
         )
-    log.info(f"goes on with run {run.name} ({run.run_id})")
+    log.info(f"resumes run {run.name} ({run.run_id})")
     for line in provenance.changes(run.tags, fingerprint):
-        log.warning(f"not as it was when the run began: {line}")
+        log.warning(f"changed since the run began: {line}")
 
 
 @contextmanager
 def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Checkpoints]:
-    """Yields a run's checkpoints, which nobody else may use; removes them once it has ended.
+    """Yields a run's checkpoints, locked against other processes; removes them once it has ended.
 
     Args:
         run: The run.
-        settings: Where it is kept.
+        settings: Where it is recorded.
     """
     from gislr.training.checkpoints import Checkpoints
 
@@ -164,16 +161,14 @@ def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Ch
             yield Checkpoints(folder)
         except (KeyboardInterrupt, OSError):
             place = f" {shlex.quote(f'tracking.uri={settings.uri}')}" if settings.uri else ""
-            log.warning(
-                f"not ended; go on with: python -m gislr.train {RESUME}={run.run_id}{place}"
-            )
+            log.warning(f"not ended; resume it with: gislr train {RESUME}={run.run_id}{place}")
             raise
         shutil.rmtree(folder, ignore_errors=True)
-    _lock(folder).unlink(missing_ok=True)
+        _lock(folder).unlink()
 
 
 def _folder(settings: TrackingSettings, run_id: str) -> Path:
-    return local_folder(settings.uri) / CHECKPOINTS / run_id
+    return local_folder(settings.uri) / "checkpoints" / run_id
 
 
 def _lock(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""One tracked run: what is written into it, and how it ends."""
+"""Records one run: starts it, writes into it, and ends it with a status."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 
 FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
-REASON = "gislr.reason"
-PROCESS = "gislr.process"
-TRIAL_STATE = "trial.state"
+REASON, PROCESS, TRIAL_STATE = "gislr.reason", "gislr.process", "trial.state"
+"""Tags: why a run ended early, the process that records it, and `pruned` of a pruned trial."""
+
 _LONGEST_VALUE, _PARAMETERS_AT_ONCE = 5000, 100
-_PATIENCE, _ASKED_EVERY = 3600, 5
+_LONGEST_WAIT, _ASK_EVERY = 60, 5  # minutes, seconds
 
 
 class TrackedRun:
-    """Writes into one MLflow run; what the store does not take is kept, see `Outbox`.
+    """Writes into one MLflow run; `Outbox` keeps what the store does not accept.
 
     Args:
         client: An `mlflow.MlflowClient`.
         run_id: The run's id.
         name: The run's name.
         experiment: Name of its experiment.
-        logged: What it holds already and is not written again: metrics by name and step, and
+        logged: What the run holds already and is not written twice: metrics by name and step, and
             parameters by name.
     """
 
@@ -53,17 +53,17 @@ class TrackedRun:
 
     def parameters(self, values: Mapping[str, object]) -> None:
         """Writes parameters by dotted key; MLflow cuts values over 6,000 characters."""
-        new = {
-            key: str(value)[:_LONGEST_VALUE]
+        new = [
+            (key, str(value)[:_LONGEST_VALUE])
             for key, value in values.items()
             if key not in self._logged
-        }
+        ]
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
-            part = list(new.items())[start : start + _PARAMETERS_AT_ONCE]
-            self._outbox.put("values", {"parameters": dict(part)})
+            part = dict(new[start : start + _PARAMETERS_AT_ONCE])
+            self._outbox.put("values", {"parameters": part})
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Writes metrics in one request; what is no finite number is left out."""
+        """Writes metrics in one request, except values that are not finite."""
         new = {
             name: float(value)
             for name, value in values.items()
@@ -78,16 +78,15 @@ class TrackedRun:
         self._outbox.put("values", {"tags": cut})
 
     def dataset(self, name: str, fingerprint: str, source: str, context: str) -> None:
-        """Notes the data that the run used, as an MLflow dataset.
+        """Records the data that the run used as an MLflow dataset.
 
         Args:
             name: The data source's name.
             fingerprint: Digest of its content.
             source: Where it lies.
-            context: What for, such as `training`.
+            context: Its use, such as `training`.
         """
-        digest = fingerprint[:32]
-        content = {"name": name, "digest": digest, "source": source, "context": context}
+        content = {"name": name, "digest": fingerprint[:32], "source": source, "context": context}
         self._outbox.put("dataset", content)
 
     @contextmanager
@@ -102,11 +101,11 @@ class TrackedRun:
         self._outbox.put("model", {"name": name}, folder)
 
     def end(self, status: str, reason: str | None = None) -> None:
-        """Ends the run, and says how to send what the store did not take."""
+        """Ends the run, and says how to send the entries that the store did not accept."""
         if reason is not None:
             self.tags({REASON: reason})
         self._outbox.put("end", {"status": status, "time": _now()})
-        if status == FINISHED and self._outbox.entries():
+        if status == FINISHED:
             self._outbox.flush()
         if left := len(self._outbox.entries()):
             log.warning(
@@ -127,103 +126,87 @@ def tracked_run(
     *,
     patient: bool = False,
 ) -> Iterator[TrackedRun]:
-    """Starts a run and ends it as FINISHED, FAILED or KILLED, with the reason as a tag.
+    """Starts or resumes a run; ends it as FINISHED, FAILED or KILLED, with the reason as a tag.
 
-    A pruned trial is KILLED and says so in the tag `trial.state`, too.
-
-    Runs of this machine that still say RUNNING although their process is gone are marked first.
+    A pruned trial is KILLED, and its tag `trial.state` is `pruned`.
 
     Args:
-        settings: Where the run is kept.
+        settings: Where to record the run.
         tags: The run's first tags.
-        resumed: The id of a run that is gone on with instead.
-        patient: Whether a tracking server that does not answer is waited for.
+        resumed: The id of a run to resume instead.
+        patient: Whether to wait for a tracking server that does not answer.
     """
     from optuna import TrialPruned
 
-    tags = {**tags, PROCESS: owner_tag()}
-
-    def begin() -> TrackedRun:
-        client, experiment_id = connect(settings)
-        mark_vanished(client, experiment_id)
-        if resumed:
-            return _begun_again(client, settings, resumed, tags)
-        return _begun(client, settings, experiment_id, tags)
-
     served = not tracking_uri(settings.uri).startswith(SQLITE)
-    run = _patiently(begin) if patient and served else begin()
+    run = _once_answered(lambda: _start(settings, tags, resumed), patient=patient and served)
     try:
         yield run
-    except TrialPruned as error:
-        run.tags({TRIAL_STATE: "pruned"})
-        _end(run, KILLED, str(error))
-        raise
-    except KeyboardInterrupt as error:
-        _end(run, KILLED, type(error).__name__)
-        raise
     except BaseException as error:
-        _end(run, FAILED, f"{type(error).__name__}: {error}")
+        status = KILLED if isinstance(error, KeyboardInterrupt | TrialPruned) else FAILED
+        reason = f"{type(error).__name__}: {error}" if status == FAILED else str(error)
+        # A store that is down and a full disk must not hide what went wrong.
+        with suppress(Exception):
+            if isinstance(error, TrialPruned):
+                run.tags({TRIAL_STATE: "pruned"})
+            run.end(status, (reason or type(error).__name__).splitlines()[0])
         raise
     run.end(FINISHED)
 
 
-def _patiently(begin: Callable[[], TrackedRun]) -> TrackedRun:
-    """Begins a run as soon as the server answers."""
-    began = time.monotonic()
-    begun: list[TrackedRun] = []
-    told = False
-    while (failure := attempt(lambda: begun.append(begin()))) is not None:
-        if time.monotonic() - began > _PATIENCE:
-            raise TrackingError(
-                f"The tracking server must answer within {_PATIENCE / 60:.0f} minutes; {failure}"
-            )
-        if not told:
-            log.warning(f"The tracking server does not answer ({failure}); it is waited for.")
-            told = True
-        time.sleep(_ASKED_EVERY)
-    return begun[0]
-
-
-def _begun(
-    client: Any, settings: TrackingSettings, experiment_id: str, tags: Mapping[str, str]
-) -> TrackedRun:
+def _start(settings: TrackingSettings, tags: Mapping[str, str], resumed: str | None) -> TrackedRun:
     from mlflow.tracking.context.registry import resolve_tags
 
-    created = client.create_run(
-        experiment_id, tags=resolve_tags(dict(tags)), run_name=settings.run_name
-    )
-    return TrackedRun(client, created.info.run_id, created.info.run_name, settings.experiment)
-
-
-def _begun_again(
-    client: Any, settings: TrackingSettings, run_id: str, tags: Mapping[str, str]
-) -> TrackedRun:
-    Outbox(client, run_id).flush()
-    found = client.get_run(run_id)
+    client, experiment_id = connect(settings)
+    mark_vanished(client, experiment_id)
+    own = {PROCESS: owner_tag()}
+    if resumed is None:
+        all_tags = resolve_tags({**tags, **own})
+        run = client.create_run(experiment_id, tags=all_tags, run_name=settings.run_name)
+        return TrackedRun(client, run.info.run_id, run.info.run_name, settings.experiment)
+    Outbox(client, resumed).flush()
+    run = client.get_run(resumed)
     metrics = {
         (name, metric.step)
-        for name in found.data.metrics
-        for metric in client.get_metric_history(run_id, name)
+        for name in run.data.metrics
+        for metric in client.get_metric_history(resumed, name)
     }
-    logged = {*metrics, *found.data.params}
-    client.update_run(run_id, status=RUNNING)
-    if REASON in found.data.tags:
-        client.delete_tag(run_id, REASON)
-    run = TrackedRun(client, run_id, found.info.run_name, settings.experiment, logged)
-    run.tags({PROCESS: tags[PROCESS]})
-    return run
+    logged = {*metrics, *run.data.params}
+    tracked = TrackedRun(client, resumed, run.info.run_name, settings.experiment, logged)
+    mark_running(tracked)
+    return tracked
 
 
-def _end(run: TrackedRun, status: str, reason: str) -> None:
-    # What went wrong must not be hidden by a tracker that is gone and a disk that is full, too.
-    with suppress(Exception):
-        run.end(status, reason.splitlines()[0])
+def mark_running(run: TrackedRun) -> None:
+    """Marks a run that had ended as one that this process records."""
+    run.tags({PROCESS: owner_tag()})
+    run.client.update_run(run.run_id, status=RUNNING)
+    if REASON in run.client.get_run(run.run_id).data.tags:
+        run.client.delete_tag(run.run_id, REASON)
 
 
 def mark_vanished(client: Any, experiment_id: str) -> None:
-    """Marks runs as KILLED whose process, on this machine, is gone without ending them."""
-    running = client.search_runs([experiment_id], f"attributes.status = '{RUNNING}'")
-    for run in running:
+    """Marks runs as KILLED whose process, on this machine, vanished without ending them."""
+    for run in client.search_runs([experiment_id], f"attributes.status = '{RUNNING}'"):
         if is_gone(run.data.tags.get(PROCESS, "")):
             client.set_tag(run.info.run_id, REASON, "The process was killed.")
             client.set_terminated(run.info.run_id, KILLED)
+
+
+def _once_answered(start: Callable[[], TrackedRun], *, patient: bool) -> TrackedRun:
+    """Starts a run; if patient, as soon as the server answers."""
+    if not patient:
+        return start()
+    started: list[TrackedRun] = []
+    warned = False
+    deadline = time.monotonic() + 60 * _LONGEST_WAIT
+    while (failure := attempt(lambda: started.append(start()))) is not None:
+        if time.monotonic() > deadline:
+            raise TrackingError(
+                f"The tracking server must answer within {_LONGEST_WAIT} minutes; {failure}"
+            )
+        if not warned:
+            log.warning(f"Waiting for the tracking server, which does not answer ({failure}).")
+            warned = True
+        time.sleep(_ASK_EVERY)
+    return started[0]

@@ -1,4 +1,4 @@
-"""Where runs are kept: sqlite and artifacts under `mlruns/`, or a tracking server."""
+"""The tracking store: sqlite and artifacts under `mlruns/`, or a tracking server."""
 
 from __future__ import annotations
 
@@ -6,34 +6,44 @@ import logging
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.relocation import ARTIFACTS, follow_move
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import project_root
 from gislr.utils.system_errors import system_error_message
 
 SQLITE = "sqlite:///"
 _NO_FILE = ("sqlite:", "sqlite:/", "sqlite://", SQLITE, f"{SQLITE}:memory:")
+_ARTIFACTS = "artifacts"
 
-_LOCK_WAIT = "timeout=60"
+_LOCK_WAIT = 60
 # Seconds for which another process may hold sqlite's lock.
 
 _ENVIRONMENT = {
     # MLflow's usage reports would leave the machine.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # By default a server that is gone is asked for minutes, and training waits.
+    # By default MLflow asks a server that is down for minutes, and training waits.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 # Without it MLflow's pages show what is for language models.
+
+_LOCATIONS = {
+    "experiments": ["artifact_location"],
+    "runs": ["artifact_uri"],
+    "logged_models": ["artifact_location"],
+    "model_versions": ["source", "storage_location"],
+}
+# The columns of MLflow's database that hold absolute paths.
 
 
 class TrackingError(GislrError):
@@ -44,7 +54,7 @@ def tracking_uri(settings_uri: str | None) -> str:
     """Returns the absolute URI of the store, whatever the working directory.
 
     Raises:
-        TrackingError: It names a database without a file, which nobody else could read.
+        TrackingError: It names a database without a file, which no other process could read.
     """
     uri = settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
     if uri.partition("?")[0] in _NO_FILE:
@@ -53,7 +63,13 @@ def tracking_uri(settings_uri: str | None) -> str:
 
 
 def pages(settings_uri: str | None) -> str:
-    """Returns how a person opens the pages of a store: a command or an address."""
+    """Returns how a person opens the pages of a store: a command or an address.
+
+    Example:
+        >>> from gislr.tracking.store import pages
+        >>> pages("sqlite:///runs/mlflow.db")
+        'gislr ui tracking.uri=sqlite:///runs/mlflow.db'
+    """
     if settings_uri is None:
         return "make ui"
     if settings_uri.startswith(SQLITE):
@@ -62,28 +78,28 @@ def pages(settings_uri: str | None) -> str:
 
 
 def local_folder(settings_uri: str | None) -> Path:
-    """Returns where files of this machine lie that belong to a store.
+    """Returns the folder of this machine's files that belong to a store.
 
-    That is the folder of a sqlite file; with a tracking server the project's own `mlruns/`.
+    It holds the sqlite file; for a tracking server it is the project's own `mlruns/`.
     """
     uri = tracking_uri(settings_uri)
-    store = uri if uri.startswith(SQLITE) else tracking_uri(None)
-    return Path(store.removeprefix(SQLITE).partition("?")[0]).absolute().parent
+    return _database(uri if uri.startswith(SQLITE) else tracking_uri(None)).parent
 
 
 def study_storage(settings_uri: str | None) -> str:
-    """Returns the URL of the sweeps' studies."""
+    """Returns the URL of the studies of sweeps."""
     return f"{SQLITE}{local_folder(settings_uri) / 'studies.db'}"
 
 
 def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, str]:
     """Opens the store and the experiment, creating both when they are new.
 
-    Several processes may do so at once: a new store is initialized under a lock.
+    Several processes may do so at once: a lock guards a new store. A store that was moved or copied
+    with its artifacts finds them.
 
     Args:
         settings: Where it is.
-        create: Whether an experiment is made where there is none; its id is empty otherwise.
+        create: Whether to create a missing experiment; its id is empty otherwise.
 
     Returns:
         An `mlflow.MlflowClient` and the experiment's id.
@@ -97,22 +113,22 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    # It prints a traceback of what it raises; that is told in one line where it arrives.
+    # It prints a traceback of what it raises, which TrackingError says in one line.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = tracking_uri(settings.uri)
     try:
         mlflow.set_tracking_uri(uri)
         if not uri.startswith(SQLITE):
             return _experiment(settings.experiment, None, create)
-        folder = local_folder(uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            database = Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+        database = _database(uri)
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(database.with_name(".lock")):
             if not database.exists():
                 _create(database)
-            follow_move(database)
-            mlflow.set_tracking_uri(uri if "?" in uri else f"{uri}?{_LOCK_WAIT}")
-            return _experiment(settings.experiment, (folder / ARTIFACTS).as_uri(), create)
+            relocate(database)
+            mlflow.set_tracking_uri(uri if "?" in uri else f"{uri}?timeout={_LOCK_WAIT}")
+            artifacts = database.with_name(_ARTIFACTS).as_uri()
+            return _experiment(settings.experiment, artifacts, create)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
             system_error_message(error)
@@ -120,19 +136,20 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         ) from None
 
 
+def _database(uri: str) -> Path:
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+
+
 def _create(database: Path) -> None:
-    """Makes a database beside its place: MLflow could never use one that is half made."""
+    """Creates a database beside its place: MLflow could never use one that is half written."""
     import mlflow
 
-    beside = database.with_name(f"{database.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
-        new = beside / database.name
-        mlflow.MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1)
-        new.replace(database)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    new = database.with_name(f"{database.name}.tmp") / database.name
+    shutil.rmtree(new.parent, ignore_errors=True)
+    new.parent.mkdir()
+    mlflow.MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1)
+    new.replace(database)
+    shutil.rmtree(new.parent)
 
 
 def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, str]:
@@ -146,3 +163,49 @@ def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, st
         return client, ""
     location = f"{artifacts}/{name}" if artifacts else None
     return client, client.create_experiment(name, artifact_location=location, tags=_KIND)
+
+
+def relocate(database: Path) -> None:
+    """Points the runs of a store that was moved or copied to the artifacts beside its database.
+
+    It rewrites only locations that this package has chosen, and only if the artifacts are there: an
+    experiment elsewhere keeps its own.
+
+    Args:
+        database: The sqlite file; the caller holds a lock on its folder.
+
+    Raises:
+        sqlite3.Error: The file cannot be read, or cannot be rewritten although it must be.
+    """
+    if not database.is_file():
+        return
+    here = database.with_name(_ARTIFACTS)
+    with closing(sqlite3.connect(database, timeout=_LOCK_WAIT)) as connection, connection:
+        columns = [
+            (table, column)
+            for table, names in _LOCATIONS.items()
+            for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")
+            if column in names
+        ]
+        if ("experiments", "artifact_location") not in columns:
+            return
+        locations = connection.execute("SELECT artifact_location FROM experiments").fetchall()
+        for former in {root for (location,) in locations if (root := _former(location, here))}:
+            for table, column in columns:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                    f"WHERE substr({column}, 1, ?) = ?",
+                    (f"{here.as_uri()}/", len(former) + 1, len(former), former),
+                )
+
+
+def _former(location: str | None, here: Path) -> str | None:
+    """Returns the start of a location outside of `here` whose artifacts lie in `here` now."""
+    root, separator, name = (location or "").rpartition(f"/{_ARTIFACTS}/")
+    former = Path(unquote(urlsplit(root).path)) / _ARTIFACTS
+    if not root.startswith("file:") or former == here or not (here / unquote(name)).is_dir():
+        return None
+    # The same folder by another name, such as a link.
+    if former.is_dir() and former.samefile(here):
+        return None
+    return root + separator

@@ -1,76 +1,87 @@
-"""Evaluates a logged model again, on its own data or on other, or several averaged.
-
-python -m gislr.evaluate run=RUN_ID
-python -m gislr.evaluate run=[RUN_ID,RUN_ID,RUN_ID]
-python -m gislr.evaluate run=RUN_ID data=asl_signs data.root=DIR output=FOLDER
-"""
+"""Evaluates a logged model on its own data or on other, or several models averaged."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.sources import SOURCES
-from gislr.utils.errors import SettingError, unknown_name
+from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend
-from gislr.utils.settings import read_settings
+from gislr.utils.settings import Text
+from gislr.workflows.command_settings import CommandSettings, read_command
 
-HELD_OUT, ALL = "held_out", "all"
+
+class EvaluateSettings(CommandSettings):
+    """What to evaluate.
+
+    Attributes:
+        run: The id of a run, or several, whose probabilities are averaged.
+        signers: `held_out` or `all`; `None` for `held_out` on the run's own data, `all` on other.
+        output: A folder for the tables, the figures and the page.
+    """
+
+    run: Text | list[Text]
+    signers: Literal["held_out", "all"] | None
+    output: Text | None
 
 
 def evaluate(config: DictConfig) -> dict[str, float]:
-    """Evaluates a run's model and says whether the scores are those that it logged.
+    """Evaluates a run's model and says whether the scores equal those that it logged.
 
     Args:
         config: A composed `conf/evaluate.yaml`.
 
+    Returns:
+        The scores by metric.
+
     Raises:
         GislrError: The run cannot be read, or the data does not suit it.
     """
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    if values["clips"] not in (None, HELD_OUT, ALL):
-        raise unknown_name("clips", values["clips"], (HELD_OUT, ALL))
+    settings = read_command(EvaluateSettings, config)
     with quiet_backend():
         from gislr.inference.logged_models import StoresOfRuns, average, predict_logged
-        from gislr.tracking.run_reader import differing, find_run
-    tracking = read_settings(TrackingSettings, values["tracking"], "tracking")
-    names = values["run"] if isinstance(values["run"], list) else [values["run"]]
-    runs = [member for name in names for member in find_run(tracking, str(name)).members()]
+        from gislr.tracking.run_reader import find_run
+    names = settings.run if isinstance(settings.run, list) else [settings.run]
+    runs = [member for name in names for member in find_run(settings.tracking, name).members()]
     if not runs:
         raise SettingError("run must be the id of a run, or a list of at least one.")
     run = runs[0]
     configuration = run.configuration()
-    if values.get("data"):
-        configuration = dataclasses.replace(configuration, data=SOURCES.read(values["data"]))
+    if config.get("data") is not None:
+        data: Any = OmegaConf.to_container(config.data, resolve=True, throw_on_missing=True)
+        configuration = dataclasses.replace(configuration, data=SOURCES.read(data))
     stores = StoresOfRuns(configuration)
     store = stores.of(run)
     own = store.fingerprint == run.tags.get("data.fingerprint")
-    which = values["clips"] or (HELD_OUT if own and run.held_out() else ALL)
-    only = which == HELD_OUT
+    held_out = own and bool(run.held_out())
+    if settings.signers is not None:
+        held_out = settings.signers == "held_out"
     predictions = average(
-        [predict_logged(each, stores.of(each), held_out_only=only) for each in runs]
+        [predict_logged(each, stores.of(each), held_out_only=held_out) for each in runs]
     )
     scores = predictions.score()
-    whose = "held-out signers" if only else "all signers"
-    log.info(f"\n{len(predictions):,} clips of {whose}, {configuration.data.name} data")
+    signers = "held-out signers" if held_out else "all signers"
+    log.info(f"\n{len(predictions):,} clips of {signers}, {configuration.data.name} data")
     for name, value in scores.items():
         log.info(f"  {name:<18} {value:.6f}")
     if len(runs) > 1:
         log.info(f"the probabilities of {len(runs)} models, averaged")
-    elif own and only:
-        other = differing({f"val_{name}": value for name, value in scores.items()}, run.metrics)
+    elif own and held_out:
+        other = [name for name, value in scores.items() if run.metrics.get(f"val_{name}") != value]
         log.info(
-            f"differs from what was logged: {', '.join(other)}" if other else "as it was logged"
+            f"differs from the logged metrics: {', '.join(other)}"
+            if other
+            else "equals the logged metrics"
         )
-    if values["output"]:
+    if settings.output is not None:
         from gislr.evaluation.reports.run_report import write_evaluation
 
-        folder = resolve_here(values["output"])
-        write_evaluation(folder, predictions, store, title=run.name, signers=whose)
+        folder = resolve_here(settings.output)
+        write_evaluation(folder, predictions, store, title=run.name, signers=signers)
         log.info(f"written to {folder}")
     return scores

@@ -56,7 +56,7 @@ def _line(run: LoggedRun) -> str:
     elif "val_weighted_f1" in metrics:
         score = f"{metrics['val_weighted_f1']:.4f} on signers held out"
     else:
-        score = f"{metrics.get('seen_weighted_f1', float('nan')):.4f} on clips trained on"
+        score = f"{metrics.get('train_weighted_f1', float('nan')):.4f} on training clips"
     settings = " ".join(f"{key}={parameters[key]}" for key in shown if key in parameters)
     return f"weighted F1 {score}; {data}; {settings}; run {run.run_id[:8]}"
 
@@ -89,7 +89,7 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
 
 def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
     """Returns the finished runs that are no part of another, by experiment, oldest first."""
-    from gislr.tracking.run_reader import logged_run
+    from gislr.tracking.run_reader import LoggedRun
 
     client, _ = connect(settings, create=False)
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -104,7 +104,7 @@ def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]
         for run in page:
             tags = run.data.tags
             if "mlflow.parentRunId" not in tags and tags.get("experiment", "none") != "none":
-                found.setdefault(tags["experiment"], []).append(logged_run(client, run))
+                found.setdefault(tags["experiment"], []).append(LoggedRun.of(client, run))
     return found
 
 

@@ -1,6 +1,4 @@
-"""Trains a run again: says what differs beforehand, and compares every metric afterwards.
-
-    python -m gislr.reproduce run=RUN_ID
+"""Trains a run again and compares every metric.
 
 The same code, versions, data and machine give the same numbers to the last digit.
 """
@@ -9,34 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_data
-from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
-from gislr.utils.settings import read_settings
+from gislr.utils.settings import Text
+from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import train
 
-if TYPE_CHECKING:
-    from gislr.tracking.run_reader import LoggedRun
+_NOT_COMPARED = ("clips_per_second", "evidence_")
+_SHOWN = 5
 
-_TIMES = ("clips_per_second",)
-_EVIDENCE = "evidence_"
+
+class ReproduceSettings(CommandSettings):
+    """What to train again.
+
+    Attributes:
+        run: The id of a training.
+    """
+
+    run: Text
 
 
 @dataclass(frozen=True)
-class Repetition:
-    """What repeating a run came to.
+class Reproduction:
+    """The result of training a run again.
 
     Attributes:
-        run_id: The repetition's run.
-        changed: What is not as it was: commit, versions, data.
-        differing: By metric, the values of the run and of the repetition where they differ.
-        compared: How many metrics were compared.
+        run_id: The new run.
+        changed: What has changed since: commit, versions, data.
+        differing: By metric, the values of both runs where they differ.
+        compared: Number of compared metrics.
     """
 
     run_id: str
@@ -45,45 +49,40 @@ class Repetition:
     compared: int
 
 
-def reproduce(config: DictConfig) -> Repetition:
+def reproduce(config: DictConfig) -> Reproduction:
     """Trains a run again.
 
     Args:
         config: A composed `conf/reproduce.yaml`.
 
     Raises:
-        GislrError: The run cannot be read, its data is gone, or the metrics are not the same.
+        GislrError: The run cannot be read, its data is gone, or a metric differs.
     """
     from gislr.tracking.run_reader import find_run
 
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    tracking = read_settings(TrackingSettings, values["tracking"], "tracking")
-    run = find_run(tracking, str(values["run"]))
+    settings = read_command(ReproduceSettings, config)
+    run = find_run(settings.tracking, settings.run)
     configuration = run.configuration()
     changed = provenance.changes(run.tags, open_data(configuration).fingerprint)
-    log.info("as it was: commit, versions and data" if not changed else "not as it was:")
+    log.info("changed since the run:" if changed else "unchanged: commit, versions and data")
     for line in changed:
         log.info(f"  {line}")
-    chosen = {**configuration.values, "tracking": values["tracking"]}
-    result = train(OmegaConf.create(chosen), {"reproduces": run.run_id})
-    again = find_run(tracking, result.run_id)
-    names = sorted(
-        name for name in run.metrics if name not in _TIMES and not name.startswith(_EVIDENCE)
-    )
-    histories = {name: (_history(run, name), _history(again, name)) for name in names}
+    chosen = {**configuration.values, "tracking": settings.tracking.model_dump()}
+    new = train(OmegaConf.create(chosen), {"reproduces": run.run_id}).run_id
+
+    def history(run_id: str, name: str) -> list[float]:
+        return [metric.value for metric in run.client.get_metric_history(run_id, name)]
+
+    names = sorted(name for name in run.metrics if not name.startswith(_NOT_COMPARED))
+    histories = {name: (history(run.run_id, name), history(new, name)) for name in names}
     differing = {name: pair for name, pair in histories.items() if pair[0] != pair[1]}
-    found = Repetition(result.run_id, changed, differing, len(names))
     if differing:
-        worst = "; ".join(
+        shown = "; ".join(
             f"{name} {before[-1]!r}, now {after[-1] if after else 'absent'!r}"
-            for name, (before, after) in list(differing.items())[:5]
+            for name, (before, after) in list(differing.items())[:_SHOWN]
         )
         raise GislrError(
-            f"Every metric must be as it was, but {len(differing)} of {len(names)} differ: {worst}"
+            f"Every metric must be the same, but {len(differing)} of {len(names)} differ: {shown}"
         )
     log.info(f"all {len(names)} metrics of every epoch are the same")
-    return found
-
-
-def _history(run: LoggedRun, name: str) -> list[float]:
-    return [metric.value for metric in run.client.get_metric_history(run.run_id, name)]
+    return Reproduction(new, changed, differing, len(names))

@@ -189,7 +189,7 @@ def _train(
             report_or_prune(trial, objective()[0], epoch.number)
     predictions, scores = evaluated or evaluate()
     if not split.held_out:
-        run.metrics({f"seen_{name}": value for name, value in scores.items()})
+        run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
     record.record_evaluation(run, store, predictions, history, held_out=bool(split.held_out))
     record.record_model(run, built.model, configuration, store)
