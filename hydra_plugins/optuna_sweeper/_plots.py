@@ -11,15 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import optuna
 
-_PLOTS = {
-    "history": "plot_optimization_history",
-    "importances": "plot_param_importances",
-    "slices": "plot_slice",
-    "parallel_coordinates": "plot_parallel_coordinate",
-    "intermediate_values": "plot_intermediate_values",
-    "timeline": "plot_timeline",
-}
-_MULTI_OBJECTIVE_PLOTS = {"pareto_front": "plot_pareto_front", "timeline": "plot_timeline"}
 _WIDTH, _HEIGHT = 12, 6
 
 
@@ -44,8 +35,7 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
     page: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's matplotlib plots are experimental
-        for name, function in (_MULTI_OBJECTIVE_PLOTS if len(names) > 1 else _PLOTS).items():
-            options = _options(name, names)
+        for name, function, options in _plots(names):
             try:
                 interactive = getattr(visualization, function)(study, **options)
                 axes = getattr(visualization.matplotlib, function)(study, **options)
@@ -67,9 +57,17 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
     return written
 
 
-def _options(name: str, names: Sequence[str]) -> dict[str, Any]:
-    if name in ("intermediate_values", "timeline"):
-        return {}
-    if name == "pareto_front":
-        return {"target_names": list(names)} if len(names) <= 3 else {}
-    return {"target_name": names[0]}
+def _plots(names: Sequence[str]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Returns each plot's name, Optuna's function and its options."""
+    if len(names) > 1:
+        labels = {"target_names": list(names)} if len(names) <= 3 else {}
+        return [("pareto_front", "plot_pareto_front", labels), ("timeline", "plot_timeline", {})]
+    label = {"target_name": names[0]}
+    return [
+        ("history", "plot_optimization_history", label),
+        ("importances", "plot_param_importances", label),
+        ("slices", "plot_slice", label),
+        ("parallel_coordinates", "plot_parallel_coordinate", label),
+        ("intermediate_values", "plot_intermediate_values", {}),
+        ("timeline", "plot_timeline", {}),
+    ]

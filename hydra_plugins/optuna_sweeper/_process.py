@@ -32,13 +32,7 @@ _LOG_LINES = 100
 _TERMINATE_SECONDS = 20.0
 _CONFIG_FLAGS = ("config_name", "config_path", "config_dir")
 _SWEEP_KEYS = ("sweeper", "launcher", "mode", "sweep.", "run.dir")
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+_LIBRARIES = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
 
 
 @dataclass(frozen=True)
@@ -87,8 +81,10 @@ def trial_command(
         limit_threads: Whether the trials that run at the same time share this machine's cores.
     """
     settings = sweep.settings
-    threads = str(max(1, (os.cpu_count() or 1) // settings.n_jobs))
-    limited = _THREAD_VARIABLES if limit_threads and settings.n_jobs > 1 else ()
+    threads: dict[str, str] = {}
+    if limit_threads and settings.n_jobs > 1:
+        count = str(max(1, (os.cpu_count() or 1) // settings.n_jobs))
+        threads = {f"{name}_THREADS": count for name in _LIBRARIES}
     address = {
         "storage": sweep.storage,
         "study": sweep.name,
@@ -99,8 +95,7 @@ def trial_command(
     hydra_overrides = _hydra_overrides(sweep.config, trial.number)
     return TrialCommand(
         (*_program(), *_config_flags(), *overrides, *hydra_overrides),
-        {name: threads for name in limited if name not in os.environ}
-        | {TRIAL: json.dumps(address)},
+        {TRIAL: json.dumps(address)} | {k: v for k, v in threads.items() if k not in os.environ},
         str(Path.cwd()),
     )
 

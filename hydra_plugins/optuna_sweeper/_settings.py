@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
 from hydra_plugins.optuna_sweeper._algorithms import GRID, NO_PRUNER, SAMPLERS
 from hydra_plugins.optuna_sweeper._errors import SweepError, require_name
 
@@ -99,17 +97,8 @@ class SweeperSettings:
         return [str(value).lower() for value in values]
 
 
-_PACKAGE = "hydra_plugins.optuna_sweeper"
-
-
 @dataclass
 class OptunaSweeperConfig(SweeperSettings):
-    """`hydra/sweeper=optuna`."""
+    """The configuration that `hydra/sweeper=optuna` chooses."""
 
-    _target_: str = f"{_PACKAGE}.optuna_sweeper.OptunaSweeper"
-
-
-def register() -> None:
-    """Adds `hydra/sweeper=optuna` to Hydra's configuration store."""
-    store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConfig, provider=_PACKAGE)
+    _target_: str = "hydra_plugins.optuna_sweeper.optuna_sweeper.OptunaSweeper"

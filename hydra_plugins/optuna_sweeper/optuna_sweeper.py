@@ -1,17 +1,16 @@
-"""The module that Hydra finds when it looks for plugins: the sweeper and its configuration."""
+"""The module that Hydra finds when it looks for plugins: `hydra/sweeper=optuna`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.optuna_sweeper._settings import SweeperSettings, register
-
-register()
+from hydra_plugins.optuna_sweeper._settings import OptunaSweeperConfig, SweeperSettings
 
 
 class OptunaSweeper(Sweeper):
@@ -41,3 +40,8 @@ class OptunaSweeper(Sweeper):
         values: Any = OmegaConf.to_container(OmegaConf.create(self.settings))
         settings = SweeperSettings(**values)
         return run_sweep(settings, self.hydra_context, self.config, list(arguments))
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="optuna", node=OptunaSweeperConfig, provider="optuna_sweeper"
+)

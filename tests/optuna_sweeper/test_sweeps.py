@@ -187,6 +187,7 @@ def test_a_killed_sweep_takes_its_trials_along(tmp_path):
     time.sleep(0.5)
     children = []
     while not children:
+        assert process.poll() is None
         children = psutil.Process(process.pid).children()
         time.sleep(0.05)
     time.sleep(0.5)
