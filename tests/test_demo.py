@@ -87,13 +87,13 @@ def test_the_page_and_its_files_are_served_with_a_strict_policy(server):
 def test_a_sample_shows_how_the_signs_change(server):
     _, found, _ = ask(server, "GET", "/samples/long")
     assert len(found["frames"]) == 300
-    assert len(found["moments"]) == clips.MOST_MOMENTS
+    assert len(found["moments"]) == clips.MAX_MOMENTS
     assert (found["moments"][0]["frame"], found["moments"][-1]["frame"]) == (0, 299)
     assert found["moments"][-1]["signs"][0] == HOSTILE
     assert found["moments"][0]["probabilities"][0] < found["moments"][-1]["probabilities"][0]
     lines = {line["sign"]: line["probabilities"] for line in found["lines"]}
     assert next(iter(lines)) == HOSTILE
-    assert len(lines["bee"]) == clips.MOST_MOMENTS
+    assert len(lines["bee"]) == clips.MAX_MOMENTS
     assert set(lines["bee"]) == {0.02}
     assert not ask(server, "GET", "/samples/no%20hand")[1]["moments"][0]["has_hand"]
 
@@ -221,7 +221,7 @@ def forged(unpacked):
         ("GET", "//etc/passwd", None, 404, "no such page"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(server, method, path, body, status, message):
+def test_errors_are_one_sentence(server, method, path, body, status, message):
     import re
 
     got, answer, _ = ask(server, method, path, body)
@@ -251,14 +251,14 @@ def test_a_file_that_lies_about_its_size_is_read_in_bounded_memory(server):
 
 
 def test_a_file_that_takes_too_long_is_refused(server, monkeypatch):
-    monkeypatch.setattr(reading, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(reading, "MAX_SECONDS", 0.01)
     status, answer, _ = ask(server, "POST", "/clip", parquet_bytes(clip_table(landmarks_of(1))))
     assert (status, "could not be read in" in answer["error"]) == (400, True)
 
 
 def test_a_file_that_claims_to_be_large_is_refused(tmp_path, monkeypatch):
     pq.write_table(clip_table(landmarks_of(1)), tmp_path / "clip.parquet")
-    monkeypatch.setattr(reading, "MOST_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(reading, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(DataError, match="may unpack to"):
         reading.require_bounds(tmp_path / "clip.parquet")
 
@@ -289,10 +289,10 @@ def test_uploads_are_limited_before_they_are_read(server):
         connection.close()
 
 
-def test_a_taken_port_is_told(server):
-    with pytest.raises(GislrError, match="is taken; choose another with --port"):
+def test_a_taken_port_is_an_error(server):
+    with pytest.raises(GislrError, match="is taken; choose another, as port=PORT"):
         DemoServer(server.server_address, Changing(), {}, webcam=None, title="")
-    with pytest.raises(GislrError, match="choose --port from 1024 to 65535"):
+    with pytest.raises(GislrError, match="choose a port from 1024 to 65535"):
         DemoServer(("127.0.0.1", 70_000), Changing(), {}, webcam=None, title="")
 
 
@@ -317,8 +317,8 @@ def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path)
         chosen = "return document.getElementById('samples').selectedOptions[0].text"
         assert page.run(chosen) == "clip.parquet", "an own clip is not called a sample"
         page.choose_file("#file", text)
-        told = page.wait("document.getElementById('message').textContent")
-        assert told == "text.parquet: A clip must be a parquet file; this is none."
+        message = page.wait("document.getElementById('message').textContent")
+        assert message == "text.parquet: A clip must be a parquet file; this is none."
         assert page.run(chosen) == "clip.parquet", "what was shown stays"
         page.run(
             "const list = document.getElementById('samples'); list.value = '0';"
@@ -362,7 +362,7 @@ def test_the_webcam_is_read_in_the_page(tmp_path):
             page.open(found.address)
             page.wait("document.querySelectorAll('#bars li').length == 5")
             page.run("document.getElementById('webcam').click()")
-            page.wait("document.getElementById('hint').textContent == 'Nobody is seen.'", 150)
+            page.wait("document.getElementById('hint').textContent == 'No person is visible.'", 150)
             assert page.run("return document.getElementById('message').textContent") == ""
             text = tmp_path / "text.parquet"
             text.write_text("no parquet")

@@ -60,17 +60,17 @@ def test_an_environment_whose_interpreter_is_gone_is_made_anew(tmp_path, monkeyp
     assert not (tmp_path / "own").exists()
 
 
-def test_a_python_without_a_wheel_is_told(tmp_path, monkeypatch):
+def test_a_python_without_a_wheel_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "folder", lambda: tmp_path / "own")
     newer = tmp_path / "python3.13"
     newer.write_text("#!/bin/sh\necho 3 13\n")
     newer.chmod(0o755)
-    with pytest.raises(GislrError, match=r"is 3\.13; name another: .* --python python3\.12"):
+    with pytest.raises(GislrError, match=r"is 3\.13; name another: .* python=python3\.12"):
         environment.set_up(str(newer))
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "message"),
     [
         ("import time; time.sleep(60)", r"hangs at clip\.mp4, silent for 2 seconds"),
         ("import os; os.kill(os.getpid(), 9)", r"ended early at clip\.mp4: killed by signal 9"),
@@ -78,14 +78,14 @@ def test_a_python_without_a_wheel_is_told(tmp_path, monkeypatch):
         ('print(\'{"error": "it is cut"}\')', r"clip\.mp4 cannot be used: it is cut\."),
     ],
 )
-def test_a_process_that_hangs_or_ends_early_is_told(script, told, tmp_path, monkeypatch):
+def test_a_process_that_hangs_or_ends_early_is_an_error(script, message, tmp_path, monkeypatch):
     # The failures are the process's own, so no MediaPipe is needed.
     (tmp_path / "script.py").write_text(script)
     (tmp_path / "clip.mp4").touch()
     monkeypatch.setattr(reading, "mediapipe_python", lambda: Path(sys.executable))
     monkeypatch.setattr(reading, "_SCRIPT", tmp_path / "script.py")
     monkeypatch.setattr(reading, "STALLED_SECONDS", 2.0)
-    with pytest.raises(GislrError, match=told):
+    with pytest.raises(GislrError, match=message):
         read_video(tmp_path / "clip.mp4")
 
 
@@ -130,7 +130,7 @@ writer.release()
 
 @pytest.mark.slow
 @needs_mediapipe
-def test_videos_that_cannot_be_used_are_told_and_nothing_is_written(tmp_path):
+def test_unusable_videos_are_reported_and_nothing_is_written(tmp_path):
     noise = tmp_path / "noise.avi"
     python = environment.mediapipe_python()
     subprocess.run([python, "-c", NOISE, noise], check=True, capture_output=True)
@@ -145,8 +145,8 @@ def test_videos_that_cannot_be_used_are_told_and_nothing_is_written(tmp_path):
     done = gislr(*(tmp_path / name for name in names), f"output={tmp_path / 'out'}", module="video")
     assert done.returncode == 2
     lines = done.stderr.splitlines()
-    told = [line for line in lines if line.startswith("error: ")]
-    assert len(told) == len(names), done.stderr
-    assert any("4200 x 16 pixels; scale it to 4096 x 4096" in line for line in told), told
+    errors = [line for line in lines if line.startswith("error: ")]
+    assert len(errors) == len(names), done.stderr
+    assert any("4200 x 16 pixels; scale it to 4096 x 4096" in line for line in errors), errors
     assert "Traceback" not in done.stderr
     assert not list(Path(tmp_path / "out").glob("*"))

@@ -1,9 +1,9 @@
-"""Reads a clip that came from elsewhere, in a process of its own with little memory and time.
+"""Reads an uploaded clip in a process of its own, with little memory and time.
 
     python -m gislr.demo.uploads CLIP.parquet LANDMARKS.npy
 
-A parquet file's own account of its size is the writer's word: pages may unpack to gigabytes that
-no footer mentions. What the process may use is bounded by the system instead.
+The size in a parquet file's footer is the writer's claim: pages may unpack to gigabytes that no
+footer mentions. The system limits what the process uses.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from gislr.utils.errors import DataError
 
 Float32 = NDArray[np.float32]
 
-MOST_UNPACKED_BYTES = 512 * 2**20
-"""Of a file's columns, as it claims them."""
-MOST_MEMORY = 2 * 2**30
-MOST_SECONDS = 20
+MAX_UNPACKED_BYTES = 512 * 2**20
+"""The size of a file's columns, as its footer claims."""
+MAX_MEMORY = 2 * 2**30
+MAX_SECONDS = 20
 _REFUSED = 3
 _NUMBERS = {name: {"FLOAT", "DOUBLE"} for name in AXES} | {ORDER_COLUMN: {"INT32", "INT64"}}
 
 
 def read_upload(content: bytes) -> Float32:
-    """Reads a parquet file that came from elsewhere.
+    """Reads an uploaded parquet file.
 
     Args:
         content: The file.
@@ -55,12 +55,12 @@ def read_upload(content: bytes) -> Float32:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=MOST_SECONDS,
+                timeout=MAX_SECONDS,
                 env=environment,
             )
         except subprocess.TimeoutExpired:
             raise DataError(
-                f"The clip could not be read in {MOST_SECONDS} seconds; write it anew."
+                f"The clip could not be read in {MAX_SECONDS} seconds; write it anew."
             ) from None
         if done.returncode == _REFUSED:
             raise DataError(done.stdout.strip())
@@ -73,45 +73,42 @@ def require_bounds(path: Path) -> None:
     """Refuses a file that cannot be a clip, by its footer.
 
     Raises:
-        DataError: It is no parquet file, claims to unpack to too much, or its columns hold other
-            things than numbers: lists and texts may have any size, however few rows there are.
+        DataError: It is no parquet file, claims to unpack to too much, or a column holds lists or
+            texts, which may have any size, however few rows there are.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         metadata = parquet.read_metadata(path)
-        sizes = [metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)]
+        groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
         columns = [metadata.schema.column(k) for k in range(metadata.num_columns)]
-        found = [(column.path, column.physical_type) for column in columns]
+        kinds = [(column.path, column.physical_type) for column in columns]
+        unpacked = sum(group.total_byte_size for group in groups)
     except (OSError, ValueError, pa.ArrowException):
         raise DataError("A clip must be a parquet file; this is none.") from None
-    if sum(sizes) > MOST_UNPACKED_BYTES:
+    if unpacked > MAX_UNPACKED_BYTES:
         raise DataError(
-            f"A clip may unpack to {MOST_UNPACKED_BYTES // 2**20} MB; this file claims "
-            f"{sum(sizes) / 2**20:,.0f}."
+            f"A clip may unpack to {MAX_UNPACKED_BYTES // 2**20} MB; this file claims "
+            f"{unpacked / 2**20:,.0f}."
         )
-    for name, wanted in _NUMBERS.items():
-        # Of a list the path goes on below the name; a missing column is told when it is read.
-        same = [(full, kind) for full, kind in found if full.split(".")[0] == name]
-        if len(same) > 1 or any(full != name or kind not in wanted for full, kind in same):
+    for name, numbers in _NUMBERS.items():
+        # The values of a list have a path below the column's name. The reader reports missing ones.
+        same = [(full, kind) for full, kind in kinds if full.split(".")[0] == name]
+        if len(same) > 1 or any(full != name or kind not in numbers for full, kind in same):
             raise DataError(
                 f"A clip must have one column {name} of numbers; write landmarks as float64 and "
                 f"{ORDER_COLUMN} as int16."
             )
 
 
-def _limit_memory() -> None:
+def main() -> None:
+    """Reads one file and writes its landmarks; prints a refusal and exits with code 3."""
+    path, target = map(Path, sys.argv[1:])
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-
-
-def main() -> None:
-    """Reads one file and writes its landmarks; exits with code 3 after a sentence if refused."""
-    path, target = map(Path, sys.argv[1:])
-    _limit_memory()
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     try:
         require_bounds(path)
         np.save(target, check_landmarks(require_clip(path, "The clip")))

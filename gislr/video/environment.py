@@ -16,70 +16,41 @@ from filelock import FileLock
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve
 
-REQUIREMENTS = (
-    "mediapipe==0.10.21",
-    "numpy==1.26.4",
-    "opencv-contrib-python-headless==4.11.0.86",
-    "protobuf==4.25.9",
-    "absl-py==2.3.1",
-    "attrs==25.4.0",
-    "flatbuffers==25.9.23",
-    "matplotlib==3.10.7",
-    "contourpy==1.3.2",
-    "cycler==0.12.1",
-    "fonttools==4.60.1",
-    "kiwisolver==1.4.9",
-    "packaging==25.0",
-    "pillow==12.0.0",
-    "pyparsing==3.2.5",
-    "python-dateutil==2.9.0.post0",
-    "six==1.17.0",
-)
-"""All that Holistic imports; MediaPipe's other needs, JAX among them, would be as large again."""
-
-_READY = "ready"
 SETUP = "gislr video setup=true"
+_READY = "ready"
+_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def folder() -> Path:
-    """Returns where the environment is."""
+    """Returns the environment's folder."""
     return resolve(".cache/mediapipe")
 
 
 def mediapipe_python() -> Path:
-    """Returns the Python that has MediaPipe.
+    """Returns the Python interpreter that has MediaPipe.
 
     Raises:
-        GislrError: It was not set up.
+        GislrError: The environment is not set up.
     """
     if not _is_ready():
         raise GislrError(
             "MediaPipe is needed to find landmarks in videos, in an environment of its own since "
             f"TensorFlow's excludes it; set it up with: {SETUP}"
         )
-    return _own_python()
-
-
-def _own_python() -> Path:
-    return folder() / "bin" / "python"
-
-
-def _is_ready() -> bool:
-    # The interpreter is a link, whose target may have been removed since.
-    return (folder() / _READY).is_file() and _own_python().exists()
+    return _interpreter()
 
 
 def set_up(python: str = sys.executable) -> Path:
-    """Makes the environment, about 410 MB, unless it is there.
+    """Makes the environment, about 410 MB, unless it exists.
 
     Args:
-        python: The interpreter it is made with, Python 3.10 to 3.12.
+        python: The interpreter that makes it, Python 3.10 to 3.12.
 
     Returns:
         Its folder.
 
     Raises:
-        GislrError: The interpreter does not suit, or packages cannot be had.
+        GislrError: The interpreter does not suit, or pip cannot fetch the packages.
     """
     target = folder()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,30 +59,38 @@ def set_up(python: str = sys.executable) -> Path:
             return target
         shutil.rmtree(target, ignore_errors=True)
         _require_version(python)
-        # Made in place, since an environment cannot be moved; the mark comes last.
-        _run([python, "-m", "venv", str(target)])
-        own = str(_own_python())
-        pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--no-deps", *REQUIREMENTS])
-        _run([own, "-c", "import cv2, mediapipe"])
+        # In place, since an environment cannot be moved; the mark comes last.
+        _run(python, "-m", "venv", str(target))
+        pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+        _run(str(_interpreter()), *pip, "--requirement", str(_REQUIREMENTS))
+        _run(str(_interpreter()), "-c", "import cv2, mediapipe")
         (target / _READY).touch()
     return target
 
 
+def _interpreter() -> Path:
+    return folder() / "bin" / "python"
+
+
+def _is_ready() -> bool:
+    # The interpreter is a link, whose target may have been removed since.
+    return (folder() / _READY).is_file() and _interpreter().exists()
+
+
 def _require_version(python: str) -> None:
     try:
-        asked = [python, "-c", "import sys; print(*sys.version_info[:2])"]
-        major, minor = map(int, subprocess.check_output(asked, text=True).split())
+        command = [python, "-c", "import sys; print(*sys.version_info[:2])"]
+        major, minor = map(int, subprocess.check_output(command, text=True).split())
     except (OSError, ValueError, subprocess.SubprocessError):
         raise GislrError(f"{python!r} must be a Python interpreter; it cannot be run.") from None
     if not (3, 10) <= (major, minor) <= (3, 12):
         raise GislrError(
             f"MediaPipe 0.10.21 needs Python 3.10 to 3.12, and {python} is {major}.{minor}; name "
-            f"another: {SETUP} --python python3.12"
+            f"another: {SETUP} python=python3.12"
         )
 
 
-def _run(command: list[str]) -> None:
+def _run(*command: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:

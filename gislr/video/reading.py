@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import queue
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Timer
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,13 @@ Float32 = NDArray[np.float32]
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 WEBCAM = "webcam"
 RECORDED_SECONDS = 3.0
-MOST_SECONDS = 60
-MOST_SIDE = 4096
+MAX_SECONDS = 60
+MAX_SIDE = 4096
 STALLED_SECONDS = 120.0
-"""Without a word for this long it hangs; a recording and a slow disk's first import are shorter."""
+"""A process that is silent for this long hangs; recordings and first imports take less."""
 
 _SCRIPT = Path(__file__).with_name("holistic.py")
-_ENDING_SECONDS = 10
+_EXIT_SECONDS = 10
 
 
 def read_video(path: Path) -> Float32:
@@ -54,89 +54,84 @@ def read_webcam(seconds: float = RECORDED_SECONDS) -> Float32:
     """Counts down on standard error and records from the webcam; see `read_video`.
 
     Args:
-        seconds: How long is recorded.
+        seconds: The length of the recording.
     """
-    if not 0 < seconds <= MOST_SECONDS:
-        raise DataError(f"A recording must last up to {MOST_SECONDS} seconds; got {seconds:g}.")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise DataError(f"A recording must last up to {MAX_SECONDS} seconds; got {seconds:g}.")
     return _read(mediapipe_python(), WEBCAM, "the webcam", str(seconds))
 
 
 def _read(python: Path, source: str, name: str, *arguments: str) -> Float32:
-    with tempfile.TemporaryDirectory() as name_of_folder:
-        beside = Path(name_of_folder)
-        output, noise = beside / "landmarks.npy", beside / "noise.txt"
-        bounds = [str(MOST_FRAMES), str(MOST_SIDE)]
-        command = [str(python), str(_SCRIPT), source, str(output), *bounds, *arguments]
-        with noise.open("wb") as stderr, _lines(command, stderr.fileno(), name) as (process, lines):
-            _follow(lines, name)
+    with tempfile.TemporaryDirectory() as scratch:
+        output, errors = Path(scratch) / "landmarks.npy", Path(scratch) / "errors.txt"
+        bounds = (str(MOST_FRAMES), str(MAX_SIDE))
+        with (
+            errors.open("wb") as stderr,
+            subprocess.Popen(
+                [python, _SCRIPT, source, output, *bounds, *arguments],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                stdin=subprocess.DEVNULL,
+                text=True,
+            ) as process,
+        ):
+            try:
+                _show_progress(_messages(process, name), name)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_EXIT_SECONDS)
+            finally:
+                process.kill()
         if not output.is_file():
-            raise _crash(process.returncode, noise, name)
+            raise _crash(process.returncode, errors, name)
         landmarks = np.load(output, allow_pickle=False)
     if np.isnan(landmarks).all():
         raise DataError(f"A video must show a person; nobody was found in {name}.")
     return np.asarray(landmarks, np.float32)
 
 
-@contextmanager
-def _lines(
-    command: list[str], stderr: int, name: str
-) -> Iterator[tuple[subprocess.Popen[str], Iterator[dict[str, object]]]]:
-    """Yields a process and what it tells; the process has ended afterwards."""
-    told: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+def _messages(process: subprocess.Popen[str], name: str) -> Iterator[dict[str, Any]]:
+    """Yields the process's messages; kills it when it hangs, since a pipe has no time limit."""
+    hangs = Event()
 
-    def listen(process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            told.put(line)
-        told.put(None)
+    def kill() -> None:
+        hangs.set()
+        process.kill()
 
-    def lines() -> Iterator[dict[str, object]]:
-        try:
-            while (line := told.get(timeout=STALLED_SECONDS)) is not None:
-                if line.startswith("{"):
-                    yield json.loads(line)
-        except queue.Empty:
+    line = "start"
+    while line:
+        timer = Timer(STALLED_SECONDS, kill)
+        timer.start()
+        line = process.stdout.readline() if process.stdout else ""
+        timer.cancel()
+        if hangs.is_set():
             raise DataError(
                 f"MediaPipe hangs at {name}, silent for {STALLED_SECONDS:g} seconds; try again."
-            ) from None
-
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL, text=True
-    ) as process:
-        # A pipe has no time limit of its own.
-        listener = threading.Thread(target=listen, args=(process,), daemon=True)
-        listener.start()
-        try:
-            yield process, lines()
-            process.wait(_ENDING_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            process.kill()
-            listener.join()
+            )
+        if line.startswith("{"):
+            yield json.loads(line)
 
 
-def _follow(lines: Iterable[dict[str, object]], name: str) -> None:
-    """Shows how far it is until it is done."""
+def _show_progress(messages: Iterable[dict[str, Any]], name: str) -> None:
+    """Shows the progress until the process is done."""
     with progress_bars() as progress:
-        advance, done = None, 0
-        for told in lines:
-            if "error" in told:
-                raise DataError(f"{name} cannot be used: {told['error']}.")
-            if "done" in told:
+        advance, frames = None, 0
+        for message in messages:
+            if "error" in message:
+                raise DataError(f"{name} cannot be used: {message['error']}.")
+            if "done" in message:
                 return
-            if "say" in told:
-                print(told["say"], file=sys.stderr, flush=True)
+            if "text" in message:
+                print(message["text"], file=sys.stderr, flush=True)
                 continue
             if advance is None:
-                advance = progress(f"Finding landmarks in {name}", int(str(told["of"])))
-            frames = int(str(told["frames"]))
-            advance(frames - done)
-            done = frames
+                advance = progress(f"Finding landmarks in {name}", int(message["of"]))
+            advance(int(message["frames"]) - frames)
+            frames = int(message["frames"])
 
 
-def _crash(code: int, noise: Path, name: str) -> GislrError:
-    """Returns the error of a process that wrote nothing; its other noise is no help."""
-    lines = noise.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+def _crash(code: int, errors: Path, name: str) -> GislrError:
+    """Returns the error of a process that wrote no landmarks, from its last line."""
+    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     if code > 0 and lines:
         return GislrError(
             f"MediaPipe does not run: {lines[-1].strip()}; remove {folder()} and run: {SETUP}"

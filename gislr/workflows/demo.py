@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from omegaconf import DictConfig
 
-_SAMPLES = 4
+    Clips = dict[str, Callable[[], NDArray[np.float32]]]
+
+_SIMULATED_CLIPS = 4
 
 
-def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]]:
-    """Returns what reads each clip that the page offers, by name: own ones and simulated ones.
+def sample_clips(files: list[Path]) -> Clips:
+    """Returns a function that reads each clip of the page, by name: files and simulated clips.
 
     Args:
-        own: Parquet files.
+        files: Parquet files.
 
     Raises:
         DataError: A file does not exist.
@@ -40,22 +42,21 @@ def sample_clips(own: list[Path]) -> dict[str, Callable[[], NDArray[np.float32]]
     from gislr.demo.demo_clips import read_file
     from gislr.utils.paths import config_folder
 
-    for path in own:
+    for path in files:
         if not path.is_file():
             raise DataError(f"clips must name parquet files; there is no {path}.")
-    names = [path.name for path in own]
-    found: dict[str, Callable[[], NDArray[np.float32]]] = {
+    names = [path.name for path in files]
+    clips: Clips = {
         path.name if names.count(path.name) == 1 else str(path): partial(read_file, path)
-        for path in own
+        for path in files
     }
     section: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
     with progress_bars() as progress:
         preparation = PreparationSettings(cache=".cache", workers=None)
         folder = read_settings(Sample, section, "data").raw_clips(preparation, progress)
-    simulated = sorted(folder.rglob("*.parquet"))[:_SAMPLES]
-    for number, path in enumerate(simulated, start=1):
-        found[f"simulated clip {number}"] = partial(read_file, path)
-    return found
+    simulated = sorted(folder.rglob("*.parquet"))[:_SIMULATED_CLIPS]
+    numbered = {f"simulated clip {k}": partial(read_file, p) for k, p in enumerate(simulated, 1)}
+    return clips | numbered
 
 
 class DemoSettings(CommandSettings):
@@ -63,7 +64,7 @@ class DemoSettings(CommandSettings):
 
     Attributes:
         model: See `open_recognizer`.
-        clips: Parquet files to try.
+        clips: Parquet files.
         host: The address that the server listens at.
         port: Its port; 0 is any free one.
         fetch_webcam: Whether MediaPipe's JavaScript is fetched, and nothing is served.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,14 +31,12 @@ def output_files(sources: Sequence[str], output: Path) -> list[Path]:
 
     Raises:
         SettingError: Two sources would be written to the same file.
-        DataError: There can be no such folder.
+        DataError: The folder cannot be made.
     """
-    if output.suffix == SUFFIX and not output.is_dir():
-        files = [output] * len(sources)
-    else:
-        files = [output / f"{Path(source).stem}{SUFFIX}" for source in sources]
-    for k, file in enumerate(files):
-        if file in files[:k]:
+    is_file = output.suffix == SUFFIX and not output.is_dir()
+    files = [output if is_file else output / f"{Path(source).stem}{SUFFIX}" for source in sources]
+    for file, count in Counter(files).items():
+        if count > 1:
             raise SettingError(
                 f"Each video needs a file of its own, and {file} would be written twice; name a "
                 "folder, or read videos of the same name one by one."
@@ -54,8 +53,8 @@ def write_landmarks(source: str, seconds: float, path: Path) -> None:
 
     Args:
         source: A video file or `webcam`.
-        seconds: How long is recorded.
-        path: Where to.
+        seconds: The length of a recording.
+        path: The parquet file.
 
     Raises:
         DataError: The video cannot be used, or the file cannot be written.
@@ -65,8 +64,8 @@ def write_landmarks(source: str, seconds: float, path: Path) -> None:
 
     landmarks = read_webcam(seconds) if source == WEBCAM else read_video(resolve_here(source))
     try:
-        with atomic_file(path) as beside:
-            write_clip(beside, landmarks)
+        with atomic_file(path) as partial:
+            write_clip(partial, landmarks)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error}.") from None
 
@@ -77,8 +76,8 @@ class VideoSettings(CommandSettings):
     Attributes:
         clips: Video files, or `webcam`.
         output: A folder, or the parquet file of a single video.
-        seconds: How long the webcam records.
-        setup: Whether MediaPipe is installed first.
+        seconds: The length of the webcam's recording.
+        setup: Whether to install MediaPipe first.
         python: The interpreter of its environment; `None` is the one that runs gislr.
     """
 
@@ -111,10 +110,11 @@ def video(config: DictConfig) -> list[Path]:
     for source, file in zip(settings.clips, files, strict=True):
         try:
             write_landmarks(source, settings.seconds, file)
-            log.info(str(file))
-            written.append(file)
         except DataError as error:
             problems += error.problems
+        else:
+            log.info(str(file))
+            written.append(file)
     if problems:
         raise DataError(problems)
     return written

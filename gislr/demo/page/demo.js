@@ -1,8 +1,8 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const FRAMES_A_SECOND = 30;
-const MOST_LINES = 7;
+const FRAMES_PER_SECOND = 30;
+const MAX_LINES = 7;
 const PARTS = { "lips": "--lips", "left hand": "--left", "right hand": "--right", "left arm": "--arm", "right arm": "--arm" };
 const LIVE_FRAMES = 60;
 
@@ -10,19 +10,19 @@ let about = null;
 let clip = null;
 let opened = null;
 let shown = "";
-let asking = 0;
+let requests = 0;
 let frame = 0;
 let playing = true;
 let last = 0;
 let live = null;
 let holistic = null;
 
-function tell(text) {
+function showMessage(text) {
   $("message").hidden = !text;
   $("message").textContent = text || "";
 }
 
-async function ask(path, options) {
+async function request(path, options) {
   let answer;
   try {
     answer = await fetch(path, options);
@@ -34,18 +34,18 @@ async function ask(path, options) {
   return values;
 }
 
-/* Of several choices in a row only the last is shown, whichever answer comes first. */
+/* Shows the last of several choices in a row, whichever answer comes first. */
 async function show(key, asked, name = "") {
-  const mine = ++asking;
-  tell("");
+  const mine = ++requests;
+  showMessage("");
   if (!live) $("hint").textContent = "Recognizing …";
   let found = null;
   let problem = "";
   try { found = await asked; } catch (error) { problem = error.message; }
-  if (mine !== asking) return;
+  if (mine !== requests) return;
   hint();
   if (problem) {
-    tell(name ? `${name}: ${problem}` : problem);
+    showMessage(name ? `${name}: ${problem}` : problem);
     $("samples").value = shown;
     return;
   }
@@ -83,36 +83,36 @@ function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/* As many pixels as the screen shows, and a pen that counts in the page's. */
-function penOf(canvas) {
+/* Returns a context that draws in the page's units, with as many pixels as the screen has. */
+function contextOf(canvas) {
   const [width, height, scale] = [canvas.clientWidth, canvas.clientHeight, devicePixelRatio || 1];
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
-  const pen = canvas.getContext("2d");
-  pen.scale(scale, scale);
-  pen.lineCap = pen.lineJoin = "round";
-  return { pen, width, height };
+  const context = canvas.getContext("2d");
+  context.scale(scale, scale);
+  context.lineCap = context.lineJoin = "round";
+  return { context, width, height };
 }
 
 function drawLandmarks(points) {
-  const { pen, width, height } = penOf($("drawing"));
+  const { context, width, height } = contextOf($("drawing"));
   const place = ([x, y]) => [((x - view.x) / view.width + 0.5) * width, ((y - view.y) / view.height + 0.5) * height];
-  pen.lineWidth = 2.5;
+  context.lineWidth = 2.5;
   for (const [part, chains] of Object.entries(about.chains)) {
-    pen.strokeStyle = color(PARTS[part]);
-    for (const chain of chains) drawLine(pen, chain.map((k) => points[k] && place(points[k])));
+    context.strokeStyle = color(PARTS[part]);
+    for (const chain of chains) drawLine(context, chain.map((k) => points[k] && place(points[k])));
   }
 }
 
-/* Interrupted where a place is missing. */
-function drawLine(pen, places) {
-  pen.beginPath();
+/* A missing point interrupts the line. */
+function drawLine(context, places) {
+  context.beginPath();
   let down = false;
   for (const place of places) {
-    if (place) { if (down) pen.lineTo(...place); else pen.moveTo(...place); }
+    if (place) { if (down) context.lineTo(...place); else context.moveTo(...place); }
     down = Boolean(place);
   }
-  pen.stroke();
+  context.stroke();
 }
 
 function momentAt(at) {
@@ -145,7 +145,7 @@ function drawBars(moment) {
   $("nohand").hidden = moment.has_hand;
 }
 
-/* The webcam's moments tell only of the five likeliest signs; elsewhere a line has a gap. */
+/* The webcam's moments hold only the five most likely signs; elsewhere a line has a gap. */
 function linesOf(moments) {
   const highest = new Map();
   for (const moment of moments) {
@@ -169,32 +169,32 @@ function drawLegend(lines) {
 }
 
 function drawChart(moments, allLines, at) {
-  const lines = allLines.slice(0, MOST_LINES);
-  const { pen, width, height } = penOf($("chart"));
+  const lines = allLines.slice(0, MAX_LINES);
+  const { context, width, height } = contextOf($("chart"));
   const [left, right, top, bottom] = [44, width - 6, 8, height - 24];
   const [start, end] = [moments[0].frame, moments[moments.length - 1].frame];
   const x = (number) => left + (number - start) / Math.max(1, end - start) * (right - left);
-  const y = (share) => bottom - share * (bottom - top);
-  pen.font = "13px system-ui, sans-serif";
-  pen.fillStyle = color("--faint");
-  pen.strokeStyle = color("--line");
-  for (const share of [0, 0.5, 1]) {
-    drawLine(pen, [[left, y(share)], [right, y(share)]]);
-    pen.fillText(`${100 * share}%`, 0, y(share) + 4);
+  const y = (fraction) => bottom - fraction * (bottom - top);
+  context.font = "13px system-ui, sans-serif";
+  context.fillStyle = color("--faint");
+  context.strokeStyle = color("--line");
+  for (const fraction of [0, 0.5, 1]) {
+    drawLine(context, [[left, y(fraction)], [right, y(fraction)]]);
+    context.fillText(`${100 * fraction}%`, 0, y(fraction) + 4);
   }
-  pen.fillText(at === null ? "the last seconds" : "frame 1", left, height - 5);
-  pen.textAlign = "right";
-  if (at !== null) pen.fillText(String(end + 1), right, height - 5);
-  pen.lineWidth = 2.5;
-  // The likeliest last, on top of the others.
+  context.fillText(at === null ? "the last seconds" : "frame 1", left, height - 5);
+  context.textAlign = "right";
+  if (at !== null) context.fillText(String(end + 1), right, height - 5);
+  context.lineWidth = 2.5;
+  // The most likely sign comes last, on top.
   for (let k = lines.length - 1; k >= 0; k -= 1) {
-    pen.strokeStyle = color(`--line-${k + 1}`);
-    drawLine(pen, lines[k].probabilities.map((value, number) => (value === null ? null : [x(moments[number].frame), y(value)])));
+    context.strokeStyle = color(`--line-${k + 1}`);
+    drawLine(context, lines[k].probabilities.map((value, number) => (value === null ? null : [x(moments[number].frame), y(value)])));
   }
   if (at !== null) {
-    pen.strokeStyle = color("--text");
-    pen.lineWidth = 1.5;
-    drawLine(pen, [[x(at), top], [x(at), bottom]]);
+    context.strokeStyle = color("--text");
+    context.lineWidth = 1.5;
+    drawLine(context, [[x(at), top], [x(at), bottom]]);
   }
   drawLegend(lines);
 }
@@ -211,7 +211,7 @@ function draw() {
 }
 
 function tick(now) {
-  const wait = 1000 / FRAMES_A_SECOND / Number($("speed").value);
+  const wait = 1000 / FRAMES_PER_SECOND / Number($("speed").value);
   if (clip && playing && !live && now - last >= wait) {
     last = now;
     if (frame < clip.frames.length - 1) frame += 1; else playing = false;
@@ -242,8 +242,8 @@ function landmarksOf(results) {
 }
 
 async function startLive() {
-  tell("");
-  asking += 1;
+  showMessage("");
+  requests += 1;
   const mine = live = { frames: [], moments: [], asked: 0, waiting: false, number: 0 };
   const stopped = () => live !== mine;
   $("webcam").textContent = "Stop the webcam";
@@ -255,9 +255,9 @@ async function startLive() {
     if (stopped()) { stream.getTracks().forEach((track) => track.stop()); return; }
     const video = $("video");
     video.srcObject = stream;
-    for (const track of stream.getTracks()) track.onended = () => { if (!stopped()) { stopLive(); tell("The webcam was taken away."); } };
+    for (const track of stream.getTracks()) track.onended = () => { if (!stopped()) { stopLive(); showMessage("The webcam was disconnected."); } };
     await video.play();
-    // The picture's width and height both count 1; drawn as wide as it was seen.
+    // Landmarks are fractions of the image's width and height; this keeps its aspect ratio.
     const most = Math.max(video.videoWidth, video.videoHeight);
     view = { x: 0.5, y: 0.5, width: 1.08 * most / video.videoWidth, height: 1.08 * most / video.videoHeight };
     if (!holistic) {
@@ -268,7 +268,7 @@ async function startLive() {
       holistic = made;
     } else holistic.reset();
     if (stopped()) return;
-    $("hint").textContent = "Landmarks are found in this page; pictures stay in it.";
+    $("hint").textContent = "This page finds the landmarks; images never leave it.";
     while (!stopped()) {
       await holistic.send({ image: video });
       await new Promise(requestAnimationFrame);
@@ -276,7 +276,7 @@ async function startLive() {
   } catch (error) {
     if (stopped()) return;
     stopLive();
-    tell(error.name === "NotAllowedError" ? "The webcam was not allowed." : error.name === "NotFoundError" ? "No webcam was found." : `The webcam cannot be used: ${error.message}`);
+    showMessage(error.name === "NotAllowedError" ? "The browser does not allow the webcam." : error.name === "NotFoundError" ? "No webcam was found." : `The webcam cannot be used: ${error.message}`);
   }
 }
 
@@ -292,18 +292,18 @@ function onResults(results) {
   if (mine.waiting || now - mine.asked < 250) return;
   mine.asked = now;
   const seen = mine.frames.some((one) => one.some((value) => !Number.isNaN(value)));
-  $("hint").textContent = seen ? "Landmarks are found in this page; pictures stay in it." : "Nobody is seen.";
+  $("hint").textContent = seen ? "This page finds the landmarks; images never leave it." : "No person is visible.";
   if (!seen) return;
   mine.waiting = true;
   const number = mine.number;
-  ask("/landmarks", { method: "POST", body: new Blob(mine.frames) }).then((moment) => {
+  request("/landmarks", { method: "POST", body: new Blob(mine.frames) }).then((moment) => {
     if (live !== mine) return;
     mine.moments.push({ ...moment, frame: number });
     if (mine.moments.length > 60) mine.moments.shift();
     drawBars(moment);
     drawChart(mine.moments, linesOf(mine.moments), null);
     $("until").textContent = `of the last ${LIVE_FRAMES} frames`;
-  }).catch((error) => { if (live === mine) tell(error.message); }).finally(() => { mine.waiting = false; });
+  }).catch((error) => { if (live === mine) showMessage(error.message); }).finally(() => { mine.waiting = false; });
 }
 
 function stopLive() {
@@ -327,13 +327,13 @@ function hint() {
 
 function choose(key) {
   if (key === "opened") show(key, opened);
-  else show(key, ask(`/samples/${encodeURIComponent(about.samples[key])}`));
+  else show(key, request(`/samples/${encodeURIComponent(about.samples[key])}`));
 }
 
 function upload(file) {
-  const most = about.most_bytes;
-  if (file.size > most) tell(`${file.name}: A file may have ${Math.round(most / 2 ** 20)} MB; this one has ${Math.round(file.size / 2 ** 20)}.`);
-  else show("opened", ask("/clip", { method: "POST", body: file }), file.name);
+  const max = about.max_bytes;
+  if (file.size > max) showMessage(`${file.name}: A file may have ${Math.round(max / 2 ** 20)} MB; this one has ${Math.round(file.size / 2 ** 20)}.`);
+  else show("opened", request("/clip", { method: "POST", body: file }), file.name);
 }
 
 $("samples").addEventListener("change", (event) => choose(event.target.value));
@@ -356,7 +356,7 @@ document.addEventListener("drop", (event) => {
   if (event.dataTransfer.files[0]) upload(event.dataTransfer.files[0]);
 });
 
-ask("/about").then((found) => {
+request("/about").then((found) => {
   about = found;
   $("about").textContent = `${about.title} · ${about.signs} signs`;
   $("webcam").hidden = !about.webcam;
@@ -364,4 +364,4 @@ ask("/about").then((found) => {
   $("samples").replaceChildren(...about.samples.map((name, k) => new Option(name, k)));
   choose("0");
   requestAnimationFrame(tick);
-}).catch((error) => tell(error.message));
+}).catch((error) => showMessage(error.message));
