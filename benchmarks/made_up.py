@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.listing import Listing
 from gislr.data.preprocessing import reference
 from gislr.data.store import Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
@@ -43,15 +44,13 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
             )
 
     names = [str(clip) for clip in range(clips)]
-    write_store(
-        folder,
-        blocks(),
-        total_frames=int(lengths.sum()),
+    listing = Listing(
+        root=folder,
         paths=names,
         signers=[str(clip % REAL_SIGNERS) for clip in range(clips)],
         sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign {sign}" for sign in range(signs)],
-        preprocessing=reference(MOST_FRAMES),
     )
+    write_store(folder, blocks(), listing, reference(MOST_FRAMES), int(lengths.sum()))
     return open_store(folder)

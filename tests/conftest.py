@@ -13,6 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME, LEFT_HAND, RIGHT_HAND
+from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
@@ -131,17 +132,15 @@ def make_store(
         left_dominant=np.ones(clips, bool),
     )
     names = [str(k) for k in range(clips)]
-    write_store(
-        folder,
-        [block],
-        total_frames=total,
+    listing = Listing(
+        root=folder,
         paths=names,
         signers=[str(k % 2) for k in range(clips)],
         sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign{k}" for k in range(signs)],
-        preprocessing=preprocessing,
     )
+    write_store(folder, [block], listing, preprocessing, total)
     return open_store(folder, preprocessing.axes)
 
 

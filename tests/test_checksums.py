@@ -145,7 +145,7 @@ def test_a_broken_shard_of_a_killed_preparation_is_made_anew(
 
     whole = prepare(tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(preparation, "_assemble", lambda *arguments: 1 / 0)
+        patch.setattr(preparation, "write_store", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             prepare(tmp_path / "again")
     [folder] = (tmp_path / "again").glob("*.partial")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gislr.data import landmark_statistics as statistics
 from gislr.data import preparation
 from gislr.data.landmarks import DOMINANT_HAND
-from gislr.data.listing import read_listing
+from gislr.data.listing import Listing, read_listing
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
@@ -122,17 +122,9 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
     ]
     names = [f"{k}\n\"'é" for k in range(len(clips))]
     target = tmp_path / "store"
-    write_store(
-        target,
-        blocks,
-        total_frames=sum(lengths),
-        paths=names,
-        signers=names,
-        sequences=names,
-        labels=np.arange(len(clips), dtype=np.int32),
-        signs=names,
-        preprocessing=reference(64),
-    )
+    labels = np.arange(len(clips), dtype=np.int32)
+    listing = Listing(tmp_path, names, names, names, labels, names)
+    write_store(target, blocks, listing, reference(64), sum(lengths))
     store = open_store(target)
     kept = [k for k, n in enumerate(lengths) if n]
     assert store.clips.paths.tolist() == [names[k] for k in kept]
@@ -284,7 +276,7 @@ def test_clips_that_cannot_be_used_are_gathered_by_kind(small, tmp_path, name):
 @pytest.fixture
 def arrays(tmp_path):
     clips = [preprocess(landmarks, reference(64)) for _, _, landmarks in separable_clips()]
-    padded = [pad(clip, 64) for clip in clips]
+    padded = [pad(clip, reference(64)) for clip in clips]
     root = tmp_path / "arrays"
     root.mkdir()
     np.save(root / "X.npy", np.nan_to_num(np.stack([frames for frames, _ in padded])))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.batches.packing import Layout, layout_for
-from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
+from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.export import PRECISIONS
 from gislr.export.graph import read_raw
 from gislr.export.litert import litert
@@ -66,7 +66,7 @@ def trained(name, seed=0, preprocessing=READINGS[0], **changes):
 )
 def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand, missing):
     landmarks = clip(frames, seed, hand, missing)
-    array, index = pad(preprocess(landmarks, reading) or empty_clip(reading), 64)
+    array, index = pad(preprocess(landmarks, reading), reading)
     raw = keras.ops.convert_to_tensor(landmarks)
     for last in ("own", "padding"):
         layout = layout_for(64, packed=False, last_frame_position=last)

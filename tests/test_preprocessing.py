@@ -75,7 +75,7 @@ def test_a_clip_without_a_hand_is_told_apart():
 
 def test_short_clips_are_padded_with_nan_and_minus_one():
     clip = preprocess(landmarks_of(5), reference(64))
-    frames, index = pad(clip, 64)
+    frames, index = pad(clip, reference(64))
     assert frames.shape == (64, 66, 3)
     assert np.isnan(frames[5:]).all()
     assert index.tolist() == [0, 1, 2, 3, 4] + [-1] * 59

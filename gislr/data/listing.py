@@ -1,15 +1,15 @@
 """Lists the clips of a folder in the layout of Kaggle's "Isolated Sign Language Recognition".
 
 A folder holds `train.csv` (path, participant_id, sequence_id, sign), the label map
-`sign_to_prediction_index_map.json` and one parquet file a clip with 543 rows a frame. Problems are
-gathered and told together, one sentence for each kind.
+`sign_to_prediction_index_map.json` and one parquet file for each clip, 543 rows for each frame.
+Problems are reported together, one sentence for each kind.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +22,20 @@ from gislr.utils.errors import DataError
 LISTING = "train.csv"
 LISTING_COLUMNS = ("path", "participant_id", "sequence_id", "sign")
 
+Problems = dict[tuple[str, str], list[str]]
+"""By kind and remedy, what has the problem."""
+
 _EXAMPLES_SHOWN = 3
+_REMOVE = f"take their clips out of {LISTING}."
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The clips of a folder, in the order of its `train.csv`.
+    """Clips and what they show.
 
     Attributes:
         root: The folder.
-        paths: Each clip's file, relative to the root.
+        paths: Where each clip lies, relative to the root.
         signers: Each clip's participant, str.
         sequences: Each clip's sequence id, str.
         labels: int32, each clip's index in `signs`.
@@ -46,13 +50,6 @@ class Listing:
     signs: list[str]
 
 
-def summarize(count: int, what: str, examples: Iterable[str], remedy: str) -> str:
-    """Returns one sentence on a kind of problem: how many, the first few, what to do."""
-    shown = [ascii(text)[1:-1][:120] for text in list(examples)[:_EXAMPLES_SHOWN]]
-    more = f" and {count - len(shown)} more" if count > len(shown) else ""
-    return f"{what}: {count} ({', '.join(shown)}{more}). {remedy}"
-
-
 def read_listing(root: Path) -> Listing:
     """Reads and checks `train.csv` and the label map; no landmark file is opened.
 
@@ -65,22 +62,47 @@ def read_listing(root: Path) -> Listing:
     signs = read_label_map(root / LABEL_MAP)
     index = {sign: label for label, sign in enumerate(signs)}
     labels = np.array([index.get(sign, -1) for sign in columns["sign"]], np.int32)
-    problems = [
-        *_unknown_signs(columns["sign"], labels),
-        *_duplicate_sequences(columns["sequence_id"]),
-        *_empty_signers(columns["participant_id"]),
-        *_bad_paths(root, columns["path"]),
-    ]
-    if problems:
-        raise DataError(problems)
-    return Listing(
-        root=root,
-        paths=columns["path"],
-        signers=columns["participant_id"],
-        sequences=columns["sequence_id"],
-        labels=labels,
-        signs=signs,
-    )
+    paths, signers, sequences = (columns[name] for name in LISTING_COLUMNS[:3])
+    outside, missing = _bad_paths(root, paths)
+    known, counts = np.unique(np.array(sequences, dtype=object), return_counts=True)
+    problems: Problems = {
+        ("Signs that the label map does not hold", f"Add them to {LABEL_MAP} or {_REMOVE}"): sorted(
+            set(columns["sign"]) - set(signs)
+        ),
+        ("Duplicate sequence ids", f"Every clip of {LISTING} needs a sequence_id of its own."): (
+            known[counts > 1].tolist()
+        ),
+        (
+            "Clips without a signer, by line",
+            f"Name the participant_id in these lines of {LISTING}: signers are kept apart by it.",
+        ): [str(row + 2) for row, signer in enumerate(signers) if not signer.strip()],
+        (
+            "Paths that leave the data root",
+            f"Every path of {LISTING} must be relative and stay inside {root}.",
+        ): outside,
+        ("Missing files", f"Put them under {root} or {_REMOVE}"): missing,
+    }
+    raise_problems(problems)
+    return Listing(root, paths, signers, sequences, labels, signs)
+
+
+def raise_problems(problems: Problems) -> None:
+    """Raises an error with one sentence for each kind of problem: how many, some, what to do.
+
+    Args:
+        problems: By kind and remedy, what has the problem; an empty list is no problem.
+
+    Raises:
+        DataError: There is a problem.
+    """
+    sentences = []
+    for (kind, remedy), examples in problems.items():
+        shown = [ascii(text)[1:-1][:120] for text in examples[:_EXAMPLES_SHOWN]]
+        more = f" and {len(examples) - len(shown)} more" if len(examples) > len(shown) else ""
+        if examples:
+            sentences.append(f"{kind}: {len(examples)} ({', '.join(shown)}{more}). {remedy}")
+    if sentences:
+        raise DataError(sentences)
 
 
 def _read_csv(path: Path) -> dict[str, list[str]]:
@@ -100,7 +122,8 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
         )
         columns = table.column_names
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise DataError(f"{path} could not be read as a CSV file: {_first_line(error)}") from None
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise DataError(f"{path} could not be read as a CSV file: {reason}") from None
     missing = [name for name in LISTING_COLUMNS if name not in columns]
     if missing:
         raise DataError(
@@ -112,36 +135,8 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
     return {name: table.column(name).to_pylist() for name in LISTING_COLUMNS}
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
-
-
-def _unknown_signs(signs: Sequence[str], labels: NDArray[np.int32]) -> list[str]:
-    unknown = sorted({signs[row] for row in np.flatnonzero(labels < 0).tolist()})
-    if not unknown:
-        return []
-    remedy = f"Add them to {LABEL_MAP} or take their clips out of {LISTING}."
-    return [summarize(len(unknown), "Signs that the label map does not hold", unknown, remedy)]
-
-
-def _duplicate_sequences(sequences: Sequence[str]) -> list[str]:
-    values, counts = np.unique(np.array(sequences, dtype=object), return_counts=True)
-    twice = values[counts > 1].tolist()
-    if not twice:
-        return []
-    remedy = f"Every clip of {LISTING} needs a sequence_id of its own."
-    return [summarize(len(twice), "Duplicate sequence ids", twice, remedy)]
-
-
-def _empty_signers(signers: Sequence[str]) -> list[str]:
-    rows = [str(row + 2) for row, signer in enumerate(signers) if not signer.strip()]
-    if not rows:
-        return []
-    remedy = f"Name the participant_id in these lines of {LISTING}: signers are kept apart by it."
-    return [summarize(len(rows), "Clips without a signer, by line", rows, remedy)]
-
-
-def _bad_paths(root: Path, paths: Sequence[str]) -> list[str]:
+def _bad_paths(root: Path, paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the paths that leave the root, and those of no file."""
     outside, missing = [], []
     by_folder: dict[str, list[str]] = defaultdict(list)
     for path in paths:
@@ -152,44 +147,23 @@ def _bad_paths(root: Path, paths: Sequence[str]) -> list[str]:
             by_folder[path.rpartition("/")[0]].append(path)
     real_root = root.resolve()
     for folder, members in by_folder.items():
-        present = file_stats(root / folder)
+        present = files_in(root / folder)
         if present and not (root / folder).resolve().is_relative_to(real_root):
             outside += members
             continue
         for path in members:
-            stat = present.get(path.rpartition("/")[2])
-            if stat is None:
+            file = present.get(path.rpartition("/")[2])
+            if file is None:
                 missing.append(path)
-            elif stat.is_link and not (root / path).resolve().is_relative_to(real_root):
+            elif file.is_symlink() and not (root / path).resolve().is_relative_to(real_root):
                 outside.append(path)
-    problems = []
-    if outside:
-        remedy = f"Every path of {LISTING} must be relative and stay inside {root}."
-        problems.append(summarize(len(outside), "Paths that leave the data root", outside, remedy))
-    if missing:
-        remedy = f"Put them under {root} or take their clips out of {LISTING}."
-        problems.append(summarize(len(missing), "Missing files", missing, remedy))
-    return problems
+    return outside, missing
 
 
-@dataclass(frozen=True)
-class FileStat:
-    """What tells two versions of a file apart without reading it."""
-
-    size: int
-    modified: int
-    is_link: bool
-
-
-def file_stats(folder: Path) -> dict[str, FileStat]:
+def files_in(folder: Path) -> dict[str, os.DirEntry[str]]:
     """Returns the files of a folder by name; empty when there is no such folder."""
-    stats = {}
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file():
-                    stat = entry.stat()
-                    stats[entry.name] = FileStat(stat.st_size, stat.st_mtime_ns, entry.is_symlink())
+            return {entry.name: entry for entry in entries if entry.is_file()}
     except OSError:
         return {}
-    return stats

@@ -1,7 +1,7 @@
 """Prepares a folder of raw clips once: reads, preprocesses and stores it, with all cores.
 
 The work is cut into shards of consecutive clips. Each is written beside its place and renamed, so
-that a preparation that was killed goes on where it stopped and ends with the same bytes.
+that a preparation that was killed resumes there and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,18 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from gislr.data.label_map import LABEL_MAP
-from gislr.data.listing import LISTING, Listing, file_stats, read_listing, summarize
+from gislr.data.listing import (
+    LISTING,
+    Listing,
+    Problems,
+    files_in,
+    raise_problems,
+    read_listing,
+)
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.data.shards import Problems, is_whole, load_shard, prepare_shard
+from gislr.data.shards import is_whole, load_shard, prepare_shard
 from gislr.data.store import STORE_VERSION, Store, open_store
 from gislr.data.store_writer import write_store
-from gislr.utils.errors import DataError
 from gislr.utils.paths import resolve
 from gislr.utils.settings import Positive, Settings, Text
 
@@ -64,8 +70,9 @@ def source_key(listing: Listing, settings: PreprocessingSettings) -> str:
         digest.update((listing.root / name).read_bytes())
     folders = sorted({str(PurePosixPath(path).parent) for path in listing.paths})
     for folder in folders:
-        for name, stat in sorted(file_stats(listing.root / folder).items()):
-            digest.update(f"{folder}/{name} {stat.size} {stat.modified}\n".encode())
+        for name, file in sorted(files_in(listing.root / folder).items()):
+            stat = file.stat()
+            digest.update(f"{folder}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:20]
 
 
@@ -91,26 +98,32 @@ def prepare_asl_signs(
     """
     listing = read_listing(root)
     target = cache / source_key(listing, settings)
-    if target.is_dir():
-        return open_store(target, settings.axes, raw_clips=root)
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
-        if not target.is_dir():
-            done = advance(len(listing.paths)) if advance else lambda clips: None
-            shards = _prepare_shards(listing, settings, target, workers or cpu_count(), done)
-            _assemble(listing, settings, shards, target)
-            shutil.rmtree(_shard_folder(target), ignore_errors=True)
+    partial = target.with_name(f"{target.name}.partial")
+
+    def prepare() -> None:
+        done = advance(len(listing.paths)) if advance else lambda clips: None
+        shards = _prepare_shards(listing, settings, partial, workers or cpu_count(), done)
+        total = sum(int(load_shard(shard).lengths.sum()) for shard in shards)
+        write_store(target, map(load_shard, shards), listing, settings, total)
+        shutil.rmtree(partial, ignore_errors=True)
+
+    make_once(target, prepare)
     return open_store(target, settings.axes, raw_clips=root)
 
 
-def _shard_folder(target: Path) -> Path:
-    return target.with_name(f"{target.name}.partial")
+def make_once(target: Path, make: Callable[[], None]) -> None:
+    """Makes a folder of the cache unless it is there; one process at a time."""
+    if target.is_dir():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.is_dir():
+            make()
 
 
 def _prepare_shards(
-    listing: Listing, settings: PreprocessingSettings, target: Path, workers: int, done: Advance
+    listing: Listing, settings: PreprocessingSettings, folder: Path, workers: int, done: Advance
 ) -> list[Path]:
-    folder = _shard_folder(target)
     folder.mkdir(exist_ok=True)
     starts = range(0, len(listing.paths), CLIPS_PER_SHARD)
     shards = [folder / f"{start:09d}.npz" for start in starts]
@@ -129,12 +142,7 @@ def _prepare_shards(
     if problems:
         # Once the files are mended, the key is another: nothing would read these shards again.
         shutil.rmtree(folder, ignore_errors=True)
-        raise DataError(
-            [
-                summarize(len(paths), kind, sorted(paths), remedy)
-                for (kind, remedy), paths in sorted(problems.items())
-            ]
-        )
+        raise_problems({key: sorted(paths) for key, paths in sorted(problems.items())})
     return shards
 
 
@@ -171,20 +179,3 @@ def _end_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def _assemble(
-    listing: Listing, settings: PreprocessingSettings, shards: list[Path], target: Path
-) -> None:
-    total = sum(int(load_shard(shard).lengths.sum()) for shard in shards)
-    write_store(
-        target,
-        map(load_shard, shards),
-        total_frames=total,
-        paths=listing.paths,
-        signers=listing.signers,
-        sequences=listing.sequences,
-        labels=listing.labels,
-        signs=listing.signs,
-        preprocessing=settings,
-    )

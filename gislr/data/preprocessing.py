@@ -93,12 +93,6 @@ class PreparedClip:
     left_dominant: bool
 
 
-def empty_clip(settings: PreprocessingSettings) -> PreparedClip:
-    """Returns a clip without frames."""
-    frames = np.zeros((0, len(settings.landmark_set), 3), np.float32)
-    return PreparedClip(frames, np.zeros(0, np.float32), left_dominant=True)
-
-
 def preprocess(landmarks: Float32, settings: PreprocessingSettings) -> PreparedClip | None:
     """Keeps frames and landmarks, mirrors right-handed clips, shortens long ones.
 
@@ -203,14 +197,18 @@ def average_windows(windows: NDArray[np.float64], values: Float32) -> Float32:
     return mean.astype(np.float32).reshape(len(windows), *values.shape[1:])
 
 
-def pad(clip: PreparedClip, frames: int) -> tuple[Float32, Float32]:
-    """Pads a clip at its end.
+def pad(clip: PreparedClip | None, settings: PreprocessingSettings) -> tuple[Float32, Float32]:
+    """Pads a clip at its end to the most frames.
+
+    Args:
+        clip: What `preprocess` returned; `None` becomes a clip of padding.
+        settings: How it was preprocessed.
 
     Returns:
         float32 [frames, landmarks, 3] padded with NaN and float32 [frames] padded with -1.
     """
-    padded = np.full((frames, *clip.frames.shape[1:]), np.nan, np.float32)
-    index = np.full(frames, PADDING_INDEX, np.float32)
-    padded[: len(clip.frames)] = clip.frames
-    index[: len(clip.frames)] = clip.frame_index
-    return padded, index
+    frames = np.full((settings.frames, len(settings.landmark_set), 3), np.nan, np.float32)
+    index = np.full(settings.frames, PADDING_INDEX, np.float32)
+    if clip is not None:
+        frames[: len(clip.frames)], index[: len(clip.frames)] = clip.frames, clip.frame_index
+    return frames, index

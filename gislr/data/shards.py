@@ -10,19 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from gislr.data.checksums import open_sealed, sealed
+from gislr.data.listing import Problems
 from gislr.data.preprocessing import (
     PreparedClip,
     PreprocessingSettings,
-    empty_clip,
     preprocess_read,
 )
 from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.store_writer import FrameBlock
 from gislr.utils.errors import DataError
 from gislr.utils.paths import errors_name_path
-
-Problems = dict[tuple[str, str], list[str]]
-"""(kind, remedy) -> paths."""
 
 
 def prepare_shard(
@@ -66,10 +63,11 @@ def frame_block(
     settings: PreprocessingSettings,
 ) -> FrameBlock:
     """Returns what a store is written from; `None` stands for a clip without a hand."""
-    kept = [empty_clip(settings), *(clip for clip in clips if clip is not None)]
+    kept = [clip for clip in clips if clip is not None]
+    no_frames = np.zeros((0, len(settings.landmark_set), 3), np.float32)
     return FrameBlock(
-        frames=np.concatenate([clip.frames for clip in kept]),
-        frame_index=np.concatenate([clip.frame_index for clip in kept]),
+        frames=np.concatenate([no_frames, *(clip.frames for clip in kept)]),
+        frame_index=np.concatenate([no_frames[:, 0, 0], *(clip.frame_index for clip in kept)]),
         lengths=np.array([0 if clip is None else len(clip.frames) for clip in clips], np.int64),
         raw_lengths=np.array(raw_lengths, np.int64),
         left_dominant=np.array([clip is not None and clip.left_dominant for clip in clips]),

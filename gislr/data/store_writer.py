@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.checksums import ChecksummedFile, sealed_json
+from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.store import (
     CLIPS,
@@ -50,27 +51,18 @@ class FrameBlock:
 def write_store(
     target: Path,
     blocks: Iterable[FrameBlock],
-    *,
-    total_frames: int,
-    paths: Sequence[str],
-    signers: Sequence[str],
-    sequences: Sequence[str],
-    labels: NDArray[np.int32],
-    signs: Sequence[str],
+    listing: Listing,
     preprocessing: PreprocessingSettings,
+    total_frames: int,
 ) -> None:
     """Writes a store from blocks of frames, which are held one at a time.
 
     Args:
         target: The store's folder; appears only when complete.
-        blocks: The clips' frames, in the order of `paths`.
+        blocks: The clips' frames, in the order of the listing.
+        listing: The clips.
+        preprocessing: How they were made from raw ones.
         total_frames: Number of frames of all blocks.
-        paths: One entry a listed clip, like the following three.
-        signers: See `ClipTable`.
-        sequences: See `ClipTable`.
-        labels: int32 [clips].
-        signs: The glosses.
-        preprocessing: How the clips were made from raw ones.
     """
     of_frames, of_index = hashlib.sha256(), hashlib.sha256()
     tables = []
@@ -94,10 +86,10 @@ def write_store(
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))
         lengths, raw_lengths, left_dominant = map(np.concatenate, zip(*tables, strict=True))
         table = ClipTable(
-            paths=np.asarray(paths, np.str_),
-            signers=np.asarray(signers, np.str_),
-            sequences=np.asarray(sequences, np.str_),
-            labels=np.asarray(labels, np.int32),
+            paths=np.asarray(listing.paths, np.str_),
+            signers=np.asarray(listing.signers, np.str_),
+            sequences=np.asarray(listing.sequences, np.str_),
+            labels=listing.labels,
             lengths=lengths,
             raw_lengths=raw_lengths,
             left_dominant=left_dominant,
@@ -107,13 +99,13 @@ def write_store(
         np.savez(archive, **vars(table))
         with _checksummed(folder / CLIPS, checksums) as file:
             file.write(archive.getbuffer())
-        described = [list(signers), list(signs), lengths.tolist(), np.asarray(labels).tolist()]
+        described = [listing.signers, listing.signs, lengths.tolist(), listing.labels.tolist()]
         of_frames.update(of_index.digest() + json.dumps(described).encode())
         description = {
             "version": STORE_VERSION,
             "fingerprint": of_frames.hexdigest(),
             "preprocessing": preprocessing.model_dump(),
-            "signs": list(signs),
+            "signs": listing.signs,
             "checksums": checksums,
         }
         (folder / DESCRIPTION).write_bytes(sealed_json(description))

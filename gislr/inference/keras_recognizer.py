@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.preprocessing import empty_clip, pad, preprocess
+from gislr.data.preprocessing import pad, preprocess
 from gislr.utils.errors import GislrError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class KerasRecognizer:
         settings = self.preprocessing
         for start in range(0, len(clips), _AT_ONCE):
             some = [
-                pad(preprocess(clip, settings) or empty_clip(settings), settings.frames)
+                pad(preprocess(clip, settings), settings)
                 for clip in clips[start : start + _AT_ONCE]
             ]
             frames, index = (np.stack(arrays) for arrays in zip(*some, strict=True))

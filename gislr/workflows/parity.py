@@ -15,7 +15,7 @@ from gislr.batches.assembly import frame_positions
 from gislr.batches.packing import PADDING
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
-from gislr.data.preprocessing import empty_clip, pad, preprocess, reference
+from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.models import build_model, layout_of
 from gislr.models.transformer import Transformer
 from gislr.utils.errors import DataError
@@ -95,7 +95,7 @@ def check_preprocessing(arrays: Arrays) -> Iterator[Case]:
         expected = arrays[f"{name}.frames"]
         settings = reference(len(expected))
         clip = preprocess(landmarks, settings)
-        frames, index = pad(clip or empty_clip(settings), settings.frames)
+        frames, index = pad(clip, settings)
         frames = np.nan_to_num(frames)  # the reference marks what is missing with 0
         difference = max(
             _difference(frames, expected), _difference(index, arrays[f"{name}.frame_index"])

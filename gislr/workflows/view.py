@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.config.configuration import Configuration, read_configuration
+from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
 from gislr.data.shards import frame_block
 from gislr.data.store import Store, open_store
@@ -117,17 +118,9 @@ def _store_of(
     """Returns clips as a store, all of one sign."""
     names = [str(k) for k in range(len(clips))]
     block = frame_block(clips, [0] * len(clips), settings)
-    write_store(
-        folder,
-        [block],
-        total_frames=len(block.frames),
-        paths=names,
-        signers=names,
-        sequences=names,
-        labels=np.zeros(len(clips), np.int32),
-        signs=["sign"],
-        preprocessing=settings,
-    )
+    labels = np.zeros(len(clips), np.int32)
+    listing = Listing(folder, names, names, names, labels, ["sign"])
+    write_store(folder, [block], listing, settings, len(block.frames))
     return open_store(folder, settings.axes)
 
 

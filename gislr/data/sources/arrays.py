@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.landmarks import DOMINANT_HAND
-from gislr.data.preparation import PreparationSettings
+from gislr.data.listing import Listing
+from gislr.data.preparation import PreparationSettings, make_once
 from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.data.store import STORE_VERSION, Store, open_store
@@ -95,21 +95,16 @@ def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> 
             stat = (root / name).stat()
             digest.update(f"{root / name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     target = cache / digest.hexdigest()[:20]
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
-        if not target.is_dir():
-            numbers = [str(clip) for clip in range(clips)]
-            write_store(
-                target,
-                _blocks(frames, frame_index),
-                total_frames=int(np.count_nonzero(frame_index >= 0)),
-                paths=[f"{FRAMES}[{number}]" for number in numbers],
-                signers=signers,
-                sequences=numbers,
-                labels=np.asarray(labels, np.int32),
-                signs=signs,
-                preprocessing=reference(most_frames),
-            )
+    numbers = [str(clip) for clip in range(clips)]
+    paths = [f"{FRAMES}[{number}]" for number in numbers]
+    listing = Listing(root, paths, signers, numbers, np.asarray(labels, np.int32), signs)
+    total = int(np.count_nonzero(frame_index >= 0))
+
+    def write() -> None:
+        blocks = _blocks(frames, frame_index)
+        write_store(target, blocks, listing, reference(most_frames), total)
+
+    make_once(target, write)
     return open_store(target, axes)
 
 

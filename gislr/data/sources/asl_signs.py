@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+from pathlib import Path
 
-from gislr.data.preparation import PreparationSettings, prepare_asl_signs
-from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.preparation import PreparationSettings
 from gislr.data.sources import SOURCES, DataSource, Progress
-from gislr.data.store import Store
 from gislr.utils.paths import resolve_here
 from gislr.utils.settings import Text
 
@@ -22,16 +20,5 @@ class AslSigns(DataSource):
 
     root: Text
 
-    def open_store(
-        self,
-        preprocessing: PreprocessingSettings,
-        preparation: PreparationSettings,
-        progress: Progress,
-    ) -> Store:
-        return prepare_asl_signs(
-            resolve_here(self.root),
-            settings=preprocessing,
-            cache=preparation.folder("stores"),
-            workers=preparation.workers,
-            advance=partial(progress, "Preparing clips"),
-        )
+    def raw_clips(self, preparation: PreparationSettings, progress: Progress) -> Path:
+        return resolve_here(self.root)
