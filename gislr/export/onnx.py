@@ -41,17 +41,17 @@ def onnx(models: Sequence[TrainedModel]) -> bytes:
         from tf2onnx.tfonnx import process_tf_graph
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     _, function = graph_function(models)
-    graph = function.graph
-    with quiet_backend(), graph.as_default():
+    inputs, output = function.graph.inputs[0].name, function.outputs[0].name
+    with quiet_backend(), function.graph.as_default():
         converted = process_tf_graph(
-            graph,
+            function.graph,
             opset=_OPERATORS,
-            input_names=[tensor.name for tensor in function.inputs],
-            output_names=[tensor.name for tensor in function.outputs],
+            input_names=[inputs],
+            output_names=[output],
+            tensors_to_rename={inputs: INPUT, output: OUTPUT},
             custom_op_handlers={"Erfc": (_complementary_error, [])},
         )
     written = tf2onnx.optimizer.optimize_graph(converted).make_model("gislr")
-    _rename(written, {graph.inputs[0].name: INPUT, function.outputs[0].name: OUTPUT})
     return bytes(written.SerializeToString())
 
 
@@ -66,14 +66,6 @@ def _complementary_error(context: Any, node: Any, name: str, arguments: Any) -> 
         "Sub", [one.output[0], error.output[0]], name=name, outputs=[output],
         shapes=[shape], dtypes=[kind],
     )  # fmt: skip
-
-
-def _rename(model: Any, names: dict[str, str]) -> None:
-    for value in (*model.graph.input, *model.graph.output):
-        value.name = names.get(value.name, value.name)
-    for node in model.graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]
 
 
 class ONNXRecognizer:

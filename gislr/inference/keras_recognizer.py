@@ -56,6 +56,8 @@ class KerasRecognizer:
         Raises:
             GislrError: The run does not hold what is needed.
         """
+        from gislr.inference.logged_models import trained_model
+
         return cls([trained_model(member) for member in run.members()])
 
     def probabilities(self, clips: Sequence[Float32]) -> Float32:
@@ -71,26 +73,3 @@ class KerasRecognizer:
             inputs = {"frames": frames, "frame_index": index}
             found.append(np.asarray(self.serving.predict_on_batch(inputs), np.float32))
         return np.concatenate(found)
-
-
-def trained_model(run: LoggedRun) -> TrainedModel:
-    """Builds the model of a training and loads its weights.
-
-    Raises:
-        GislrError: The run does not hold what is needed.
-    """
-    from gislr.batches.packing import Layout
-    from gislr.models.families import build_model
-    from gislr.models.serving import TrainedModel
-
-    configuration = run.configuration()
-    signs, preprocessing = run.signs(), configuration.preprocessing
-    model = build_model(
-        configuration.model,
-        signs=len(signs),
-        layout=Layout(preprocessing.frames, segments=1, packed=False),
-        preprocessing=preprocessing,
-        precision="float32",
-    )
-    run.load_weights(model)
-    return TrainedModel(model, configuration.model, signs, preprocessing)

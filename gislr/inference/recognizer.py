@@ -44,10 +44,10 @@ class Recognizer(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most_likely signs of a clip.
+    """The most likely signs of a clip.
 
     Attributes:
-        signs: The most_likely sign first.
+        signs: The most likely sign first.
         probabilities: Of each of them.
         has_hand: Whether any frame shows a hand; without one the signs mean nothing.
     """
@@ -60,7 +60,7 @@ class Prediction:
 def most_likely(
     recognizer: Recognizer, clips: Sequence[Float32], count: int = TOP
 ) -> list[Prediction]:
-    """Returns the most_likely signs of each clip.
+    """Returns the most likely signs of each clip.
 
     Args:
         recognizer: Any.

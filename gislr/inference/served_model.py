@@ -36,7 +36,7 @@ class RawLandmarksModel(PythonModel):
         model_input: np.ndarray,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """Returns the most_likely signs of one clip or several.
+        """Returns the most likely signs of one clip or several.
 
         Args:
             context: MLflow's.
@@ -45,7 +45,7 @@ class RawLandmarksModel(PythonModel):
             params: Not used.
 
         Returns:
-            A dictionary a clip: `signs`, the five most_likely, `probabilities` of each, `has_hand`.
+            A dictionary a clip: `signs`, the five most likely, `probabilities` of each, `has_hand`.
 
         Raises:
             MlflowException: A clip cannot be used; its message goes to clients of a server.

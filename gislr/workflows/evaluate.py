@@ -44,7 +44,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     """
     settings = read_command(EvaluateSettings, config)
     with quiet_backend():
-        from gislr.inference.logged_models import StoresOfRuns, average, predict_logged
+        from gislr.inference.logged_models import average, open_stores, predict_logged
         from gislr.tracking.run_reader import find_run
     names = settings.run if isinstance(settings.run, list) else [settings.run]
     runs = [member for name in names for member in find_run(settings.tracking, name).members()]
@@ -55,14 +55,17 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     if config.get("data") is not None:
         data: Any = OmegaConf.to_container(config.data, resolve=True, throw_on_missing=True)
         configuration = dataclasses.replace(configuration, data=SOURCES.read(data))
-    stores = StoresOfRuns(configuration)
-    store = stores.of(run)
+    stores = open_stores(configuration, runs)
+    store = stores[0]
     own = store.fingerprint == run.tags.get("data.fingerprint")
     held_out = own and bool(run.held_out())
     if settings.signers is not None:
         held_out = settings.signers == "held_out"
     predictions = average(
-        [predict_logged(each, stores.of(each), held_out_only=held_out) for each in runs]
+        [
+            predict_logged(each, clips, held_out_only=held_out)
+            for each, clips in zip(runs, stores, strict=True)
+        ]
     )
     scores = predictions.score()
     signers = "held-out signers" if held_out else "all signers"

@@ -1,7 +1,5 @@
 """Writes a run's model as files that need neither gislr nor TensorFlow.
 
-    python -m gislr.export run=RUN_ID
-
 `model.tflite` (and `model_float16.tflite`, `model_int8.tflite`) reads raw landmarks, see
 `gislr.export.litert`; `submission.zip` is what Kaggle's competition takes. Each file is compared
 with Keras on raw clips and timed; if the one of float32 does not agree, nothing is written.
@@ -12,26 +10,26 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_data
-from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources import SOURCES
-from gislr.export import PRECISIONS
-from gislr.utils.errors import DataError, SettingError, unknown_name
+from gislr.export import PRECISIONS, Precision
+from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.utils.quiet import quiet_backend
-from gislr.utils.settings import read_settings
+from gislr.utils.settings import Positive, Text
+from gislr.workflows.command_settings import CommandSettings, read_command
 
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
     from gislr.config.configuration import Configuration
     from gislr.export.agreement import Agreement
     from gislr.inference.keras_recognizer import KerasRecognizer
@@ -40,6 +38,26 @@ if TYPE_CHECKING:
 
 ARTIFACTS = "export"
 """Folder of the run's artifacts that holds the files, too."""
+
+
+class ExportSettings(CommandSettings):
+    """What is exported.
+
+    Attributes:
+        run: Id of a training or of a final run.
+        output: Folder in which one of the run's name is made.
+        precisions: Of the weights, a LiteRT file each.
+        onnx: Whether an ONNX file is written, too.
+        clips: How many clips each file is compared with Keras on, at most.
+        data: Section of the data with these clips; `None` is the run's.
+    """
+
+    run: Text
+    output: Text
+    precisions: list[Precision]
+    onnx: bool
+    clips: Positive
+    data: Any = None  # Hydra leaves the key out where no data is chosen
 
 
 def export(config: DictConfig) -> list[Agreement]:
@@ -54,28 +72,29 @@ def export(config: DictConfig) -> list[Agreement]:
     Raises:
         GislrError: The run or its data cannot be read, or a file does not agree with Keras.
     """
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    precisions, count = values["precisions"], values["clips"]
-    if not precisions and not values["onnx"]:
+    settings = read_command(ExportSettings, config)
+    if not settings.precisions and not settings.onnx:
         raise SettingError(f"precisions must name at least one of {', '.join(PRECISIONS)}.")
-    for name in precisions:
-        if name not in PRECISIONS:
-            raise unknown_name("precisions", name, PRECISIONS)
-    if type(count) is not int or count < 1:
-        raise SettingError(f"clips must be a whole number of at least 1; got {count!r}.")
     with quiet_backend():
         from gislr.export.agreement import table
         from gislr.inference.keras_recognizer import KerasRecognizer
         from gislr.tracking.run_reader import find_run
-    run = find_run(read_settings(TrackingSettings, values["tracking"], "tracking"), values["run"])
+    run = find_run(settings.tracking, settings.run)
     recognizer = KerasRecognizer.of_run(run)
     configuration = run.members()[0].configuration()
-    if values.get("data"):
-        configuration = dataclasses.replace(configuration, data=SOURCES.read(values["data"]))
-    clips, labels = comparison_clips(configuration, recognizer.signs, run.held_out(), count)
-    folder = resolve_here(values["output"]) / run.name
+    if settings.data:
+        configuration = dataclasses.replace(configuration, data=SOURCES.read(settings.data))
+    clips, labels = comparison_clips(
+        configuration, recognizer.signs, run.held_out(), settings.clips
+    )
+    folder = resolve_here(settings.output) / run.name
     agreements = write_files(
-        recognizer, folder, clips, labels, precisions=precisions, with_onnx=values["onnx"]
+        recognizer,
+        folder,
+        clips,
+        labels,
+        precisions=settings.precisions,
+        with_onnx=settings.onnx,
     )
     run.client.log_artifacts(run.run_id, str(folder), ARTIFACTS)
     log.info(f"compared with Keras on {len(clips)} clips of {configuration.data.name} data")
@@ -125,10 +144,10 @@ def write_files(
     clips: Sequence[Float32],
     labels: NDArray[np.int32],
     *,
-    precisions: Sequence[str],
+    precisions: Sequence[Precision],
     with_onnx: bool = False,
 ) -> list[Agreement]:
-    """Writes the files into a folder, each beside its place and then renamed.
+    """Writes the files into a folder, once all agree.
 
     Args:
         recognizer: The model, or several which are averaged.
@@ -141,39 +160,37 @@ def write_files(
     Raises:
         GislrError: A file of float32 weights does not agree with Keras.
     """
-    from gislr.export import agreement as checks
+    from gislr.export.agreement import compare
     from gislr.export.litert import litert
     from gislr.export.submission import SUBMISSION, submission
     from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 
-    expected = recognizer.probabilities(clips)
+    expected, signs = recognizer.probabilities(clips), recognizer.signs
     contents: dict[str, bytes] = {}
     agreements = []
 
-    def compare(file: str, content: bytes, runs_it: Any) -> None:
+    def add(file: str, content: bytes, runner: Any, *, exact: bool) -> None:
         contents[file] = content
-        found = checks.compare(runs_it, clips, labels, expected, file=file, size=len(content))
-        agreements.append(found)
+        size = len(content)
+        agreements.append(
+            compare(runner, clips, labels, expected, file=file, size=size, exact=exact)
+        )
 
     for precision in sorted(precisions, key=PRECISIONS.index):
-        content = litert(recognizer.models, precision)
-        stem, suffix = LITERT_FILE.split(".")
-        file = LITERT_FILE if precision == "float32" else f"{stem}_{precision}.{suffix}"
-        compare(file, content, LiteRTRecognizer(content, recognizer.signs))
-        if precision == "float32":
-            checks.require_agreement(agreements[-1])
+        content, exact = litert(recognizer.models, precision), precision == "float32"
+        file = LITERT_FILE if exact else LITERT_FILE.replace(".", f"_{precision}.")
+        add(file, content, LiteRTRecognizer(content, signs), exact=exact)
     if zipped := submission(list(contents.values())):
         contents[SUBMISSION] = zipped
     if with_onnx:
         from gislr.export.onnx import ONNX_FILE, ONNXRecognizer, onnx
 
         content = onnx(recognizer.models)
-        compare(ONNX_FILE, content, ONNXRecognizer(content, recognizer.signs))
-        checks.require_agreement(agreements[-1])
-    measured = [asdict(agreement) for agreement in agreements]
+        add(ONNX_FILE, content, ONNXRecognizer(content, signs), exact=True)
+    measured = [dataclasses.asdict(agreement) for agreement in agreements]
     contents["measured.json"] = json.dumps(measured, indent=1).encode()
     folder.mkdir(parents=True, exist_ok=True)
-    write_label_map(folder / LABEL_MAP, recognizer.signs)
+    write_label_map(folder / LABEL_MAP, signs)
     for name, content in contents.items():
         with atomic_file(folder / name) as beside:
             beside.write_bytes(content)

@@ -14,7 +14,7 @@ from gislr.config.configuration import RESUME, Configuration, open_data, read_co
 from gislr.data import landmark_statistics as statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
-from gislr.inference.logged_models import taught
+from gislr.inference.teachers import teacher_soft_labels
 from gislr.sweeping.parent_run import RUN_ID, trial_tags
 from gislr.sweeping.sweep_tracker import SweepTracker
 from gislr.tracking import record
@@ -140,7 +140,7 @@ def _train(
 
     measured = statistics.measure(store, split.train)
     record.record_statistics(run, store, split.train, measured)
-    shows = taught(configuration, store, split)
+    shows = teacher_soft_labels(configuration, store, split)
     built = build(configuration, store, split.train, measured, shows)
     parameters = trainable_parameters(built.model)
     run.metrics({"parameters": parameters})

@@ -26,7 +26,7 @@ class Fixed:
         return np.tile(np.array([0.2, 0.7, 0.1], np.float32), (len(clips), 1))
 
 
-def test_the_likeliest_signs_come_first():
+def test_the_most_likely_signs_come_first():
     with_hand, without = most_likely(Fixed(), [landmarks_of(3), landmarks_of(3, hand=None)], 2)
     assert with_hand.signs == ["cow", "bee"]
     assert with_hand.probabilities == pytest.approx([0.7, 0.2])

@@ -1,0 +1,62 @@
+"""Soft labels from the predictions of logged runs, the teachers of a distillation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.config.configuration import Configuration
+from gislr.data.splits import Split
+from gislr.data.store import Store
+from gislr.inference.logged_models import average, open_stores, predict_logged
+from gislr.utils.errors import SettingError
+
+
+def teacher_soft_labels(
+    configuration: Configuration, store: Store, split: Split
+) -> NDArray[np.float32] | None:
+    """Returns the soft labels of every clip where there are teachers, else `None`.
+
+    Args:
+        configuration: Of the student's training.
+        store: Its data.
+        split: Its split.
+
+    Returns:
+        float32 [clips of the store, signs].
+
+    Raises:
+        GislrError: A teacher cannot be read, knows other signs, or was trained on a signer that the
+            split holds out.
+    """
+    from gislr.tracking.run_reader import find_run
+    from gislr.training.distillation import soft_labels
+
+    settings = configuration.distillation
+    if not settings.is_used:
+        return None
+    runs = [find_run(configuration.tracking, str(name)) for name in settings.teachers]
+    teachers = [member for run in runs for member in run.members()]
+    for run in teachers:
+        if leaked := sorted(set(split.held_out) - set(run.held_out())):
+            raise SettingError(
+                f"distillation.teachers must not know the signers held out; run {run.run_id} was "
+                f"trained on {', '.join(leaked[:5])}. Choose runs of the same split."
+            )
+    stores = open_stores(configuration, teachers)
+    averaged = average(
+        [
+            predict_logged(run, clips, held_out_only=False)
+            for run, clips in zip(teachers, stores, strict=True)
+        ]
+    )
+    if averaged.signs != store.signs:
+        raise SettingError(
+            "distillation.teachers must know the same signs as the data; they do not."
+        )
+    return soft_labels(
+        store.clips.labels,
+        averaged.probabilities,
+        alpha=settings.alpha,
+        temperature=settings.temperature,
+    )
