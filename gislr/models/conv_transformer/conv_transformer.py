@@ -123,7 +123,15 @@ class ConvTransformer(Settings):
             inner = dense(normalized(x, f"{name}_norm"), wide, f"{name}_1", "silu")
             return added(x, dense(inner, self.units, f"{name}_2"), f"{name}_dropout")
 
-        x = frame_features(self, inputs, layout, preprocessing)
+        x = frame_features(
+            inputs,
+            layout,
+            preprocessing,
+            centering=self.centering,
+            wrist_relative_hand=self.wrist_relative_hand,
+            distances=self.distances,
+            deltas=self.deltas,
+        )
         x = normalized(dense(x, self.units, "stem"), "stem_norm")
         for stage in range(self.num_stages):
             for k in range(self.num_convolutions):

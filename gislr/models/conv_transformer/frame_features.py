@@ -7,7 +7,7 @@ is missing.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,9 +25,6 @@ from gislr.models.layers import (
     rows_and_frames,
 )
 from gislr.utils.errors import SettingError
-
-if TYPE_CHECKING:
-    from gislr.models.conv_transformer.conv_transformer import ConvTransformer
 
 _NOSE = 1
 _TIPS = (4, 8, 12, 16, 20)
@@ -146,25 +143,32 @@ def measured_pairs(kept: LandmarkSet) -> list[list[int]]:
 
 
 def frame_features(
-    settings: ConvTransformer,
     inputs: dict[str, Any],
     layout: Layout,
     preprocessing: PreprocessingSettings,
+    *,
+    centering: str,
+    wrist_relative_hand: bool,
+    distances: bool,
+    deltas: int,
 ) -> Any:
-    """Returns the features of each frame that settings ask for, [rows, row frames, features].
+    """Returns the features of each frame, [rows, row frames, features].
 
     Args:
-        settings: The model's.
         inputs: See `gislr.models.layers.row_inputs`.
         layout: The shape of the rows.
         preprocessing: What the frames hold.
+        centering: This and what follows: see `ConvTransformer`.
+        wrist_relative_hand: See there.
+        distances: See there.
+        deltas: See there.
 
     Raises:
         SettingError: The landmarks lack the one that clips are centered on.
     """
     kept, whole = preprocessing.landmark_set, {"dtype": "float32"}
     values, found = SplitMissing(name="split_missing", **whole)(inputs["frames"])
-    if settings.centering == "nose":
+    if centering == "nose":
         place = _place_of_nose(preprocessing)
         center = Centering(place, layout.segments, name="centering", **whole)
         landmarks = center(values, found, inputs["segment_ids"])
@@ -172,15 +176,15 @@ def frame_features(
         landmarks = Standardize(name="standardize", **whole)(values, found)
     flat = keras.layers.Reshape((-1, math.prod(preprocessing.shape)), **whole)
     collected = [(flat(landmarks), flat(found))]
-    if settings.wrist_relative_hand:
+    if wrist_relative_hand:
         hands = [[hand.start, hand.stop] for hand in kept.hands]
         relative = WristRelativeHand(hands, name="wrist_relative_hand", **whole)
         collected.append(relative(values, found))
-    if settings.distances:
-        distances = Distances(measured_pairs(kept), name="distances", **whole)
-        collected.append(distances(values, found))
+    if distances:
+        layer = Distances(measured_pairs(kept), name="distances", **whole)
+        collected.append(layer(values, found))
     x, known = (ops.concatenate(arrays, axis=-1) for arrays in zip(*collected, strict=True))
-    return TemporalDeltas(settings.deltas, name="deltas", **whole)(x, known, inputs["segment_ids"])
+    return TemporalDeltas(deltas, name="deltas", **whole)(x, known, inputs["segment_ids"])
 
 
 def _place_of_nose(preprocessing: PreprocessingSettings) -> int:
