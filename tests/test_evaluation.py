@@ -16,7 +16,7 @@ from gislr.evaluation.metrics import scores as scoring
 from gislr.evaluation.metrics.classification import rank_of_true_sign
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.confusion import confusion_matrix, most_confused
-from gislr.evaluation.metrics.folds import FoldResult, cross_validation
+from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.metrics.scores import METRICS, lower_is_better, score, score_names
 from gislr.evaluation.metrics.tables import per_clip, per_sign, per_signer
 from gislr.evaluation.reports.run_report import Report
@@ -258,11 +258,11 @@ def test_arrays_of_another_length_are_refused():
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.25])
-def test_every_table_and_page_has_the_loss_of_the_training(smoothing):
+def test_fold_tables_have_the_loss_of_the_training(smoothing):
     predictions = dataclasses.replace(PREDICTIONS, label_smoothing=smoothing)
     expected = score(LABELS, PROBABILITIES, smoothing)["loss"]
     assert predictions.score()["loss"] == expected
-    folds = cross_validation([FoldResult(0, 0, predictions)])
+    folds = cross_validation({(0, 0): predictions})
     assert folds.by_fold["loss"].tolist() == [expected]
 
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gislr.cli.arguments import with_folds
@@ -52,7 +53,11 @@ def test_a_cross_validation_is_pooled(validated, client, tmp_path):
     }
     assert parent.data.metrics["cv_acc_low"] <= parent.data.metrics["cv_acc"]
     root = artifacts(client, parent, tmp_path)
-    assert (root / "per_fold.csv").read_text().count("\n") == 5
+    per_fold = pd.read_csv(root / "per_fold.csv").set_index(["fold", "seed"])
+    assert len(per_fold) == 4
+    for run in children:
+        row = per_fold.loc[int(run.data.tags["fold"]), int(run.data.tags["seed"])]
+        assert row["loss"] == pytest.approx(run.data.metrics["val_loss"], abs=1e-6)
     assert (root / "per_signer.csv").read_text().count("\n") == 5
     assert sorted(p.name for p in (root / "out_of_fold").iterdir()) == [
         "seed_0.parquet",
@@ -75,6 +80,7 @@ def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_
     page = (tmp_path / "again/report.html").read_text()
     assert "Most confident errors" in page
     assert "Plotly.newPlot" in page
+    assert f"{children[0].data.metrics['val_loss']:.4g}" in page
     same_fold = [r.info.run_id for r in children if r.data.tags["fold"] == "0"]
     done = gislr(f"run=[{','.join(same_fold)}]", workplace[-1], module="evaluate")
     assert "the probabilities of 2 models, averaged" in done.stdout
@@ -234,8 +240,6 @@ def test_what_is_kept_of_a_clip_is_drawn_where_it_was(hand, tmp_path):
 
 
 def test_pages_escape_what_they_are_given():
-    import pandas as pd
-
     table = pd.DataFrame([["<script>alert(1)</script>", 1.5]], columns=["<b>", "value"])
     text = Page("<i>title", "<u>", [Section("<s>", "<q>", tables=[table])]).html()
     for raw in ("<script>alert", "<b>", "<i>", "<u>", "<s>", "<q>"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gislr.evaluation.metrics.calibration import calibration, top_k_accuracies
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
 from gislr.evaluation.metrics.confusion import most_confused_block
-from gislr.evaluation.metrics.folds import FoldResult, cross_validation
+from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.metrics.intervals import (
     SCORES,
     paired_differences,
@@ -104,19 +104,18 @@ def test_predictions_are_read_as_they_were_written(tmp_path):
 
 
 def folds(seeds=2):
-    return [
-        FoldResult(fold, seed, made_up(10 * fold + seed, first_signer=10 * fold))
+    return {
+        (fold, seed): made_up(10 * fold + seed, first_signer=10 * fold)
         for fold in range(3)
         for seed in range(seeds)
-    ]
+    }
 
 
-def test_a_cross_validation_puts_its_folds_together():
-    results = [
-        dataclasses.replace(r, predictions=dataclasses.replace(
-            r.predictions, labels=folds(1)[r.fold].predictions.labels))
-        for r in folds()
-    ]  # fmt: skip
+def test_a_cross_validation_combines_its_folds():
+    results = {
+        (fold, seed): dataclasses.replace(predictions, labels=folds()[fold, 0].labels)
+        for (fold, seed), predictions in folds().items()
+    }
     found = cross_validation(results)
     assert list(found.pooled) == [0, 1]
     assert all(len(p) == 360 for p in found.pooled.values())
@@ -138,7 +137,7 @@ def test_a_signer_in_two_folds_is_refused():
 
 def test_a_missing_fold_is_named():
     with pytest.raises(DataError, match="fold 2 seed 1 is missing"):
-        cross_validation(folds()[:-1])
+        cross_validation(dict(list(folds().items())[:-1]))
 
 
 def test_calibration_of_the_calibrated_and_of_the_overconfident():

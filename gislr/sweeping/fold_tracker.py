@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gislr.evaluation.metrics import folds as evaluation
+from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.tracking.outbox import attempt
@@ -15,6 +15,8 @@ from hydra_plugins.optuna_sweeper import Sweep
 
 if TYPE_CHECKING:
     import optuna
+
+    from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 
 FOLD, SEED = "split.fold", "seed"
 
@@ -34,15 +36,15 @@ class CrossValidationTracker(ParentRun):
                 "the same command resumes."
             )
             return
-        results: list[evaluation.FoldResult] = []
-        failure = attempt(lambda: results.extend(self._result(trial) for trial in trials))
+        results: dict[tuple[int, int], ClipPredictions] = {}
+        failure = attempt(lambda: results.update(self._result(trial) for trial in trials))
         if failure is not None:
             log.warning(
                 f"The folds' predictions cannot be read ({failure}), so there is no result yet. "
                 "Once the tracking store answers: gislr sync, then the same command."
             )
             return
-        result = evaluation.cross_validation(results)
+        result = cross_validation(results)
         log.info(cross_validation_summary(result))
         self._run.metrics(
             {
@@ -59,13 +61,16 @@ class CrossValidationTracker(ParentRun):
             for seed, predictions in result.pooled.items():
                 predictions.save(folder / f"seed_{seed}.parquet")
 
-    def _result(self, trial: optuna.trial.FrozenTrial) -> evaluation.FoldResult:
+    def _result(
+        self, trial: optuna.trial.FrozenTrial
+    ) -> tuple[tuple[int, int], ClipPredictions]:
+        """Returns a trial's fold and seed, and its predictions."""
         run = LoggedRun.of(self._run.client, str(trial.user_attrs[RUN_ID]))
         [predictions] = run.predictions()
         held_out = run.tags["held_out_signers"].split(", ")
-        if leaked := sorted(set(predictions.signers.tolist()) - set(held_out)):
+        if leaked := sorted(set(predictions.signer_names) - set(held_out)):
             raise DataError(
                 f"Run {run.run_id} must have been evaluated on held-out signers; it was trained on "
                 f"{', '.join(leaked)}."
             )
-        return evaluation.FoldResult(int(trial.params[FOLD]), int(trial.params[SEED]), predictions)
+        return (int(trial.params[FOLD]), int(trial.params[SEED])), predictions

@@ -17,7 +17,15 @@ from gislr.utils.errors import DataError, GislrError
 
 FILE = "probabilities.parquet"
 _METADATA = b"gislr"
-_BY_CLIP = ("clips", "signers", "labels", "frames", "raw_frames", "probabilities")
+_COLUMNS: dict[str, tuple[str, Any]] = {
+    "clips": ("clip", np.str_),
+    "signers": ("signer", np.str_),
+    "labels": ("label", np.int32),
+    "frames": ("frames", np.int64),
+    "raw_frames": ("raw_frames", np.int64),
+}
+"""Of the file: the name and the type of each attribute's column."""
+_BY_CLIP = (*_COLUMNS, "probabilities")
 
 
 @dataclass(frozen=True)
@@ -135,19 +143,14 @@ class ClipPredictions:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        columns = {column: getattr(self, name).tolist() for name, (column, _) in _COLUMNS.items()}
+        columns["sign"] = [self.signs[label] for label in self.labels]
         flat = pa.array(np.ascontiguousarray(self.probabilities, np.float32).reshape(-1))
+        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, len(self.signs))
         metadata = {"signs": self.signs, "label_smoothing": self.label_smoothing}
-        table = pa.table(
-            {
-                "clip": self.clips.tolist(),
-                "signer": self.signers.tolist(),
-                "sign": [self.signs[label] for label in self.labels],
-                "label": self.labels,
-                "frames": self.frames,
-                "raw_frames": self.raw_frames,
-                "probabilities": pa.FixedSizeListArray.from_arrays(flat, len(self.signs)),
-            }
-        ).replace_schema_metadata({_METADATA: json.dumps(metadata).encode()})
+        table = pa.table(columns).replace_schema_metadata(
+            {_METADATA: json.dumps(metadata).encode()}
+        )
         pq.write_table(table, path, compression="zstd")
 
     @classmethod
@@ -163,14 +166,13 @@ class ClipPredictions:
         try:
             table = pq.read_table(path)
             metadata = json.loads(table.schema.metadata[_METADATA])
-            flat = table["probabilities"].combine_chunks().flatten()
+            flat = table["probabilities"].combine_chunks().flatten().to_numpy()
             return cls(
-                clips=np.array(table["clip"].to_pylist(), np.str_),
-                signers=np.array(table["signer"].to_pylist(), np.str_),
-                labels=table["label"].to_numpy().astype(np.int32),
-                frames=table["frames"].to_numpy().astype(np.int64),
-                raw_frames=table["raw_frames"].to_numpy().astype(np.int64),
-                probabilities=flat.to_numpy().reshape(-1, len(metadata["signs"])),
+                **{
+                    name: np.array(table[column].to_pylist(), dtype)
+                    for name, (column, dtype) in _COLUMNS.items()
+                },
+                probabilities=flat.reshape(-1, len(metadata["signs"])),
                 signs=list(metadata["signs"]),
                 label_smoothing=float(metadata["label_smoothing"]),
             )

@@ -17,21 +17,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FoldResult:
-    """One training of a cross-validation.
-
-    Attributes:
-        fold: The fold that was held out.
-        seed: The seed.
-        predictions: Those of the held-out signers' clips.
-    """
-
-    fold: int
-    seed: int
-    predictions: ClipPredictions
-
-
-@dataclass(frozen=True)
 class CrossValidation:
     """The results of all folds and seeds.
 
@@ -50,21 +35,23 @@ class CrossValidation:
     intervals: Mapping[str, Interval]
 
 
-def cross_validation(results: Sequence[FoldResult]) -> CrossValidation:
+def cross_validation(results: Mapping[tuple[int, int], ClipPredictions]) -> CrossValidation:
     """Combines the trainings of a cross-validation.
+
+    Args:
+        results: By fold and seed, the predictions of the held-out signers' clips.
 
     Raises:
         DataError: A fold is missing for a seed, or a signer is held out in two folds.
     """
     import pandas as pd
 
-    seeds = sorted({result.seed for result in results})
-    folds = sorted({result.fold for result in results})
-    found = {(result.fold, result.seed): result.predictions for result in results}
-    if missing := [(f, s) for s in seeds for f in folds if (f, s) not in found]:
+    folds = sorted({fold for fold, _ in results})
+    seeds = sorted({seed for _, seed in results})
+    if missing := [(f, s) for s in seeds for f in folds if (f, s) not in results]:
         named = ", ".join(f"fold {fold} seed {seed}" for fold, seed in missing)
         raise DataError(f"Every fold must be trained with every seed; {named} is missing.")
-    by_seed = {seed: pooled([found[fold, seed] for fold in folds]) for seed in seeds}
+    by_seed = {seed: pooled([results[fold, seed] for fold in folds]) for seed in seeds}
     rows = [
         {
             "fold": fold,
@@ -73,7 +60,7 @@ def cross_validation(results: Sequence[FoldResult]) -> CrossValidation:
             "clips": len(predictions),
             **predictions.score(*SCORES, "top_5_acc", LOSS),
         }
-        for (fold, seed), predictions in sorted(found.items())
+        for (fold, seed), predictions in sorted(results.items())
     ]
     signs = [per_sign(p).drop(columns="most_confused_with") for p in by_seed.values()]
     return CrossValidation(
