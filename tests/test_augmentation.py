@@ -329,7 +329,7 @@ def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
     assert [path.name for path in pictures] == [f"{clip.stem}_augmented.png" for clip in clips]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
     pq.write_table(clip_table(landmarks_of(3, hand=None)), tmp_path / "none.parquet")
-    with pytest.raises(DataError, match="must show a hand"):
+    with pytest.raises(DataError, match="must contain a hand"):
         view_augmentation(
             default_configuration("augmentation=standard"), [tmp_path / "none.parquet"], tmp_path
         )

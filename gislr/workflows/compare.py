@@ -24,12 +24,12 @@ _OF_FOLDS = ("split.fold", "seed")
 
 
 class CompareSettings(CommandSettings):
-    """Which runs are compared.
+    """Settings of `gislr compare`.
 
     Attributes:
-        runs: Ids of runs, or ids joined by + for models whose probabilities are averaged.
-        experiment: The experiment whose finished runs are compared, too.
-        average_seeds: Whether the seeds of a run are one model, their probabilities averaged.
+        runs: Ids of runs; ID+ID averages the probabilities of two runs.
+        experiment: An experiment whose finished runs are compared, too.
+        average_seeds: Whether to average the probabilities of a run's seeds.
     """
 
     runs: list[Text]

@@ -1,7 +1,4 @@
-"""Looks at data before training: counts, lengths, hands, suspect clips, on one page.
-
-python -m gislr.describe data=asl_signs data.root=DIR
-"""
+"""Describes data before training: counts, lengths, hands and suspect clips on one page."""
 
 from __future__ import annotations
 
@@ -9,17 +6,20 @@ from omegaconf import DictConfig
 
 from gislr.config.configuration import open_data, read_configuration
 from gislr.utils.log import log
-from gislr.utils.paths import resolve_here
+from gislr.utils.paths import atomic_file, resolve_here
 
 
 def describe(config: DictConfig) -> str:
-    """Writes `description.html` where the command was typed and returns its path.
+    """Writes `description.html` into the working directory.
 
     Args:
-        config: A composed `conf/train.yaml`.
+        config: A composed `conf/describe.yaml`.
+
+    Returns:
+        The file's path.
 
     Raises:
-        GislrError: The configuration or the data cannot be used.
+        GislrError: The configuration or the data is invalid.
     """
     from gislr.evaluation.reports.data_page import data_page, suspect_clips
 
@@ -30,7 +30,8 @@ def describe(config: DictConfig) -> str:
     file = resolve_here("description.html")
     suspects = suspect_clips(store)
     page = data_page(f"Data: {name}{simulated}", store, suspects)
-    file.write_text(page.html(), encoding="utf-8")
+    with atomic_file(file) as part:
+        part.write_text(page.html(), encoding="utf-8")
     log.info(f"data: {name}, {store.summary()}")
     found = suspects["problem"].value_counts()
     named = ", ".join(f"{count} {problem}" for problem, count in found.items())

@@ -22,7 +22,7 @@ _SHOWN = ["training.epochs", "training.precision", "seed", "split.name", "split.
 
 
 def measured(runs: list[LoggedRun]) -> str:
-    """Returns the measured column of an experiment: a line for each data.
+    """Returns the measured column of an experiment: one line per data set.
 
     Args:
         runs: The experiment's runs, oldest first.
@@ -54,7 +54,7 @@ def _line(run: LoggedRun) -> str:
         score = f"{run.metrics['cv_weighted_f1']:.4f} ({low:.4f} to {high:.4f}), {trainings}"
         shown = [*_SHOWN[:2], "split.folds"]
     elif "val_weighted_f1" in metrics:
-        score = f"{metrics['val_weighted_f1']:.4f} on signers held out"
+        score = f"{metrics['val_weighted_f1']:.4f} on held-out signers"
     else:
         score = f"{metrics.get('train_weighted_f1', float('nan')):.4f} on training clips"
     settings = " ".join(f"{key}={parameters[key]}" for key in shown if key in parameters)
@@ -69,12 +69,12 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
         columns: The measured column by experiment.
 
     Raises:
-        GislrError: It holds no table of experiments.
+        GislrError: It has no table of experiments.
     """
     lines = text.splitlines()
     heads = [k for k, line in enumerate(lines) if line.startswith("| experiment |")]
     if not heads:
-        raise GislrError("experiments/README.md must hold a table of experiments; it holds none.")
+        raise GislrError("experiments/README.md must have a table of experiments; it has none.")
     [start] = heads
     end = start + 2
     while end < len(lines) and lines[end].startswith("|"):
@@ -88,7 +88,7 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
 
 
 def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
-    """Returns the finished runs that are no part of another, by experiment, oldest first."""
+    """Returns the finished runs that have no parent, by experiment, oldest first."""
     from gislr.tracking.run_reader import LoggedRun
 
     client, _ = connect(settings, create=False)
@@ -111,14 +111,14 @@ def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]
 def experiments(config: DictConfig) -> None:
     """Updates the measured column of `experiments/README.md`.
 
-    Of each experiment the latest finished run on each data set is taken, a cross-validation before
-    a single training. The published results and the commands stay as they are.
+    Each experiment's latest finished run on each data set is reported; cross-validations take
+    precedence over single trainings. The published results and the commands are not changed.
 
     Args:
         config: A composed `conf/experiments.yaml`.
 
     Raises:
-        GislrError: The runs cannot be read, or the file holds no table of experiments.
+        GislrError: The runs cannot be read, or the file has no table of experiments.
     """
     file = project_root() / "experiments" / "README.md"
     runs = runs_by_experiment(read_command(CommandSettings, config).tracking)

@@ -31,17 +31,17 @@ _VERSIONS = 5
 
 
 def view_clip(path: Path, folder: Path) -> list[Path]:
-    """Writes a clip's pictures.
+    """Writes an animation of a clip and a strip of its frames.
 
     Args:
-        path: Its parquet file.
-        folder: Where to.
+        path: The clip's parquet file.
+        folder: Output folder.
 
     Returns:
-        The GIF, the page and the strip.
+        The GIF, the HTML page and the PNG.
 
     Raises:
-        DataError: The file is no clip.
+        DataError: The file is not a clip.
     """
     from gislr.data.raw_clips import require_clip
     from gislr.evaluation.figures import clip_figures
@@ -51,12 +51,8 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     gif, html = clip_figures.animation(landmarks, path.stem)
     written = [folder / f"{path.stem}{suffix}" for suffix in (".gif", ".html", ".png")]
     folder.mkdir(parents=True, exist_ok=True)
-    contents = (
-        gif,
-        _page(path.stem, html),
-        png(clip_figures.strip({"": landmarks}, path.stem)),
-    )
-    for file, content in zip(written, contents, strict=True):
+    strip = png(clip_figures.strip({"": landmarks}, path.stem))
+    for file, content in zip(written, (gif, _page(path.stem, html), strip), strict=True):
         file.write_bytes(content)
     return written
 
@@ -64,18 +60,18 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
 def view_augmentation(
     configuration: Configuration, paths: Sequence[Path], folder: Path
 ) -> list[Path]:
-    """Draws clips as they are prepared, and as augmentation changes them in training.
+    """Draws prepared clips, and several augmented versions of each.
 
     Args:
-        configuration: A training's; its preprocessing and augmentation are drawn.
-        paths: Their parquet files; they count as clips of one sign, which may be mixed.
-        folder: Where to.
+        configuration: Holds the preprocessing and the augmentation.
+        paths: Parquet files of clips, which are mixed as if they were of the same sign.
+        folder: Output folder.
 
     Returns:
-        One figure for each clip.
+        One PNG per clip.
 
     Raises:
-        DataError: A file is no clip, or shows no hand.
+        DataError: A file is not a clip, or contains no hand.
     """
     from gislr.batches import assemble, layout_for
     from gislr.data.raw_clips import require_clip
@@ -86,7 +82,7 @@ def view_augmentation(
     clips = [preprocess(require_clip(path), settings) for path in paths]
     for path, clip in zip(paths, clips, strict=True):
         if clip is None:
-            raise DataError(f"{path} must show a hand to be changed as in training; it shows none.")
+            raise DataError(f"{path} must contain a hand to be augmented; it contains none.")
     layout = layout_for(settings.frames, packed=False)
     drawn: list[dict[str, Float32]] = [{} for _ in paths]
     with tempfile.TemporaryDirectory() as temporary:
@@ -100,7 +96,7 @@ def view_augmentation(
                 augmentation=configuration.augmentation if seed else (),
             )
             for k, versions in enumerate(drawn):
-                versions[f"changed, {seed}" if seed else "as prepared"] = clip_figures.whole_frames(
+                versions[f"augmented {seed}" if seed else "prepared"] = clip_figures.whole_frames(
                     batch.frames[k][batch.segment_ids[k] > 0],
                     settings.landmark_set,
                     left_dominant=bool(store.clips.left_dominant[k]),
@@ -132,12 +128,12 @@ def _page(title: str, html: str) -> bytes:
 
 
 class ViewSettings(CommandSettings):
-    """Which clips are drawn.
+    """Settings of `gislr view`.
 
     Attributes:
         clips: Parquet files.
-        root: Folder from which their paths count.
-        output: Folder for the figures.
+        root: Folder to which their paths are relative.
+        output: Output folder.
     """
 
     clips: list[Text]
@@ -146,13 +142,16 @@ class ViewSettings(CommandSettings):
 
 
 def view(config: DictConfig) -> list[Path]:
-    """Draws clips, or what augmentation changes when one is chosen, and returns the files.
+    """Draws clips, or augmented versions of them if an augmentation is chosen.
 
     Args:
         config: A composed `conf/view.yaml`.
 
+    Returns:
+        The written files.
+
     Raises:
-        GislrError: A file is no clip, or the configuration cannot be used.
+        GislrError: A file is not a clip, or the configuration is invalid.
     """
     settings = read_command(ViewSettings, config)
     configuration = read_configuration(config)
