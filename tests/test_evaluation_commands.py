@@ -8,10 +8,12 @@ import pytest
 
 from gislr.cli.arguments import with_folds
 from gislr.config.composition import compose
+from gislr.data.landmarks import LEFT_HAND
 from gislr.data.preparation import prepare_asl_signs
 from gislr.data.preprocessing import reference
 from gislr.evaluation.figures import clip_figures
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.reports.data_page import suspect_clips
 from gislr.evaluation.reports.page import Page, Section
 from gislr.utils.errors import SettingError
 from gislr.workflows.compare import compare
@@ -211,6 +213,29 @@ def test_data_is_described(workplace, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1 no hand" in done.stdout
     assert "32 clips, 4 signs, 4 signers" in (tmp_path / "description.html").read_text()
+
+
+def test_suspect_clips_are_listed_with_their_problem(tmp_path):
+    frozen = np.repeat(landmarks_of(1, seed=1), 4, axis=0)
+    frozen[:, LEFT_HAND[3]] = np.nan  # of missing landmarks nothing is known
+    outside = landmarks_of(4, seed=2)
+    outside[:, LEFT_HAND] += 1
+    clips = [
+        ("1", "a", landmarks_of(4)),
+        ("2", "b", frozen),
+        ("3", "c", outside),
+        ("4", "d", landmarks_of(1)),
+        ("5", "e", landmarks_of(4, hand=None)),
+    ]
+    root = write_folder(tmp_path / "raw", clips)
+    store = prepare_asl_signs(root, settings=reference(64), cache=tmp_path / "cache", workers=1)
+    table = suspect_clips(store).set_index("sign")["problem"].to_dict()
+    assert table == {
+        "b": "frozen",
+        "c": "hand outside the image",
+        "d": "one frame",
+        "e": "no hand",
+    }
 
 
 def test_a_clip_is_drawn(asl_signs, tmp_path):

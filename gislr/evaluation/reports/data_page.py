@@ -71,26 +71,19 @@ def suspect_clips(store: Store) -> pd.DataFrame:
     """
     import pandas as pd
 
-    all_clips = store.all_clips
-    rows = [
-        [all_clips.paths[k], all_clips.signers[k], store.signs[all_clips.labels[k]], 0, "no hand"]
-        for k in np.flatnonzero(all_clips.lengths == 0).tolist()
-    ]
-    clips = store.clips
-    checked = np.arange(len(clips))
+    hand = store.preprocessing.landmark_set.parts["hand"]
+    checked = np.arange(len(store.clips))
     if len(checked) > _CLIPS_CHECKED:
-        chosen = np.random.default_rng(0).choice(len(clips), _CLIPS_CHECKED, replace=False)
-        checked = np.sort(chosen)
-    for k in checked.tolist():
-        problem = _problem(
-            store.frames[
-                store.offsets[k] : store.offsets[k + 1],
-                store.preprocessing.landmark_set.parts["hand"],
-            ]
-        )
-        if problem:
-            sign = store.signs[clips.labels[k]]
-            rows.append([clips.paths[k], clips.signers[k], sign, int(clips.lengths[k]), problem])
+        checked = np.sort(np.random.default_rng(0).choice(checked, _CLIPS_CHECKED, replace=False))
+    found = [(store.all_clips, k, "no hand") for k in np.flatnonzero(store.all_clips.lengths == 0)]
+    for k in checked:
+        frames = slice(store.offsets[k], store.offsets[k + 1])
+        if problem := _problem(store.frames[frames, hand]):
+            found.append((store.clips, k, problem))
+    rows = [
+        [of.paths[k], of.signers[k], store.signs[of.labels[k]], int(of.lengths[k]), problem]
+        for of, k, problem in found
+    ]
     return pd.DataFrame(rows, columns=["clip", "signer", "sign", "frames", "problem"])
 
 
