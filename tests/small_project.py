@@ -138,7 +138,7 @@ class SmallProject:
         runs = cycle(range(2))
         values = {
             **SHORTER,
-            r"sweep=RUN\b": lambda _: f"sweep={self.sweep}",
+            r"run=SWEEP\b": lambda _: f"run={self.sweep}",
             r"\bRUN\b": lambda _: self.runs[next(runs)],
             r"\bMODEL\b": lambda _: self.runs[0],
             r"models:/gislr@champion": lambda _: self.champion,

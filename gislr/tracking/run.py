@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ _LONGEST_VALUE, _PARAMETERS_AT_ONCE = 5000, 100
 _LONGEST_WAIT, _ASK_EVERY = 60, 5  # minutes, seconds
 
 
+@dataclass
 class TrackedRun:
     """Writes into one MLflow run; `Outbox` keeps what the store does not accept.
 
-    Args:
+    Attributes:
         client: An `mlflow.MlflowClient`.
         run_id: The run's id.
         name: The run's name.
@@ -36,27 +38,21 @@ class TrackedRun:
             parameters by name.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        run_id: str,
-        name: str,
-        experiment: str,
-        logged: Container[tuple[str, int] | str] = (),
-    ) -> None:
-        self.client = client
-        self.run_id = run_id
-        self.name = name
-        self.experiment = experiment
-        self._logged = logged
-        self._outbox = Outbox(client, run_id)
+    client: Any
+    run_id: str
+    name: str
+    experiment: str
+    logged: Container[tuple[str, int] | str] = ()
+
+    def __post_init__(self) -> None:
+        self._outbox = Outbox(self.client, self.run_id)
 
     def parameters(self, values: Mapping[str, object]) -> None:
         """Writes parameters by dotted key; MLflow cuts values over 6,000 characters."""
         new = [
             (key, str(value)[:_LONGEST_VALUE])
             for key, value in values.items()
-            if key not in self._logged
+            if key not in self.logged
         ]
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
             part = dict(new[start : start + _PARAMETERS_AT_ONCE])
@@ -67,7 +63,7 @@ class TrackedRun:
         new = {
             name: float(value)
             for name, value in values.items()
-            if math.isfinite(value) and (name, step) not in self._logged
+            if math.isfinite(value) and (name, step) not in self.logged
         }
         if new:
             self._outbox.put("values", {"metrics": new, "step": step, "time": _now()})

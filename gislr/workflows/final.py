@@ -44,8 +44,8 @@ class FinalSettings(CommandSettings):
     """What to train on all signers.
 
     Attributes:
-        run: The id of a validated run, or of a final run to complete.
-        sweep: The id of a sweep, for its best trial.
+        run: The id of a training, of a cross-validation, of a sweep (its best trial), or of a final
+            run to complete.
         experiment: A name of `experiments/`, for its newest validated run.
         epochs: Number of epochs; `None` for as many as were validated.
         seed: The first seed; `None` for the validated run's.
@@ -55,7 +55,6 @@ class FinalSettings(CommandSettings):
     """
 
     run: Text | None
-    sweep: Text | None
     experiment: Text | None
     epochs: Positive | None
     seed: Whole | None
@@ -65,11 +64,10 @@ class FinalSettings(CommandSettings):
 
     @model_validator(mode="after")
     def _check(self) -> FinalSettings:
-        names = [name for name in ("run", "sweep", "experiment") if getattr(self, name) is not None]
-        if len(names) != 1:
+        if (self.run is None) == (self.experiment is None):
             raise SettingError(
-                "Name what is trained on all signers by one of run=ID, sweep=ID and "
-                f"+experiments=NAME; got {' and '.join(names) or 'none'}."
+                "Name the validated run by either run=ID or +experiments=NAME; got "
+                f"{'neither' if self.run is None else 'both'}."
             )
         if self.promote and not self.register_model:
             raise SettingError("promote=true needs register_model=true.")
@@ -91,10 +89,10 @@ def final(config: DictConfig) -> str:
     from gislr.tracking.run_reader import find_run, newest_validated
 
     settings = read_command(FinalSettings, config)
-    if settings.experiment is not None:
-        named = newest_validated(settings.tracking, settings.experiment)
+    if settings.run is not None:
+        named = find_run(settings.tracking, settings.run)
     else:
-        named = find_run(settings.tracking, str(settings.run or settings.sweep))
+        named = newest_validated(settings.tracking, str(settings.experiment))
     if FINAL in named.tags:
         _complete(named, settings)
         return named.run_id
