@@ -15,7 +15,7 @@ import time
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.evaluation.metrics.scores import score_names
 from gislr.tracking.run import tracked_run
-from gislr.tracking.store import SQLITE
+from gislr.tracking.tracking_store import SQLITE
 
 
 def main() -> None:

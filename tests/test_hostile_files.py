@@ -81,7 +81,7 @@ def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monke
 def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
     from gislr.config.tracking_settings import TrackingSettings
     from gislr.tracking.run_reader import find_run
-    from gislr.tracking.store import connect
+    from gislr.tracking.tracking_store import connect
 
     monkeypatch.setenv("SECRET", "hunter2")
     settings = TrackingSettings(
@@ -101,7 +101,7 @@ def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
 
     from gislr.config.tracking_settings import TrackingSettings
     from gislr.inference.open_model import open_recognizer
-    from gislr.tracking.store import connect
+    from gislr.tracking.tracking_store import connect
 
     monkeypatch.chdir(tmp_path)
     ran = tmp_path / "ran"

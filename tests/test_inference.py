@@ -13,7 +13,7 @@ from gislr.inference.open_model import open_recognizer
 from gislr.tracking import model_registry as registry
 from gislr.tracking.model_registry import Evidence
 from gislr.tracking.run_reader import LoggedRun
-from gislr.tracking.store import connect
+from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import DataError, GislrError
 from tests.conftest import landmarks_of
 

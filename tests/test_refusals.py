@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gislr.cli.messages import errors_as_messages
-from gislr.tracking.store import TrackingError, tracking_uri
+from gislr.tracking.tracking_store import TrackingError, tracking_uri
 from gislr.utils.paths import atomic_file, atomic_folder, errors_name_path
 from gislr.utils.system_errors import system_error_message
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.store import connect, relocate
+from gislr.tracking.tracking_store import connect, relocate
 
 
 def settings(folder):
@@ -105,7 +105,7 @@ def test_a_new_store_that_was_killed_half_made_is_made_anew(tmp_path):
     script = (
         "import os, sys, threading, time; from pathlib import Path\n"
         "from gislr.config.tracking_settings import TrackingSettings\n"
-        "from gislr.tracking.store import connect\n"
+        "from gislr.tracking.tracking_store import connect\n"
         "folder = Path(sys.argv[1])\n"
         "def large(path):\n"
         "    try:\n"

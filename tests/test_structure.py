@@ -1,6 +1,7 @@
 """The house's rules that no linter knows: names, heavy imports, sizes."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,21 @@ FILES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if not path.name.startswith("__")
 )
+PACKAGES = sorted(path.parent for path in (ROOT / "gislr").rglob("__init__.py"))
 HEAVY = {"tensorflow", "keras", "mlflow", "matplotlib", "sklearn", "pandas", "seaborn", "scipy"}
+
+
+def test_no_two_modules_have_the_same_name():
+    places = defaultdict(list)
+    for path in [*FILES, *PACKAGES]:
+        name = path.relative_to(ROOT).as_posix()
+        if path.stem != path.parent.name and name.startswith("gislr/"):
+            places[path.stem].append(name)
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    for name in COMMANDS:  # a thin command, its workflow, and at most the room that it opens
+        pair = {f"gislr/{name}.py", f"gislr/{name}", f"gislr/workflows/{name}.py"}
+        assert set(twice.pop(name, [])) <= pair
+    assert twice == {}
 
 
 def test_no_command_is_a_module_and_a_package():

@@ -8,7 +8,7 @@ import pytest
 
 from gislr.config.sweep_settings import SweepSettings, direction
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.store import connect, study_storage
+from gislr.tracking.tracking_store import connect, study_storage
 from gislr.utils.errors import SettingError
 from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper._storage import open_study

@@ -93,9 +93,9 @@ def _register_resolvers() -> None:
         return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
 
     def study_storage(uri: str | None) -> str:
-        from gislr.tracking import store
+        from gislr.tracking import tracking_store
 
-        return store.study_storage(uri)
+        return tracking_store.study_storage(uri)
 
     def sweep_folder() -> str:
         from gislr.utils.paths import project_root

@@ -8,7 +8,7 @@ from pathlib import Path
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.recognizer import Recognizer
-from gislr.tracking.store import connect
+from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend

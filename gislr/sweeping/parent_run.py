@@ -12,7 +12,7 @@ from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.record import IDENTITY, SWEEP
 from gislr.tracking.run import FINISHED, KILLED, TrackedRun, mark_running, mark_vanished
-from gislr.tracking.store import connect, pages
+from gislr.tracking.tracking_store import connect, pages
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gislr.tracking.store import TrackingError, local_folder
+from gislr.tracking.tracking_store import TrackingError, local_folder
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file
 

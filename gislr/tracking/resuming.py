@@ -19,7 +19,7 @@ from gislr.tracking import provenance
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
 from gislr.tracking.run_reader import LoggedRun, find_run
-from gislr.tracking.store import connect, local_folder
+from gislr.tracking.tracking_store import connect, local_folder
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.settings import read_settings

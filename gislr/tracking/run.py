@@ -13,7 +13,7 @@ from typing import Any
 
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.outbox import Outbox, attempt
-from gislr.tracking.store import SQLITE, TrackingError, connect, tracking_uri
+from gislr.tracking.tracking_store import SQLITE, TrackingError, connect, tracking_uri
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import is_gone, owner_tag
 

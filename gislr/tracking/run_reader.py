@@ -16,7 +16,7 @@ from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.tracking.record import EVALUATION, SWEEP, WEIGHTS
-from gislr.tracking.store import TrackingError, connect
+from gislr.tracking.tracking_store import TrackingError, connect
 from gislr.utils.errors import GislrError
 
 MEMBERS = "members"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from gislr.tracking.store import pages
+from gislr.tracking.tracking_store import pages
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.settings import Text

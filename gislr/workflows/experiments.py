@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.store import connect
+from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root

@@ -141,7 +141,7 @@ def _train(values: dict[str, Any], evidence: Evidence, settings: FinalSettings, 
 
 def _unused_member(chosen: DictConfig, evidence: Evidence) -> str | None:
     """Returns the id of an equal run for the same evidence that belongs to no final run."""
-    from gislr.tracking.store import connect
+    from gislr.tracking.tracking_store import connect
 
     configuration = read_configuration(chosen)
     client, experiment_id = connect(configuration.tracking)

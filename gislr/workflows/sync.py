@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gislr.tracking.store import connect
+from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.workflows.command_settings import CommandSettings, read_command

@@ -25,7 +25,7 @@ from gislr.tracking.resuming import (
     resumed_configuration,
 )
 from gislr.tracking.run import TrackedRun, tracked_run
-from gislr.tracking.store import pages
+from gislr.tracking.tracking_store import pages
 from gislr.training.memory import lack_of_memory_told
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend

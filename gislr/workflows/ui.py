@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from gislr.tracking.store import SQLITE, local_folder, tracking_uri
+from gislr.tracking.tracking_store import SQLITE, local_folder, tracking_uri
 from gislr.utils.addresses import warn_if_public
 from gislr.utils.log import log
 from gislr.utils.settings import Text, Whole

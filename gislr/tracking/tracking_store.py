@@ -66,7 +66,7 @@ def pages(settings_uri: str | None) -> str:
     """Returns how a person opens the pages of a store: a command or an address.
 
     Example:
-        >>> from gislr.tracking.store import pages
+        >>> from gislr.tracking.tracking_store import pages
         >>> pages("sqlite:///runs/mlflow.db")
         'gislr ui tracking.uri=sqlite:///runs/mlflow.db'
     """
