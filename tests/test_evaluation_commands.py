@@ -69,7 +69,7 @@ def test_a_cross_validation_is_pooled(validated, client, tmp_path):
 
 @in_one_process
 @pytest.mark.slow
-def test_a_model_is_evaluated_again_to_the_last_digit(validated, workplace, tmp_path):
+def test_a_logged_model_evaluates_to_the_last_digit(validated, workplace, tmp_path):
     _, _, children = validated
     done = gislr(
         f"run={children[0].info.run_id}",
@@ -150,7 +150,7 @@ def test_a_final_run_rests_on_its_evidence(validated, workplace, client, tmp_pat
 @pytest.mark.slow
 def test_a_run_is_reproduced_to_the_last_digit(validated, workplace, client):
     _, _, children = validated
-    run = children[-1]  # which no other test looks at
+    run = children[-1]  # which no other test reads
     done = gislr(
         f"run={run.info.run_id}", workplace[-1], "tracking.experiment=again", module="reproduce"
     )
@@ -198,7 +198,7 @@ def test_clips_are_predicted_as_they_were_validated(
         assert entry["probabilities"][0] == pytest.approx(of_best, abs=1e-5)
 
 
-def test_only_whole_folds_of_signers_are_cross_validated():
+def test_a_cross_validation_holds_out_every_fold():
     assert with_folds(["split.folds=3"]) == [
         "-m", "split.folds=3", "split.fold=range(0,3)", "seed=range(0,2)",
     ]  # fmt: skip

@@ -39,7 +39,7 @@ def released(workplace, client):
     return runs
 
 
-def test_a_final_run_of_two_seeds_holds_what_is_needed(released, client, tmp_path):
+def test_a_final_run_of_two_seeds_holds_evidence_and_models(released, client, tmp_path):
     validated, first, second, final = released
     assert final.data.tags["members"] == f"{first.info.run_id},{second.info.run_id}"
     assert final.data.tags["evidence.run_id"] == validated.info.run_id
@@ -53,7 +53,7 @@ def test_a_final_run_of_two_seeds_holds_what_is_needed(released, client, tmp_pat
     assert len(list((root / "statistics").glob("*.npy"))) == 6
 
 
-def test_a_seed_of_it_is_reproduced_to_the_last_digit(released, workplace):
+def test_one_of_its_seeds_is_reproduced_to_the_last_digit(released, workplace):
     done = gislr(
         f"run={released[2].info.run_id}", workplace[-1], "tracking.experiment=again",
         module="reproduce",
@@ -71,7 +71,7 @@ def test_the_champion_moves_for_better_evidence_only(released, workplace, client
     assert "is a final run already" in done.stderr
 
 
-def test_a_final_run_that_was_cut_off_is_trained_kept_and_registered(released, workplace, client):
+def test_an_interrupted_final_run_is_resumed_and_registered(released, workplace, client):
     uri, experiment = workplace[-1], "tracking.experiment=cut_off"
     command = [sys.executable, "-m", "gislr.final", f"run={released[0].info.run_id}"]
     process = subprocess.Popen(
@@ -98,9 +98,7 @@ def test_a_final_run_that_was_cut_off_is_trained_kept_and_registered(released, w
     assert [v.run_id for v in client.search_model_versions("name = 'gislr'")].count(run_id) == 1
 
 
-def test_seeds_that_were_trained_before_a_final_run_was_cut_off_are_used(
-    released, workplace, client
-):
+def test_an_interrupted_final_run_reuses_its_trained_seeds(released, workplace, client):
     command = [f"run={released[0].info.run_id}", workplace[-1], "tracking.experiment=seeds"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gislr.final", *command, "seeds=2", "register_model=false"],
@@ -218,7 +216,7 @@ def test_an_exported_run_is_what_the_competition_takes(released, workplace, clie
     assert not (tmp_path / "bad").exists()
 
 
-def test_clips_that_cannot_be_used_are_told_and_the_rest_is_done(released, workplace, tmp_path):
+def test_broken_clips_are_reported_and_the_others_predicted(released, workplace, tmp_path):
     exported = tmp_path / "export"
     done = gislr(
         f"run={released[0].info.run_id}", workplace[-1], f"output={exported}",

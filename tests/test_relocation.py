@@ -1,4 +1,4 @@
-"""A tracking store that was moved or copied: its runs find their artifacts again."""
+"""A tracking store that was moved or copied: its runs find their artifacts."""
 
 import shutil
 import signal
@@ -84,7 +84,7 @@ def test_other_experiments_keep_their_places(kept, tmp_path):
     assert sum(location.startswith(f"{(moved / 'artifacts').as_uri()}/") for location in found) == 2
 
 
-def test_a_store_behind_a_link_is_left_as_it_is(kept, tmp_path):
+def test_a_store_behind_a_link_stays_unchanged(kept, tmp_path):
     folder, run = kept
     written = locations(folder)
     link = tmp_path / "link"
@@ -93,7 +93,7 @@ def test_a_store_behind_a_link_is_left_as_it_is(kept, tmp_path):
     assert locations(folder) == written
 
 
-def test_what_is_no_store_is_left_alone(tmp_path):
+def test_other_databases_stay_unchanged(tmp_path):
     relocate(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())
     with sqlite3.connect(tmp_path / "other.db") as connection:
@@ -101,7 +101,7 @@ def test_what_is_no_store_is_left_alone(tmp_path):
     relocate(tmp_path / "other.db")
 
 
-def test_a_new_store_that_was_killed_half_made_is_made_anew(tmp_path):
+def test_a_store_whose_creation_was_killed_is_created_later(tmp_path):
     script = (
         "import os, sys, threading, time; from pathlib import Path\n"
         "from gislr.config.tracking_settings import TrackingSettings\n"

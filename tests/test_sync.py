@@ -1,4 +1,4 @@
-"""A store that is gone, refuses, is slow or locked: nothing stops, is lost or is there twice."""
+"""A store that is down, refuses, is slow or locked stops no training, loses and doubles nothing."""
 
 import http.client
 import http.server
@@ -28,7 +28,7 @@ def free_port():
 
 
 class Relay(http.server.ThreadingHTTPServer):
-    """Stands before a tracking server and can be told to fail in its stead."""
+    """Stands before a tracking server and fails in its place on demand."""
 
     daemon_threads = True
     behavior = "well"
@@ -38,7 +38,7 @@ class Relay(http.server.ThreadingHTTPServer):
         self.server_port_behind = server_port
 
     def handle_error(self, request, client_address):
-        """What this server breaks off is meant."""
+        """Ignores the connections that this server breaks off."""
 
 
 class RelayHandler(http.server.BaseHTTPRequestHandler):
@@ -107,7 +107,9 @@ def relay(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.xdist_group("tracking server")
 @pytest.mark.parametrize("behavior", ["gone", "refuses", "loses answers", "slow"])
-def test_what_a_server_does_not_take_is_sent_later_and_once(behavior, relay, workplace, tmp_path):
+def test_entries_that_a_server_does_not_accept_arrive_later_and_once(
+    behavior, relay, workplace, tmp_path
+):
     import mlflow
 
     address = f"http://127.0.0.1:{relay.server_address[1]}"
@@ -188,7 +190,7 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_database_that_another_process_holds_is_waited_for(workplace, client):
+def test_a_training_waits_for_a_database_that_another_process_locks(workplace, client):
     training = subprocess.Popen(
         [
             sys.executable, "-m", "gislr.train", *workplace, *TINY, f"training.epochs={EPOCHS}",

@@ -1,4 +1,4 @@
-"""Trainings and sweeps that are killed at random moments and gone on with."""
+"""Trainings and sweeps that are killed at random moments and resumed."""
 
 import random
 import subprocess
@@ -23,13 +23,13 @@ PHASES = {
     "epochs and checkpoints": "\nepoch ",
     "evaluation and logging": "\nepoch 6/6",
 }
-"""What a training does from which line on."""
+"""Phases of a training, and the line of output with which each begins."""
 
 _NOT_BEGUN = ("holds none", "must hold config.yaml")
 
 
 class Watched:
-    """A training whose lines say how far it is."""
+    """A training whose output shows its phase."""
 
     def __init__(self, arguments, folder):
         self.log = folder / "log"
@@ -43,7 +43,7 @@ class Watched:
         return self.log.read_text(encoding="utf-8")
 
     def phase(self):
-        """Returns what the training was last seen to do."""
+        """Returns the last phase that the output shows."""
         text = self.text()
         return next(phase for phase, line in reversed(PHASES.items()) if line in text)
 
@@ -52,7 +52,7 @@ class Watched:
             time.sleep(0.005)
 
     def killed_after(self, seconds, line):
-        """Kills it some seconds after a line was seen; tells whether it still ran then."""
+        """Kills it some seconds after a line of output; returns whether it still ran then."""
         self.wait_for(line)
         try:
             self.process.wait(seconds)
@@ -75,7 +75,7 @@ class Watched:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("part", range(PARTS))
-def test_killed_trainings_end_as_one_that_was_never_killed(part, tmp_path, tell):
+def test_killed_trainings_end_like_one_that_was_never_killed(part, tmp_path, tell):
     from mlflow import MlflowClient
 
     rng = random.Random(part)
