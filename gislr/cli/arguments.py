@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gislr.cli.commands import Command
 from gislr.config.config_files import composed_files, groups
+from gislr.config.overrides import in_quotes, quoted
 from gislr.utils.errors import SettingError, did_you_mean, unknown_name
 
 _OPTIONS = (
@@ -44,7 +45,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         if argument.startswith("-"):
             _require_option(argument)
         if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
-            words.append(_in_quotes(argument.replace("${", r"\${")))
+            words.append(in_quotes(argument.replace("${", r"\${")))
         else:
             kept.append(quoted(argument))
         previous = argument
@@ -63,27 +64,6 @@ def _require_option(argument: str) -> None:
     if name not in _OPTIONS and not re.match(r"-\w", name):
         hint = did_you_mean(name, _OPTIONS) or " Settings are written without dashes: KEY=VALUE."
         raise SettingError(f"{name} is no option.{hint}")
-
-
-def quoted(argument: str) -> str:
-    """Quotes a value that the grammar of Hydra refuses, such as a path with an umlaut."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    key, separator, value = argument.partition("=")
-    if argument.startswith("-") or not separator:
-        return argument
-    try:
-        OverridesParser.create().parse_override(argument)
-    except HydraException:
-        return f"{key}={_in_quotes(value)}"
-    return argument
-
-
-def _in_quotes(value: str) -> str:
-    # In Hydra's grammar a backslash escapes only before a quotation mark.
-    doubled = re.sub(r'(\\+)(?="|$)', r"\1\1", value)
-    return '"{}"'.format(doubled.replace('"', '\\"'))
 
 
 def with_folds(arguments: Sequence[str]) -> list[str]:

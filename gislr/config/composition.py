@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.config_files import composed_files, groups
+from gislr.config.hydra_errors import explain
+from gislr.config.overrides import quoted
+from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folders
 
 
@@ -28,7 +33,7 @@ def compose(name: str, *overrides: str) -> DictConfig:
         overrides: As on the command line.
 
     Raises:
-        HydraException: An override cannot be used.
+        SettingError: An override cannot be used.
 
     Example:
         >>> from gislr.config.composition import compose
@@ -37,6 +42,8 @@ def compose(name: str, *overrides: str) -> DictConfig:
     """
     import hydra
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     GlobalHydra.instance().clear()
     folder = search_folder(name)
@@ -45,7 +52,25 @@ def compose(name: str, *overrides: str) -> DictConfig:
         if folder
         else hydra.initialize(None, version_base="1.3")
     ):
-        return hydra.compose(name, list(overrides))
+        try:
+            return hydra.compose(name, [quoted(override) for override in overrides])
+        except (HydraException, OmegaConfBaseException) as error:
+            raise SettingError(explain(error, name)) from None
+
+
+def plain_values(config: DictConfig) -> dict[str, Any]:
+    """Returns a configuration as nested dictionaries, interpolations resolved.
+
+    Raises:
+        SettingError: A value is missing, or an interpolation cannot be resolved.
+    """
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise SettingError(explain(error, "train")) from None
+    return dict(values)
 
 
 def search_folder(name: str) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gislr.batches.augmentation import Transform, read_augmentation
 from gislr.batches.sampling import BatchSettings
-from gislr.config.composition import compose
+from gislr.config.composition import compose, plain_values
 from gislr.config.sweep_settings import SweepSettings
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preparation import PreparationSettings
@@ -104,7 +104,7 @@ def read_configuration(config: DictConfig) -> Configuration:
     Raises:
         SettingError: A key is unknown or missing, or a value cannot be used.
     """
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    values = plain_values(config)
     values.pop(RESUME, None)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:

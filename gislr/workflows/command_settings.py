@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BeforeValidator
 
+from gislr.config.composition import plain_values
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.utils.settings import Settings, read_settings
 
@@ -40,7 +41,5 @@ def read_command(kind: type[Kind], config: DictConfig) -> Kind:
     Raises:
         SettingError: A value cannot be used.
     """
-    from omegaconf import OmegaConf
-
-    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    values = plain_values(config)
     return read_settings(kind, {k: v for k, v in values.items() if k in kind.model_fields})

@@ -1,10 +1,17 @@
-"""Trains on folds of signers with several seeds, and says how sure the result is."""
+"""Trains on folds of signers with several seeds, and puts the folds together."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gislr.sweeping.fold_tracker import CrossValidationTracker
+from gislr.utils.errors import GislrError
+from gislr.utils.log import log
 from gislr.workflows.train import TrainingResult, train
 
 if TYPE_CHECKING:
@@ -12,6 +19,23 @@ if TYPE_CHECKING:
 
 SWEEP_CALLBACK = CrossValidationTracker
 """Puts the folds together when all of them are trained."""
+
+_TRACKED = re.compile(r"tracked as run (\w+)")
+
+
+@dataclass(frozen=True)
+class CrossValidationResult:
+    """The results of a cross-validation.
+
+    Attributes:
+        run_id: MLflow's id of the run that holds the folds together.
+        metrics: Each metric over the pooled clips, the mean of the seeds.
+        intervals: The lower and upper bound of each metric, with signers resampled.
+    """
+
+    run_id: str
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
 
 
 def cross_validate(config: DictConfig) -> TrainingResult:
@@ -21,3 +45,47 @@ def cross_validate(config: DictConfig) -> TrainingResult:
         config: A composed `conf/cross_validate.yaml`, with a fold.
     """
     return train(config)
+
+
+def run_cross_validation(overrides: Sequence[str]) -> CrossValidationResult:
+    """Runs `gislr cross_validate` and reads its results.
+
+    Args:
+        overrides: As on the command line.
+
+    Raises:
+        GislrError: The command failed, or folds are missing.
+    """
+    from gislr.config.composition import compose
+    from gislr.tracking.run_reader import find_run
+    from gislr.workflows.command_settings import CommandSettings, read_command
+
+    where = [override for override in overrides if override.startswith("tracking.")]
+    tracking = read_command(CommandSettings, compose("cross_validate", *where)).tracking
+    command = [sys.executable, "-m", "gislr.cross_validate", *overrides]
+    lines = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line.rstrip("\n"))
+            log.info(lines[-1])
+    tracked = _TRACKED.search("\n".join(lines))
+    if process.returncode or tracked is None:
+        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        raise GislrError("\n".join(errors) or "\n".join(lines[-1:]))
+    run = find_run(tracking, tracked[1])
+    names = [name.removesuffix("_low") for name in run.metrics if name.endswith("_low")]
+    if not names:
+        raise GislrError(
+            "Every fold must be trained before the folds are put together; some are missing. "
+            "The same call resumes."
+        )
+    return CrossValidationResult(
+        run.run_id,
+        {name.removeprefix("cv_"): run.metrics[name] for name in names},
+        {
+            name.removeprefix("cv_"): (run.metrics[f"{name}_low"], run.metrics[f"{name}_high"])
+            for name in names
+        },
+    )

@@ -28,6 +28,8 @@ from gislr.workflows.command_settings import CommandSettings, read_command
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+Clip = str | Path | NDArray[np.float32]
+
 _AT_ONCE = 64
 
 
@@ -64,6 +66,24 @@ def clip_files(given: Iterable[str]) -> list[Path]:
             found.append(path)
         else:
             raise DataError(f"A clip must be a file or a folder; there is no {name}.")
+    return found
+
+
+def read_clips(given: Clip | Iterable[Clip]) -> list[NDArray[np.float32]]:
+    """Returns the landmarks of clips, float32 [frames, 543, 3] each.
+
+    Args:
+        given: Parquet files, folders of them, videos, or landmarks; one or several.
+
+    Raises:
+        DataError: A clip cannot be read.
+    """
+    found = []
+    for clip in [given] if isinstance(given, str | Path | np.ndarray) else given:
+        if isinstance(clip, str | Path):
+            found += [check_landmarks(read_landmarks(file)) for file in clip_files([str(clip)])]
+        else:
+            found.append(check_landmarks(clip))
     return found
 
 

@@ -52,12 +52,12 @@ SWEEP_CALLBACK = SweepTracker
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training came to.
+    """The results of a training.
 
     Attributes:
         run_id: MLflow's id of the run.
         run_name: Its name.
-        history: A value an epoch of every metric.
+        history: One value per epoch of every metric.
         scores: The last epoch's scores on the held-out signers' clips; on the clips trained on
             when no signer is held out.
         objective: In a sweep, the values that it makes better.
@@ -68,6 +68,11 @@ class TrainingResult:
     history: dict[str, list[float]]
     scores: dict[str, float]
     objective: list[float] | None = None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last epoch's value of every metric."""
+        return {name: values[-1] for name, values in self.history.items()}
 
 
 def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> TrainingResult:

@@ -1,0 +1,56 @@
+"""Writes overrides in Hydra's grammar."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def to_overrides(keys: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Returns values as overrides; a dictionary is a section.
+
+    Example:
+        >>> from gislr.config.overrides import to_overrides
+        >>> to_overrides({"seed": 1, "training": {"epochs": 2}, "run": ["a", "b"]})
+        ['seed=1', 'training.epochs=2', 'run=["a","b"]']
+    """
+    found = []
+    for name, value in keys.items():
+        if isinstance(value, Mapping):
+            found += to_overrides(value, f"{prefix}{name}.")
+        else:
+            found.append(f"{prefix}{name}={_as_override(value)}")
+    return found
+
+
+def _as_override(value: Any) -> str:
+    if isinstance(value, str | Path):
+        return in_quotes(str(value))
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_as_override, value))}]"
+    return json.dumps(value)
+
+
+def in_quotes(value: str) -> str:
+    """Returns text in quotation marks, as an override's value that means exactly this text."""
+    # In Hydra's grammar a backslash escapes only before a quotation mark.
+    doubled = re.sub(r'(\\+)(?="|$)', r"\1\1", value)
+    return '"{}"'.format(doubled.replace('"', '\\"'))
+
+
+def quoted(argument: str) -> str:
+    """Quotes a value that the grammar of Hydra refuses, such as a path with an umlaut."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, separator, value = argument.partition("=")
+    if argument.startswith("-") or not separator:
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return f"{key}={in_quotes(value)}"
+    return argument
