@@ -104,7 +104,7 @@ def read_configuration(config: DictConfig) -> Configuration:
     Raises:
         SettingError: A key is unknown or missing, or a value cannot be used.
     """
-    values = plain_values(config)
+    values: Any = plain_values(config)
     values.pop(RESUME, None)
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
