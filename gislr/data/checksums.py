@@ -1,4 +1,4 @@
-"""CRC-32 checksums of what is kept on a disk: a flipped bit is noticed, and its place is named."""
+"""CRC-32 checksums of files: a flipped bit is noticed, and its place is named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from gislr.utils.errors import DataError
 
@@ -18,18 +18,23 @@ _TRAILER = 4
 
 
 class ChecksummedFile:
-    """Writes into a file and keeps the checksums of what it was given.
-
-    What a disk makes of the bytes afterwards cannot reach the checksums.
+    """A new file that keeps the checksums of what is written, whatever a disk makes of it.
 
     Args:
-        file: Opened for writing, empty.
+        path: The file; it is open inside a `with` block.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._size = 0
         self._chunks: list[int] = []
+
+    def __enter__(self) -> ChecksummedFile:
+        self._file = self._path.open("wb")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
     def write(self, data: bytes | memoryview) -> None:
         """Appends some bytes."""
@@ -52,7 +57,7 @@ class ChecksummedFile:
 def require_unchanged(path: Path, checksums: Mapping[str, Any]) -> None:
     """Compares a file with the checksums that were kept while it was written.
 
-    It is read a chunk at a time, so that a file of any size takes the memory of one.
+    The file is read a chunk at a time, so that a file of any size takes the memory of one.
 
     Args:
         path: A file of a prepared folder.
@@ -67,25 +72,14 @@ def require_unchanged(path: Path, checksums: Mapping[str, Any]) -> None:
         raise DataError(f"{path} was expected; there is no such file. {remedy}")
     if path.stat().st_size != size:
         raise DataError(f"{path} must hold {size} bytes; it holds {path.stat().st_size}. {remedy}")
-    buffer = memoryview(bytearray(min(CHUNK, size)))
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb") as file:
         for number, expected in enumerate(checksums["chunks"]):
-            start = number * CHUNK
-            chunk = buffer[: min(CHUNK, size - start)]
-            if not _fill(file, chunk) or zlib.crc32(chunk) != expected:
+            if zlib.crc32(file.read(CHUNK)) != expected:
+                start = number * CHUNK
                 raise DataError(
                     f"{path} must hold what was written into it; its bytes {start} to "
-                    f"{start + len(chunk) - 1} have changed. {remedy}"
+                    f"{min(start + CHUNK, size) - 1} have changed. {remedy}"
                 )
-
-
-def _fill(file: Any, chunk: memoryview) -> bool:
-    while chunk:
-        count = file.readinto(chunk)
-        if not count:
-            return False
-        chunk = chunk[count:]
-    return True
 
 
 def sealed_json(values: Mapping[str, Any]) -> bytes:

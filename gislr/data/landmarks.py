@@ -7,7 +7,7 @@ dominant hand and the 5 of its arm. Models read any set of `LANDMARKS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,89 +48,73 @@ _LEFT_LIPS = np.array([291, 409, 270, 269, 267, 375, 321, 405, 314, 308, 415, 31
 _RIGHT_LIPS = np.array([61, 185, 40, 39, 37, 146, 91, 181, 84, 78, 191, 80, 81, 82, 95, 88, 178,
                         87])
 # fmt: on
-_OTHER_SIDE = {
-    landmark: other
-    for left, right in (
-        (LEFT_HAND, RIGHT_HAND),
-        (LEFT_ARM, RIGHT_ARM),
-        (LEFT_EYE, RIGHT_EYE),
-        (_LEFT_LIPS, _RIGHT_LIPS),
-        (SHOULDERS[:1], SHOULDERS[1:]),
-        (NOSE[2:3], NOSE[3:]),
-    )
-    for here, there in zip(left.tolist(), right.tolist(), strict=True)
-    for landmark, other in ((here, there), (there, here))
-}
+_OTHER_SIDE = np.arange(LANDMARKS_PER_FRAME)
+for _left, _right in (
+    (LEFT_HAND, RIGHT_HAND),
+    (LEFT_ARM, RIGHT_ARM),
+    (LEFT_EYE, RIGHT_EYE),
+    (_LEFT_LIPS, _RIGHT_LIPS),
+    (SHOULDERS[:1], SHOULDERS[1:]),
+    (NOSE[2:3], NOSE[3:]),
+):
+    _OTHER_SIDE[_left], _OTHER_SIDE[_right] = _right, _left
 
 
 def other_side(landmarks: Landmarks) -> Landmarks:
     """Returns each landmark's counterpart on the other side of the body; itself in the middle."""
-    return np.array([_OTHER_SIDE.get(landmark, landmark) for landmark in landmarks.tolist()])
+    return _OTHER_SIDE[landmarks]
 
 
 @dataclass(frozen=True)
 class LandmarkSet:
     """Which landmarks of a frame are kept, in which order.
 
-    A clip whose dominant hand is the right one is mirrored, so that `hand` is always a left hand's.
+    Clips with a right dominant hand are mirrored, so that `hand` is always a left hand's.
 
     Attributes:
-        left: int64, the rows kept of a clip whose dominant hand is the left one.
-        right: int64, the rows kept of one whose dominant hand is the right one.
+        left: int64, the rows kept of a clip with a left dominant hand.
+        is_mirrored: bool, whether each is mirrored in a clip with a right dominant hand: it is then
+            the landmark of the other side, and its x is 1 - x.
         parts: Where each part stands among those kept.
-        mirrored: The parts of which x is mirrored in clips whose dominant hand is the right one.
     """
 
     left: Landmarks
-    right: Landmarks
+    is_mirrored: NDArray[np.bool_]
     parts: Mapping[str, slice]
-    mirrored: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.left)
 
     @cached_property
-    def read(self) -> Landmarks:
-        """The rows that are read of any clip; both hands, to find the dominant one."""
-        return np.array(
-            list(dict.fromkeys([*self.left, *self.right, *LEFT_HAND, *RIGHT_HAND])), np.int64
-        )
+    def right(self) -> Landmarks:
+        """The rows kept of a clip with a right dominant hand, int64."""
+        return np.where(self.is_mirrored, other_side(self.left), self.left)
 
-    def places(self, landmarks: Landmarks) -> Landmarks:
-        """Returns where landmarks stand among those read."""
-        place = {landmark: k for k, landmark in enumerate(self.read.tolist())}
-        return np.array([place[landmark] for landmark in landmarks.tolist()])
+    @cached_property
+    def read(self) -> Landmarks:
+        """The rows that are read of any clip, int64; both hands, to find the dominant one."""
+        every = [*self.left, *self.right, *LEFT_HAND, *RIGHT_HAND]
+        return np.array(list(dict.fromkeys(every)), np.int64)
 
     @cached_property
     def hand_places(self) -> dict[str, Landmarks]:
         """Where both hands stand among the rows read."""
-        return {"left": self.places(LEFT_HAND), "right": self.places(RIGHT_HAND)}
+        return {"left": self._places(LEFT_HAND), "right": self._places(RIGHT_HAND)}
 
     @cached_property
     def dominant_places(self) -> dict[str, Landmarks]:
         """Where the rows kept stand among those read, by the dominant hand."""
-        return {"left": self.places(self.left), "right": self.places(self.right)}
+        return {"left": self._places(self.left), "right": self._places(self.right)}
 
-    @cached_property
-    def is_mirrored(self) -> NDArray[np.bool_]:
-        """Bool [landmarks]: whether x is mirrored where the right hand is the dominant one."""
-        mirrored = np.zeros(len(self), bool)
-        for part in self.mirrored:
-            mirrored[self.parts[part]] = True
-        return mirrored
+    def _places(self, landmarks: Landmarks) -> Landmarks:
+        order = np.argsort(self.read)
+        return order[np.searchsorted(self.read[order], landmarks)]
 
     @cached_property
     def reflection(self) -> Landmarks:
-        """The place from which each landmark comes when a clip is seen in a mirror."""
+        """The place from which each landmark comes when a clip is mirrored, int64."""
         place = {landmark: k for k, landmark in enumerate(self.left.tolist())}
-        return np.array(
-            [
-                place.get(other, place[landmark])
-                for landmark, other in zip(
-                    self.left.tolist(), other_side(self.left).tolist(), strict=True
-                )
-            ]
-        )
+        return np.array([place.get(o, k) for k, o in enumerate(other_side(self.left).tolist())])
 
     @cached_property
     def hands(self) -> list[slice]:
@@ -140,11 +124,8 @@ class LandmarkSet:
     @cached_property
     def fingers(self) -> list[slice]:
         """The places of each finger of each hand, thumb first; the wrist belongs to none."""
-        return [
-            slice(first, first + 4)
-            for hand in self.hands
-            for first in range(hand.start + 1, hand.stop, 4)
-        ]
+        starts = [k for hand in self.hands for k in range(hand.start + 1, hand.stop, 4)]
+        return [slice(start, start + 4) for start in starts]
 
     @cached_property
     def parts_but_the_hand(self) -> list[slice]:
@@ -157,25 +138,24 @@ class LandmarkSet:
         return int(found[0]) if len(found) else None
 
 
-def landmark_set(parts: Mapping[str, Landmarks]) -> LandmarkSet:
-    """Returns the set of some parts, given for a left dominant hand; all of them are mirrored.
+def landmark_set(parts: Mapping[str, Landmarks], fixed: Collection[str] = ()) -> LandmarkSet:
+    """Returns the set of some parts.
 
     Args:
-        parts: By name, the landmarks of each part, of 543. Models that read hands look for the
-            parts `hand` and `other_hand`, 21 landmarks each.
+        parts: By name, the landmarks of each part, of 543, for a left dominant hand. Models that
+            read hands look for the parts `hand` and `other_hand`, 21 landmarks each.
+        fixed: The parts that are not mirrored in clips with a right dominant hand.
 
     Example:
         >>> kept = landmark_set({"hand": LEFT_HAND, "nose": NOSE})
-        >>> len(kept), kept.parts["nose"], kept.right[0]
-        (25, slice(21, 25, None), np.int64(522))
+        >>> len(kept), kept.parts["nose"], kept.right[:2].tolist()
+        (25, slice(21, 25, None), [522, 523])
     """
-    stops = np.cumsum([len(rows) for rows in parts.values()]).tolist()
-    places = {
-        name: slice(stop - len(rows), stop)
-        for (name, rows), stop in zip(parts.items(), stops, strict=True)
-    }
-    left = np.concatenate(list(parts.values()))
-    return LandmarkSet(left, other_side(left), places, tuple(parts))
+    places, stop = {}, 0
+    for name, rows in parts.items():
+        places[name] = slice(stop, stop := stop + len(rows))
+    mirrored = [np.full(len(rows), name not in fixed) for name, rows in parts.items()]
+    return LandmarkSet(np.concatenate(list(parts.values())), np.concatenate(mirrored), places)
 
 
 LANDMARKS: Registry[LandmarkSet] = Registry(
@@ -184,41 +164,14 @@ LANDMARKS: Registry[LandmarkSet] = Registry(
 """Sets by name: the reference's 66; 30 of the dominant hand, its arm and the mouth; 98 of both
 hands and arms, lips, nose and shoulders; the 118 of the competition's winner."""
 
-DOMINANT_HAND = LANDMARKS.register("dominant_hand")(
-    LandmarkSet(
-        left=np.concatenate([LIPS, LEFT_HAND, LEFT_ARM]),
-        right=np.concatenate([LIPS, RIGHT_HAND, RIGHT_ARM]),
-        parts={"lips": slice(0, 40), "hand": slice(40, 61), "pose": slice(61, 66)},
-        mirrored=("hand", "pose"),
-    )
-)
-"""The reference's 66; its lips are not mirrored."""
+_DOMINANT = {"hand": LEFT_HAND, "pose": LEFT_ARM}
+_BOTH = {"lips": LIPS, **_DOMINANT, "other_hand": RIGHT_HAND, "other_pose": RIGHT_ARM}
+_HANDS = {"lips": LIPS, "hand": LEFT_HAND, "other_hand": RIGHT_HAND, "nose": NOSE}
 
-LANDMARKS.register("hand_and_mouth")(
-    landmark_set({"lips": MOUTH, "hand": LEFT_HAND, "pose": LEFT_ARM})
-)
-LANDMARKS.register("both_hands")(
-    landmark_set(
-        {
-            "lips": LIPS,
-            "hand": LEFT_HAND,
-            "pose": LEFT_ARM,
-            "other_hand": RIGHT_HAND,
-            "other_pose": RIGHT_ARM,
-            "nose": NOSE,
-            "shoulders": SHOULDERS,
-        }
-    )
-)
-LANDMARKS.register("competition")(
-    landmark_set(
-        {
-            "lips": LIPS,
-            "hand": LEFT_HAND,
-            "other_hand": RIGHT_HAND,
-            "nose": NOSE,
-            "eye": LEFT_EYE,
-            "other_eye": RIGHT_EYE,
-        }
-    )
-)
+DOMINANT_HAND = landmark_set({"lips": LIPS, **_DOMINANT}, fixed=["lips"])
+"""The reference's 66."""
+
+LANDMARKS.register("dominant_hand")(DOMINANT_HAND)
+LANDMARKS.register("hand_and_mouth")(landmark_set({"lips": MOUTH, **_DOMINANT}))
+LANDMARKS.register("both_hands")(landmark_set({**_BOTH, "nose": NOSE, "shoulders": SHOULDERS}))
+LANDMARKS.register("competition")(landmark_set({**_HANDS, "eye": LEFT_EYE, "other_eye": RIGHT_EYE}))

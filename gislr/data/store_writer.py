@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,21 +64,17 @@ def write_store(
     """
     of_frames, of_index = hashlib.sha256(), hashlib.sha256()
     tables = []
-    checksums: dict[str, Any] = {}
-    landmarks = len(preprocessing.landmark_set)
     with atomic_folder(target) as folder:
-        with (
-            _checksummed(folder / FRAMES, checksums) as frames,
-            _checksummed(folder / FRAME_INDEX, checksums) as frame_index,
-        ):
-            _write_header(frames, (total_frames, landmarks, 3))
+        files = {name: ChecksummedFile(folder / name) for name in (FRAMES, FRAME_INDEX, CLIPS)}
+        with files[FRAMES] as frames, files[FRAME_INDEX] as frame_index:
+            _write_header(frames, (total_frames, len(preprocessing.landmark_set), 3))
             _write_header(frame_index, (total_frames,))
             for block in blocks:
                 for file, digest, array in (
                     (frames, of_frames, block.frames),
                     (frame_index, of_index, block.frame_index),
                 ):
-                    data = np.ascontiguousarray(array, "<f4").reshape(-1).view(np.uint8).tobytes()
+                    data = np.ascontiguousarray(array, "<f4").tobytes()
                     digest.update(data)
                     file.write(data)
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))
@@ -97,7 +91,7 @@ def write_store(
         # An archive is not written from front to back, which its checksums are.
         archive = io.BytesIO()
         np.savez(archive, **vars(table))
-        with _checksummed(folder / CLIPS, checksums) as file:
+        with files[CLIPS] as file:
             file.write(archive.getbuffer())
         described = [listing.signers, listing.signs, lengths.tolist(), listing.labels.tolist()]
         of_frames.update(of_index.digest() + json.dumps(described).encode())
@@ -106,17 +100,9 @@ def write_store(
             "fingerprint": of_frames.hexdigest(),
             "preprocessing": preprocessing.model_dump(),
             "signs": listing.signs,
-            "checksums": checksums,
+            "checksums": {name: file.checksums() for name, file in files.items()},
         }
         (folder / DESCRIPTION).write_bytes(sealed_json(description))
-
-
-@contextmanager
-def _checksummed(path: Path, checksums: dict[str, Any]) -> Iterator[ChecksummedFile]:
-    with path.open("wb") as file:
-        checksummed = ChecksummedFile(file)
-        yield checksummed
-    checksums[path.name] = checksummed.checksums()
 
 
 def _write_header(file: ChecksummedFile, shape: tuple[int, ...]) -> None:

@@ -122,26 +122,20 @@ def _load(path: Path) -> NDArray[Any]:
 def _check(
     root: Path, frames: NDArray[Any], labels: NDArray[Any], frame_index: NDArray[Any]
 ) -> tuple[int, int]:
-    if (
-        frames.ndim != 4
-        or frames.shape[2:] != (len(DOMINANT_HAND), 3)
-        or not np.issubdtype(frames.dtype, np.floating)
-    ):
-        raise DataError(
-            f"{FRAMES} must be float32 [clips, frames, {len(DOMINANT_HAND)}, 3]; "
-            f"got {frames.dtype} {list(frames.shape)} in {root}."
-        )
+    def require(correct: bool, name: str, array: NDArray[Any], expected: str) -> None:
+        if not correct:
+            got = f"{array.dtype} {list(array.shape)} in {root}"
+            raise DataError(f"{name} must be {expected}; got {got}.")
+
+    landmarks = len(DOMINANT_HAND)
+    correct = frames.ndim == 4 and frames.shape[2:] == (landmarks, 3) and frames.dtype.kind == "f"
+    require(correct, FRAMES, frames, f"float32 [clips, frames, {landmarks}, 3]")
     clips, most_frames = frames.shape[:2]
-    if labels.shape != (clips,) or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"{LABELS} must be whole numbers of shape [{clips}], one a clip; "
-            f"got {labels.dtype} {list(labels.shape)} in {root}."
-        )
-    if frame_index.shape != (clips, most_frames) or frame_index.dtype.kind not in "iuf":
-        raise DataError(
-            f"{FRAME_INDEX} must be numbers of the shape [{clips}, {most_frames}]; "
-            f"got {frame_index.dtype} {list(frame_index.shape)} in {root}."
-        )
+    correct = labels.shape == (clips,) and labels.dtype.kind in "iu"
+    require(correct, LABELS, labels, f"whole numbers of shape [{clips}], one for each clip")
+    correct = frame_index.shape == (clips, most_frames) and frame_index.dtype.kind in "iuf"
+    expected = f"numbers of the shape [{clips}, {most_frames}]"
+    require(correct, FRAME_INDEX, frame_index, expected)
     real = np.asarray(frame_index) >= 0
     if (real[:, 1:] & ~real[:, :-1]).any():
         raise DataError(f"{FRAME_INDEX} must be -1 only behind a clip's last frame; it is not.")
