@@ -50,7 +50,7 @@ def test_landmarks_from_json_are_read():
         (np.broadcast_to(np.zeros(3), (1_000_000, 543, 3)), "got 1,000,000"),
         (np.zeros((3, 543, 3), np.int16), "got int16"),
         (np.zeros((3, 543, 3), complex), "got complex128"),
-        (np.full((3, 543, 3), np.nan), "every landmark of this one is missing"),
+        (np.full((3, 543, 3), np.nan), "every one of this clip is missing"),
         (np.full((3, 543, 3), np.inf), "got infinity"),
         ([[1.0, 2.0], [3.0]], "got something else"),
         ("clip", "got <U4"),

@@ -1,9 +1,8 @@
 """Preprocessing and models as one graph, from raw landmarks to probabilities.
 
-Everything that has a shape that depends on what a clip shows is a weighted sum here: a matrix says
-how much each raw frame counts in each frame that the model reads. Shapes then follow from the
-number of raw frames alone, which runtimes know before they compute; none has to fall back to its
-slow path, and no operator beyond the built-in ones is needed.
+Frames are chosen and averaged by a matrix: the weight of each raw frame in each frame that the
+model reads. Shapes therefore depend on the number of raw frames alone, which runtimes know before
+they compute, and built-in operators suffice.
 """
 
 from __future__ import annotations

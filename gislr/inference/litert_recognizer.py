@@ -62,7 +62,7 @@ class LiteRTRecognizer:
         """See `gislr.inference.Recognizer`.
 
         Raises:
-            GislrError: The file is broken in a way that shows only now.
+            GislrError: The file is broken in a way that only running it reveals.
         """
         found = np.zeros((len(clips), len(self.signs)), np.float32)
         for row, clip in zip(found, clips, strict=True):
@@ -71,7 +71,7 @@ class LiteRTRecognizer:
             except (RuntimeError, ValueError) as error:
                 raise GislrError(
                     "The .tflite file must recognize any clip, but it fails "
-                    f"({str(error).splitlines()[0][:100]}); export it again."
+                    f"({str(error).splitlines()[0][:100]}); export the model once more."
                 ) from None
         return found
 

@@ -49,7 +49,7 @@ class Prediction:
     Attributes:
         signs: The most likely sign first.
         probabilities: Of each of them.
-        has_hand: Whether any frame shows a hand; without one the signs mean nothing.
+        has_hand: Whether a hand was found in any frame; without one the signs mean nothing.
     """
 
     signs: list[str]
@@ -113,5 +113,5 @@ def check_landmarks(landmarks: Any) -> Float32:
     if np.isinf(found).any():
         raise DataError("Landmarks must be finite, or NaN where nothing was found; got infinity.")
     if np.isnan(found).all():
-        raise DataError("A clip must show something; every landmark of this one is missing.")
+        raise DataError("A clip must hold landmarks; every one of this clip is missing.")
     return found.astype(np.float32)

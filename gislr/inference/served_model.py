@@ -30,7 +30,7 @@ class RawLandmarksModel(PythonModel):
         self._recognizer = LiteRTRecognizer.of_file(Path(context.artifacts[FILES]) / LITERT_FILE)
 
     def predict(
-        # MLflow makes a schema of other type hints; none says "arrays or paths".
+        # MLflow makes a schema of other type hints; none means "arrays or paths".
         self,
         context: Any,
         model_input: np.ndarray,

@@ -15,7 +15,7 @@ MASKED = -3e4
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SegmentAttention(keras.layers.Layer):
-    """Multi-head self-attention in which a frame sees the frames of its own clip.
+    """Multi-head self-attention among the frames of each clip.
 
     With `mask="keys"` every frame attends to the valid frames of its segment. With `mask="queries"`
     it is the reference's: the mask covers queries, so that real frames attend to the whole row,
@@ -39,7 +39,7 @@ class SegmentAttention(keras.layers.Layer):
         limit = (6 / (units + depth)) ** 0.5
         shape = (units, self.heads, depth)
         self.kernels = [
-            # An initializer of its own each: one that is used again draws the same numbers.
+            # One initializer for each: a shared one would draw the same numbers.
             self.add_weight(
                 name=f"{name}_kernel",
                 shape=shape,
@@ -78,11 +78,11 @@ class SegmentAttention(keras.layers.Layer):
             valid = ops.expand_dims(ops.cast(segment_ids > 0, "float32"), (1, 3))
             scores = scores + (valid - 1) * 1e9
         else:
-            seen = ops.logical_and(
+            same_clip = ops.logical_and(
                 ops.expand_dims(segment_ids, 2) == ops.expand_dims(segment_ids, 1),
                 ops.expand_dims(segment_ids > 0, 1),
             )
-            scores = ops.where(ops.expand_dims(seen, 1), scores, MASKED)
+            scores = ops.where(ops.expand_dims(same_clip, 1), scores, MASKED)
         attention = ops.cast(ops.softmax(scores), self.compute_dtype)
         heads = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
         merged = ops.reshape(heads, (*leading, units))

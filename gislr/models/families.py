@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from pydantic import model_validator
 
 from gislr.batches.packing import Layout, layout_for
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.utils.errors import SettingError
 from gislr.utils.registry import Registry
+from gislr.utils.settings import Positive, Settings
+
+
+class AttentionSettings(Settings):
+    """Settings of models with attention.
+
+    Attributes:
+        units: Width of the blocks.
+        num_heads: Attention heads; divides `units`.
+    """
+
+    units: Positive
+    num_heads: Positive
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.units % self.num_heads:
+            raise SettingError(
+                "model.units must be a multiple of model.num_heads; got "
+                f"{self.units} and {self.num_heads}."
+            )
+        return self
 
 
 class Family(Protocol):
@@ -100,15 +124,3 @@ def build_model(
     if statistics is not None and "standardize" in {layer.name for layer in model.layers}:
         model.get_layer("standardize").set_weights([statistics.mean, statistics.std])
     return model
-
-
-def require_heads(units: int, num_heads: int) -> None:
-    """Requires a width that attention heads can share.
-
-    Raises:
-        SettingError: They cannot.
-    """
-    if units % num_heads:
-        raise SettingError(
-            f"model.units must be a multiple of model.num_heads; got {units} and {num_heads}."
-        )

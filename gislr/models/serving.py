@@ -1,4 +1,4 @@
-"""Trained models in the form in which they are kept: padded clips in, probabilities out.
+"""The logged form of trained models: padded clips in, probabilities out.
 
 Importing this module registers every layer of a family, so that Keras can load what was saved.
 """
@@ -23,7 +23,7 @@ from gislr.models.layers import PACKAGE
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model and what is needed to build it again.
+    """A trained model and what is needed to build a copy.
 
     Attributes:
         model: The Keras model, of any layout and precision.
@@ -98,7 +98,7 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
     for k, trained in enumerate(models):
         copied = trained.copy(layout)
         rows = ClipRows(axes, trained.settings.last_frame_position, name=f"rows_{k}")
-        # Several models of one name could not be told apart when they are saved.
+        # Models of one name cannot be saved together.
         named = keras.Model(copied.input, copied.output, name=f"{copied.name}_{k}")
         found.append(ops.softmax(ops.reshape(named(rows(frames, frame_index)), (-1, signs))))
     return keras.Model(

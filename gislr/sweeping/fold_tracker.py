@@ -61,9 +61,7 @@ class CrossValidationTracker(ParentRun):
             for seed, predictions in result.pooled.items():
                 predictions.save(folder / f"seed_{seed}.parquet")
 
-    def _result(
-        self, trial: optuna.trial.FrozenTrial
-    ) -> tuple[tuple[int, int], ClipPredictions]:
+    def _result(self, trial: optuna.trial.FrozenTrial) -> tuple[tuple[int, int], ClipPredictions]:
         """Returns a trial's fold and seed, and its predictions."""
         run = LoggedRun.of(self._run.client, str(trial.user_attrs[RUN_ID]))
         [predictions] = run.predictions()

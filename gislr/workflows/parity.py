@@ -87,7 +87,7 @@ def check(arrays: Arrays, path: Path) -> Iterator[Case]:
 
 
 def check_preprocessing(arrays: Arrays) -> Iterator[Case]:
-    """Preprocesses each case's landmarks again."""
+    """Preprocesses each case's landmarks and compares."""
     for name in [key.removesuffix(".landmarks") for key in arrays if key.endswith(".landmarks")]:
         read = arrays[f"{name}.landmarks"]
         landmarks = np.full((len(read), LANDMARKS_PER_FRAME, 3), np.nan, np.float32)
@@ -104,7 +104,7 @@ def check_preprocessing(arrays: Arrays) -> Iterator[Case]:
 
 
 def check_transformer(arrays: Arrays) -> Iterator[Case]:
-    """Builds the transformer, sets its weights, predicts and trains again."""
+    """Builds the transformer, sets its weights, predicts, trains and compares."""
     with quiet_backend():
         import keras
 

@@ -50,7 +50,7 @@ class CausalConvolution(keras.layers.Layer):
     Input: [rows, frames, units], int32 segment ids [rows, frames]. Output: as the first input.
 
     Args:
-        kernel: Number of frames it sees.
+        kernel: Number of frames, the present one included.
     """
 
     def __init__(self, kernel: int, **kwargs: Any) -> None:

@@ -7,35 +7,31 @@ million parameters at the defaults with 250 signs.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
-
-from pydantic import model_validator
+from typing import Any, ClassVar, Literal
 
 from gislr.batches.packing import OWN, Layout
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.families import MODELS, require_heads
-from gislr.utils.settings import Positive, Rate, Settings, Whole
+from gislr.models.families import MODELS, AttentionSettings
+from gislr.utils.settings import Positive, Rate, Whole
 
 _BATCH_MOMENTUM = 0.95
 """Keras' 0.99 would need more steps than a short training has."""
 
 
 @MODELS.register("conv_transformer")
-class ConvTransformer(Settings):
+class ConvTransformer(AttentionSettings):
     """Sizes and rates; the values stand in `conf/model/conv_transformer.yaml`.
 
     Attributes:
         name: `conv_transformer`.
-        units: Width of the blocks.
         num_stages: How often convolutions and a transformer block follow each other.
         num_convolutions: Convolution blocks of a stage.
-        kernel: Frames that a convolution sees, the present and earlier ones.
+        kernel: Frames of a convolution, the present one and those before.
         expansion: Width inside a block, as a multiple of `units`.
-        num_heads: Attention heads; divides `units`.
         normalization: `batch`, over the valid frames, or `layer` or `rms`, of each frame.
         centering: `none` standardizes with the training set's statistics; `nose` centers each clip
             on the mean place of its nose, in standard deviations of the clip, as the winner did.
-        wrist_relative_hand: Whether each hand is added as seen from its wrist, in hand sizes.
+        wrist_relative_hand: Whether each hand's landmarks relative to its wrist are added.
         distances: Whether distances between fingertips, and from them to the face, are added.
         deltas: Over how many frames temporal deltas (velocities) of all features are added, from 1
             on; 0 for none.
@@ -46,12 +42,10 @@ class ConvTransformer(Settings):
     """
 
     name: str
-    units: Positive
     num_stages: Positive
     num_convolutions: Whole
     kernel: Positive
     expansion: Positive
-    num_heads: Positive
     normalization: Literal["batch", "layer", "rms"]
     centering: Literal["none", "nose"]
     wrist_relative_hand: bool
@@ -70,11 +64,6 @@ class ConvTransformer(Settings):
     def gap(self) -> int:
         """Positions between clips of a row: as far back as a convolution reaches."""
         return self.kernel - 1
-
-    @model_validator(mode="after")
-    def _check_heads(self) -> Self:
-        require_heads(self.units, self.num_heads)
-        return self
 
     def build(
         self, *, signs: int, layout: Layout, preprocessing: PreprocessingSettings, precision: str

@@ -1,4 +1,4 @@
-"""Features of single frames: landmarks from the nose, hands from the wrist, distances.
+"""Features of single frames: relative to the nose, relative to the wrist, and distances.
 
 All read image coordinates and which of them were found (see `SplitMissing`), and give 0 for what
 is missing.
@@ -78,7 +78,7 @@ class Centering(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class WristRelativeHand(keras.layers.Layer):
-    """Each hand's landmarks as seen from its wrist, in hand sizes: to the farthest one.
+    """Each hand's landmarks relative to its wrist, divided by the distance of the farthest one.
 
     Input: float32 and bool [rows, frames, landmarks, axes]. Output: float32 [rows, frames, hands x
     20 x axes], and bool of the same shape: whether landmark and wrist were found.

@@ -7,26 +7,22 @@ attention and a two-layer perceptron without normalization, and are averaged ove
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
-
-from pydantic import model_validator
+from typing import Any, ClassVar, Literal
 
 from gislr.batches.packing import Layout
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.families import MODELS, require_heads
-from gislr.utils.settings import AboveZero, Positive, Rate, Settings, Whole
+from gislr.models.families import MODELS, AttentionSettings
+from gislr.utils.settings import AboveZero, Positive, Rate, Whole
 
 
 @MODELS.register("transformer")
-class Transformer(Settings):
+class Transformer(AttentionSettings):
     """Sizes and rates; the values stand in `conf/model/transformer.yaml`.
 
     Attributes:
         name: `transformer`.
-        units: Width of the blocks.
         landmark_units: Width of the parts' embeddings.
         num_blocks: Number of blocks.
-        num_heads: Attention heads; divides `units`.
         mlp_ratio: Width of a block's perceptron, as a multiple of `units`.
         embedding_dropout: Dropout of the embedded frames.
         mlp_dropout: Dropout inside the perceptrons.
@@ -41,10 +37,8 @@ class Transformer(Settings):
     """
 
     name: str
-    units: Positive
     landmark_units: Positive
     num_blocks: Whole
-    num_heads: Positive
     mlp_ratio: AboveZero
     embedding_dropout: Rate
     mlp_dropout: Rate
@@ -66,11 +60,6 @@ class Transformer(Settings):
     def inference_masking(self) -> float:
         """Probability that a frame is masked outside training."""
         return self.frame_masking if self.mask_at_inference else 0.0
-
-    @model_validator(mode="after")
-    def _check_heads(self) -> Self:
-        require_heads(self.units, self.num_heads)
-        return self
 
     def build(
         self, *, signs: int, layout: Layout, preprocessing: PreprocessingSettings, precision: str
