@@ -72,13 +72,10 @@ def _bulge(right: Float64, down: Float64) -> Float64:
 
 
 def lips(mouth: Float64) -> Float64:
-    """Places the 40 lip landmarks in the order of `gislr.data.landmarks.LIPS`.
+    """Returns the lips in the order of `LIPS`, float64 [frames, 40, 3], see `face`.
 
     Args:
         mouth: float64 [frames, 3], how far the mouth is opened, rounded and stretched, 0 to 1.
-
-    Returns:
-        float64 [frames, 40, 3], head heights from the middle of the face.
     """
     opened, rounded, stretched = (mouth[:, axis, None] for axis in range(3))
     whole = np.linspace(-1, 1, 11)
@@ -98,27 +95,16 @@ def lips(mouth: Float64) -> Float64:
 
 
 def face(mouth: Float64) -> Float64:
-    """Returns the whole face, float64 [frames, 468, 3], head heights from its middle.
-
-    Args:
-        mouth: See `lips`.
-    """
+    """Returns the whole face, float64 [frames, 468, 3], head heights from its middle."""
     whole = np.repeat(face_at_rest()[None], len(mouth), axis=0)
     whole[:, LIPS] = lips(mouth)
     return whole
 
 
 def elbow(shoulder: Float64, wrist: Float64, upper: float, lower: float) -> Float64:
-    """Returns where the elbow is, below and outside of the line from shoulder to wrist.
+    """Returns the elbow, below and outside of the line from shoulder to wrist.
 
-    Args:
-        shoulder: float64 [frames, 3].
-        wrist: float64 [frames, 3].
-        upper: Length of the upper arm, shoulder widths.
-        lower: Length of the forearm, shoulder widths.
-
-    Returns:
-        float64 [frames, 3].
+    All are float64 [frames, 3]; the arm's lengths are in shoulder widths.
     """
     line = wrist - shoulder
     reach = np.clip(np.linalg.norm(line, axis=1, keepdims=True), 1e-6, None)
@@ -139,16 +125,13 @@ def elbow(shoulder: Float64, wrist: Float64, upper: float, lower: float) -> Floa
 def pose(
     head: Float64, head_height: float, hands: tuple[Float64, Float64], arm: tuple[float, float]
 ) -> Float64:
-    """Places the 33 landmarks of the pose.
+    """Returns the 33 landmarks of the pose, float64 [frames, 33, 3], in shoulder widths.
 
     Args:
         head: float64 [frames, 3], the middle of the face.
-        head_height: Shoulder widths.
+        head_height: From forehead to chin.
         hands: The left and the right hand, float64 [frames, 21, 3] each.
-        arm: Lengths of upper arm and forearm, shoulder widths.
-
-    Returns:
-        float64 [frames, 33, 3].
+        arm: Lengths of upper arm and forearm.
     """
     landmarks = np.zeros((len(head), 33, 3))
     landmarks[:, :11] = head[:, None] + head_height * _HEAD_POSE

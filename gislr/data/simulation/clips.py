@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from gislr.data.landmarks import GROUPS, LEFT_HAND, RIGHT_HAND
-from gislr.data.simulation import body, detection
-from gislr.data.simulation.camera import photograph
+from gislr.data.simulation import body, camera
 from gislr.data.simulation.hand import SHAPE_SIZE, hand_joints
-from gislr.data.simulation.motion import PATHS, Timeline, clip_length, drift, timeline, turn_angles
+from gislr.data.simulation.motion import (
+    Timeline,
+    clip_length,
+    drift,
+    path,
+    timeline,
+    turn_angles,
+)
 from gislr.data.simulation.signers import Signer, Version
 from gislr.data.simulation.signs import HAND_SHAPES, MOUTHS, PLACES, RELAXED, orientation_matrix
 
@@ -36,15 +42,10 @@ _LONGEST_REACH: Final = 0.98
 
 @dataclass(frozen=True)
 class SimulatedClip:
-    """One clip as a raw file holds it.
+    """One clip as a raw file holds it."""
 
-    Attributes:
-        frames: int16 [frames], rising numbers.
-        landmarks: float64 [frames, 543, 3] in image coordinates, NaN where nothing was found.
-    """
-
-    frames: NDArray[np.int16]
-    landmarks: Float64
+    frames: NDArray[np.int16]  # [frames], rising numbers
+    landmarks: Float64  # [frames, 543, 3], image coordinates; NaN for missing landmarks
 
 
 def simulate_clip(
@@ -71,11 +72,9 @@ def simulate_clip(
     faces = head[:, None] + signer.head_height * body.face(_mouth(signer, version, time, rng))
     poses = body.pose(head, signer.head_height, hands, signer.arm)
     scene = np.concatenate([faces, hands[0], poses, hands[1]], axis=1)
-    image = photograph(scene, signer, rng)
+    image = camera.photograph(scene, signer, rng)
     _forget(image, signer, time, rng, hands_found=hands_found)
-    return SimulatedClip(
-        detection.frame_numbers(length, rng), np.round(image * _STEPS) * (1 / _STEPS)
-    )
+    return SimulatedClip(camera.frame_numbers(length, rng), np.round(image * _STEPS) * (1 / _STEPS))
 
 
 def _signing_hand(
@@ -92,7 +91,7 @@ def _signing_hand(
         head + signer.head_height * middle if place.on_head else np.tile(middle, (len(head), 1))
     )
     amplitude = signer.amplitude * version.amplitude * np.exp(rng.normal(0.0, _CLIP_AMPLITUDE))
-    middle = middle + amplitude * PATHS[version.sign.path](time.phase)
+    middle = middle + amplitude * path(version.sign.path, time.phase)
     middle += signer.place + version.place + rng.normal(0.0, signer.carelessness, 3)
     middle = raised * middle + (1 - raised) * signer.rest
     middle += drift(len(head), signer.tremor, _TREMOR_PERIOD, rng)
@@ -111,13 +110,13 @@ def _within_reach(joints: Float64, signer: Signer) -> Float64:
 
 def _shapes(signer: Signer, version: Version, time: Timeline, rng: np.random.Generator) -> Float64:
     """Returns hand shapes as vectors, float64 [frames, 10]."""
-    first = HAND_SHAPES[version.sign.shape].vector()
-    last = HAND_SHAPES[version.sign.last_shape].vector()
+    sign = version.sign
+    first, last = HAND_SHAPES[sign.shape], HAND_SHAPES[sign.last_shape or sign.shape]
     closing = (0.5 - 0.5 * np.cos(4 * np.pi * time.phase))[:, None]
     manner = signer.shape + version.shape + rng.normal(0.0, _CLIP_SHAPE, SHAPE_SIZE)
     signed = np.clip((1 - closing) * first + closing * last + manner, 0.0, 1.0)
     raised = time.raised[:, None]
-    mixed: Float64 = raised * signed + (1 - raised) * RELAXED.vector()
+    mixed: Float64 = raised * signed + (1 - raised) * RELAXED
     return mixed
 
 
@@ -139,7 +138,7 @@ def _orientations(
 
 def _resting_hand(signer: Signer, frames: int, rng: np.random.Generator) -> Float64:
     """Returns a right hand at rest, float64 [frames, 21, 3]."""
-    shape = np.tile(RELAXED.vector() + signer.shape, (frames, 1))
+    shape = np.tile(RELAXED + signer.shape, (frames, 1))
     joints = signer.palm * hand_joints(shape) @ orientation_matrix("down, across").T
     middle = signer.rest + drift(frames, signer.tremor, _TREMOR_PERIOD, rng)
     placed: Float64 = joints + (middle - joints.mean(axis=1))[:, None]
@@ -165,9 +164,9 @@ def _forget(
     """Sets what is not found to NaN, in place."""
     signing, resting = (LEFT_HAND, RIGHT_HAND) if signer.left_handed else (RIGHT_HAND, LEFT_HAND)
     middle = image[:, signing, :2].mean(axis=1)
-    found = detection.found_signing_hand(middle, time.raised, signer.missing, rng)
+    found = camera.found_signing_hand(middle, time.raised, signer.missing, rng)
     found &= hands_found
     image[np.ix_(~found, signing)] = np.nan
-    image[np.ix_(~detection.found_resting_hand(found, rng) | (not hands_found), resting)] = np.nan
+    image[np.ix_(~camera.found_resting_hand(found, rng) | (not hands_found), resting)] = np.nan
     face_rows = np.arange(GROUPS["face"][1])
-    image[np.ix_(~detection.found_face(len(image), rng), face_rows)] = np.nan
+    image[np.ix_(~camera.found_face(len(image), rng), face_rows)] = np.nan

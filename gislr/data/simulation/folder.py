@@ -30,23 +30,14 @@ _CLIP_STREAM, _NAME_STREAM, _HANDLESS_STREAM = 10, 11, 12
 
 @dataclass(frozen=True)
 class PlannedClip:
-    """What a clip will show, and where it will be.
+    """What a clip shows, and where it lies."""
 
-    Attributes:
-        number: From 0; seeds the clip.
-        sign: Index in `SIGNS`.
-        signer: Index of the signer.
-        participant: The signer's id in the files.
-        sequence: The clip's id in the files.
-        hands_found: Whether any hand is found.
-    """
-
-    number: int
-    sign: int
-    signer: int
-    participant: int
-    sequence: int
-    hands_found: bool
+    number: int  # from 0; seeds the clip
+    sign: int  # index in `SIGNS`
+    signer: int  # index of the signer
+    participant: int  # the signer's id in the files
+    sequence: int  # the clip's id in the files
+    hands_found: bool  # whether any hand is found
 
     @property
     def path(self) -> str:

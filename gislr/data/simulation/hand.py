@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -28,27 +27,6 @@ _THUMB_ACROSS: Final = np.array([[0.35, 0.8, 0.45], [-0.15, 0.8, 0.55], [-0.7, 0
 JOINTS: Final = 21
 SHAPE_SIZE: Final = 10
 """Length of a hand shape as a vector."""
-
-
-@dataclass(frozen=True)
-class HandShape:
-    """Flexion of a hand; fingers from the index finger to the little one.
-
-    Attributes:
-        knuckles: How far each finger is bent at its knuckle, 0 to 1.
-        fingers: How far each finger is bent at its two outer joints, 0 to 1.
-        spread: How far the fingers are spread, 0 to 1.
-        thumb: 0 across the palm, 1 stretched away from it.
-    """
-
-    knuckles: tuple[float, float, float, float]
-    fingers: tuple[float, float, float, float]
-    spread: float
-    thumb: float
-
-    def vector(self) -> Float64:
-        """Returns float64 [10]: knuckles, fingers, spread, thumb."""
-        return np.array([*self.knuckles, *self.fingers, self.spread, self.thumb])
 
 
 def hand_joints(shapes: Float64) -> Float64:

@@ -21,15 +21,12 @@ _MOST_ACTIVE: Final = 130
 
 @dataclass(frozen=True)
 class Timeline:
-    """When the hand is where.
-
-    Attributes:
-        raised: float64 [frames], 0 at rest, 1 in the sign.
-        phase: float64 [frames], 0 at the beginning of the sign's movement, 1 at its end.
-    """
+    """When the hand is where, float64 [frames]."""
 
     raised: Float64
+    """0 at rest, 1 in the sign."""
     phase: Float64
+    """0 at the beginning of the sign's movement, 1 at its end."""
 
 
 def clip_length(quantile: float) -> int:
@@ -61,55 +58,33 @@ def _smooth(progress: Float64) -> Float64:
     return clipped**2 * (3 - 2 * clipped)
 
 
-def _track(right: Float64, down: Float64, away: Float64) -> Float64:
-    return np.stack([right, down, away], axis=1)
-
-
-def _tap(phase: Float64) -> Float64:
-    lifted = np.sin(2 * np.pi * phase) ** 2
-    return _track(-0.12 * lifted, 0.10 * lifted, -0.25 * lifted)
-
-
-def _out(phase: Float64) -> Float64:
-    return _track(-0.08 * phase, 0.30 * phase, -0.60 * phase)
-
-
-def _arc(phase: Float64) -> Float64:
-    return _track(-0.45 * phase, -0.22 * np.sin(2 * np.pi * phase), -0.45 * phase)
-
-
-def _down(phase: Float64) -> Float64:
-    return _track(0 * phase, 0.5 * phase - 0.05, -0.1 * phase)
-
-
-def _across(phase: Float64) -> Float64:
-    return _track(0.6 * (phase - 0.5), 0 * phase, 0 * phase)
-
-
-def _circle(phase: Float64) -> Float64:
+def _circle(phase: Float64) -> tuple[Float64, Float64, Float64]:
     angle = 3 * np.pi * phase
-    return _track(0.15 * np.cos(angle), 0.15 * np.sin(angle), 0 * phase)
+    return 0.15 * np.cos(angle), 0.15 * np.sin(angle), 0 * phase
 
 
-def _shake(phase: Float64) -> Float64:
-    return _track(0.14 * np.sin(5 * np.pi * phase), 0 * phase, 0 * phase)
+def _tap(phase: Float64) -> tuple[Float64, Float64, Float64]:
+    lifted = np.sin(2 * np.pi * phase) ** 2
+    return -0.12 * lifted, 0.10 * lifted, -0.25 * lifted
 
 
-def _hold(phase: Float64) -> Float64:
-    return np.zeros((len(phase), 3))
-
-
-PATHS: Final[dict[str, Callable[[Float64], Float64]]] = {
-    "hold": _hold,
+_PATHS: Final[dict[str, Callable[[Float64], tuple[Float64, Float64, Float64]]]] = {
+    "hold": lambda phase: (0 * phase, 0 * phase, 0 * phase),
     "tap": _tap,
-    "out": _out,
-    "arc": _arc,
-    "down": _down,
-    "across": _across,
+    "out": lambda phase: (-0.08 * phase, 0.30 * phase, -0.60 * phase),
+    "arc": lambda phase: (-0.45 * phase, -0.22 * np.sin(2 * np.pi * phase), -0.45 * phase),
+    "down": lambda phase: (0 * phase, 0.5 * phase - 0.05, -0.1 * phase),
+    "across": lambda phase: (0.6 * (phase - 0.5), 0 * phase, 0 * phase),
     "circle": _circle,
-    "shake": _shake,
+    "shake": lambda phase: (0.14 * np.sin(5 * np.pi * phase), 0 * phase, 0 * phase),
 }
-"""Name to the movement of a right hand: phases [frames] to shoulder widths [frames, 3]."""
+"""Name to the movement of a right hand: right, down and away, in shoulder widths."""
+
+
+def path(name: str, phase: Float64) -> Float64:
+    """Returns the movement of a right hand within a sign, float64 [frames, 3]."""
+    return np.stack(_PATHS[name](phase), axis=1)
+
 
 TURNS: Final[dict[str, tuple[int, float]]] = {"none": (1, 0.0), "nod": (0, 0.6), "rock": (1, 0.7)}
 """Name to the axis of the hand around which it swings (0 across, 1 along), and radians."""
@@ -124,16 +99,9 @@ def turn_angles(name: str, phase: Float64) -> Float64:
 
 
 def drift(frames: int, size: float, period: float, rng: np.random.Generator) -> Float64:
-    """Returns a slow random movement of three axes.
+    """Returns a slow random movement, float64 [frames, 3].
 
-    Args:
-        frames: Number of frames.
-        size: Standard deviation.
-        period: Frames of its slowest wave.
-        rng: Source of randomness.
-
-    Returns:
-        float64 [frames, 3].
+    Its standard deviation is `size`, its slowest wave takes `period` frames.
     """
     time = np.arange(frames)[:, None, None]
     waves = np.arange(1, 4)[:, None]

@@ -36,79 +36,43 @@ _COHORT_STREAM, _SIGNER_STREAM, _VERSION_STREAM = 1, 2, 3
 
 @dataclass(frozen=True)
 class Signer:
-    """Body, camera and habits of one signer; lengths in shoulder widths where not told.
+    """Body, camera and habits of one signer; lengths in shoulder widths unless noted."""
 
-    Attributes:
-        number: From 0.
-        left_handed: Whether all signs are mirrored.
-        pace: Standard normal; the larger, the longer the clips.
-        scale: Width of the shoulders as a share of the image's width.
-        aspect: Width of the image by its height.
-        centre: Middle of the shoulders in the image, float64 [2].
-        tilt: Rotation of the body against the camera as a rotation vector, float64 [3].
-        head_height: From forehead to chin.
-        neck: From the shoulders up to the middle of the face.
-        palm: From the wrist to the middle finger's knuckle.
-        arm: Lengths of upper arm and forearm.
-        rest: Where the right hand rests, float64 [3].
-        amplitude: Size of the movements, 1 on average.
-        mouthing: How clearly the mouth moves, 0 to about 1.
-        tremor: Standard deviation of the hand's slow unrest.
-        carelessness: Standard deviation of places between clips of the same sign.
-        missing: Share of frames in which the signing hand is not found while signing.
-        place: Habit that is added to every place, float64 [3].
-        orientation: Habit as a rotation vector, float64 [3].
-        shape: Habit that is added to every hand shape, float64 [10].
-    """
-
-    number: int
-    left_handed: bool
-    pace: float
-    scale: float
-    aspect: float
-    centre: Float64
-    tilt: Float64
-    head_height: float
-    neck: float
-    palm: float
-    arm: tuple[float, float]
-    rest: Float64
-    amplitude: float
-    mouthing: float
-    tremor: float
-    carelessness: float
-    missing: float
-    place: Float64
-    orientation: Float64
-    shape: Float64
+    number: int  # from 0
+    left_handed: bool  # whether all signs are mirrored
+    pace: float  # standard normal; the larger, the longer the clips
+    scale: float  # width of the shoulders, a share of the image's width
+    aspect: float  # width of the image by its height
+    center: Float64  # middle of the shoulders in the image, [2]
+    tilt: Float64  # rotation of the body against the camera, a rotation vector
+    head_height: float  # from forehead to chin
+    neck: float  # from the shoulders up to the middle of the face
+    palm: float  # from the wrist to the middle finger's knuckle
+    arm: tuple[float, float]  # lengths of upper arm and forearm
+    rest: Float64  # where the right hand rests, [3]
+    amplitude: float  # size of the movements, 1 on average
+    mouthing: float  # how clearly the mouth moves, 0 to about 1
+    tremor: float  # standard deviation of the hand's slow unrest
+    carelessness: float  # standard deviation of places between clips of the same sign
+    missing: float  # share of frames in which the signing hand is not found while signing
+    place: Float64  # habit that is added to every place, [3]
+    orientation: Float64  # habit, a rotation vector
+    shape: Float64  # habit that is added to every hand shape, [10]
 
 
 @dataclass(frozen=True)
 class Version:
-    """One signer's version of one sign.
+    """One signer's version of one sign."""
 
-    Attributes:
-        sign: The sign, maybe with one parameter replaced.
-        place: Added to the place, float64 [3], shoulder widths.
-        orientation: Rotation vector, float64 [3].
-        shape: Added to the hand shape, float64 [10].
-        amplitude: Size of the movement, 1 on average.
-    """
-
-    sign: Sign
-    place: Float64
-    orientation: Float64
-    shape: Float64
-    amplitude: float
+    sign: Sign  # maybe with one parameter replaced
+    place: Float64  # added to the place, [3], shoulder widths
+    orientation: Float64  # a rotation vector
+    shape: Float64  # added to the hand shape, [10]
+    amplitude: float  # size of the movement, 1 on average
 
 
 def draw_signers(count: int, seed: int) -> list[Signer]:
-    """Draws a cohort; handedness and pace are spread over it evenly rather than by chance.
-
-    Args:
-        count: Number of signers.
-        seed: Equal seeds give equal cohorts.
-    """
+    """Draws a cohort; handedness and pace are spread over it evenly rather than by chance."""
     from scipy.special import ndtri
 
     cohort = np.random.default_rng([seed, _COHORT_STREAM])
@@ -130,7 +94,7 @@ def _draw_signer(number: int, left_handed: bool, pace: float, seed: int) -> Sign
         pace=pace,
         scale=float(0.52 * np.exp(rng.normal(0.0, 0.13))),
         aspect=float(rng.choice([0.5625, 0.75, 0.75, 0.8])),
-        centre=np.array([rng.normal(0.48, 0.035), rng.normal(0.60, 0.04)]),
+        center=np.array([rng.normal(0.48, 0.035), rng.normal(0.60, 0.04)]),
         tilt=rng.normal(0.0, [0.05, 0.16, 0.04]),
         head_height=float(0.66 * build * np.exp(rng.normal(0.0, 0.05))),
         neck=float(0.55 * np.exp(rng.normal(0.0, 0.06))),
@@ -149,13 +113,7 @@ def _draw_signer(number: int, left_handed: bool, pace: float, seed: int) -> Sign
 
 
 def draw_version(signer: Signer, sign: Sign, seed: int) -> Version:
-    """Draws a signer's version of a sign; the same one for each of their clips.
-
-    Args:
-        signer: Whose version.
-        sign: Of which sign.
-        seed: The seed of the sample.
-    """
+    """Draws a signer's version of a sign; the same one for each of their clips."""
     rng = np.random.default_rng([seed, _VERSION_STREAM, signer.number, SIGNS.index(sign)])
     return Version(
         sign=_replace_parameter(sign, rng) if rng.random() < _REPLACED_SHARE else sign,

@@ -12,73 +12,75 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.simulation.hand import HandShape
-
+Float64 = NDArray[np.float64]
 Vector = tuple[float, float, float]
+Fingers = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the middle of the hand is when the path is at its origin, for a right-handed signer.
-
-    Attributes:
-        position: Right, down and away in the image's sense. Around the head it is given in head
-            heights from the middle of the face, elsewhere in shoulder widths from the middle of
-            the shoulders.
-        on_head: Whether the place moves with the head.
-    """
+    """Where the middle of a right hand is when the path is at its origin."""
 
     position: Vector
-    on_head: bool
+    """Right, down and away in the image's sense: on the head in head heights from the middle of the
+    face, elsewhere in shoulder widths from the middle of the shoulders."""
+    on_head: bool = False
+    """Whether the place moves with the head."""
 
 
 @dataclass(frozen=True)
 class Sign:
-    """One sign, by the names of its parameters.
-
-    Attributes:
-        gloss: A word of the competition's vocabulary.
-        shape: Key of `HAND_SHAPES`.
-        place: Key of `PLACES`.
-        path: Key of `gislr.data.simulation.motion.PATHS`.
-        orientation: Key of `ORIENTATIONS`.
-        turn: Key of `gislr.data.simulation.motion.TURNS`.
-        mouth: Key of `MOUTHS`.
-        last_shape: Key of `HAND_SHAPES`, what the hand changes into on its way.
-    """
+    """One sign, by the names of its parameters."""
 
     gloss: str
+    """A word of the competition's vocabulary."""
     shape: str
+    """Of the hand, a key of `HAND_SHAPES`."""
     place: str
     path: str
+    """A key of `gislr.data.simulation.motion.PATHS`."""
     orientation: str
-    turn: str
-    mouth: str
-    last_shape: str
+    turn: str = "none"
+    """A key of `gislr.data.simulation.motion.TURNS`."""
+    mouth: str = "still"
+    last_shape: str | None = None
+    """What the hand changes into on its way, if it does."""
+
+
+def _shape(knuckles: Fingers, fingers: Fingers, spread: float, thumb: float) -> Float64:
+    """Returns a hand shape as a vector, float64 [10], all values from 0 to 1.
+
+    Args:
+        knuckles: How far each finger is bent at its knuckle, index to little finger.
+        fingers: How far each finger is bent at its two outer joints.
+        spread: How far the fingers are spread.
+        thumb: 0 across the palm, 1 stretched away from it.
+    """
+    return np.array([*knuckles, *fingers, spread, thumb])
 
 
 HAND_SHAPES: Final = {
-    "spread": HandShape((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0), 0.9, 1.0),
-    "flat": HandShape((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0), 0.0, 0.3),
-    "fist": HandShape((0.9, 0.9, 0.9, 0.9), (1.0, 1.0, 1.0, 1.0), 0.0, 0.0),
-    "point": HandShape((0.0, 0.9, 0.9, 0.9), (0.0, 1.0, 1.0, 1.0), 0.0, 0.0),
-    "two": HandShape((0.0, 0.0, 0.9, 0.9), (0.0, 0.0, 1.0, 1.0), 0.7, 0.0),
-    "three": HandShape((0.0, 0.0, 0.0, 0.9), (0.0, 0.0, 0.0, 1.0), 0.6, 0.0),
-    "horns": HandShape((0.9, 0.9, 0.9, 0.0), (1.0, 1.0, 1.0, 0.0), 0.3, 1.0),
-    "hook": HandShape((0.1, 0.9, 0.9, 0.9), (0.8, 1.0, 1.0, 1.0), 0.0, 0.1),
-    "cup": HandShape((0.35, 0.35, 0.35, 0.35), (0.45, 0.45, 0.45, 0.45), 0.1, 0.7),
+    "spread": _shape((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0), 0.9, 1.0),
+    "flat": _shape((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0), 0.0, 0.3),
+    "fist": _shape((0.9, 0.9, 0.9, 0.9), (1.0, 1.0, 1.0, 1.0), 0.0, 0.0),
+    "point": _shape((0.0, 0.9, 0.9, 0.9), (0.0, 1.0, 1.0, 1.0), 0.0, 0.0),
+    "two": _shape((0.0, 0.0, 0.9, 0.9), (0.0, 0.0, 1.0, 1.0), 0.7, 0.0),
+    "three": _shape((0.0, 0.0, 0.0, 0.9), (0.0, 0.0, 0.0, 1.0), 0.6, 0.0),
+    "horns": _shape((0.9, 0.9, 0.9, 0.0), (1.0, 1.0, 1.0, 0.0), 0.3, 1.0),
+    "hook": _shape((0.1, 0.9, 0.9, 0.9), (0.8, 1.0, 1.0, 1.0), 0.0, 0.1),
+    "cup": _shape((0.35, 0.35, 0.35, 0.35), (0.45, 0.45, 0.45, 0.45), 0.1, 0.7),
 }
-RELAXED: Final = HandShape((0.25, 0.3, 0.35, 0.4), (0.25, 0.3, 0.3, 0.3), 0.2, 0.5)
+RELAXED: Final = _shape((0.25, 0.3, 0.35, 0.4), (0.25, 0.3, 0.3, 0.3), 0.2, 0.5)
 
 PLACES: Final = {
-    "forehead": Place((-0.15, -0.45, -0.45), on_head=True),
-    "temple": Place((-0.50, -0.30, -0.25), on_head=True),
-    "cheek": Place((-0.45, 0.15, -0.30), on_head=True),
-    "mouth": Place((-0.05, 0.25, -0.50), on_head=True),
-    "chin": Place((-0.10, 0.50, -0.45), on_head=True),
-    "chest": Place((0.05, 0.40, -0.35), on_head=False),
-    "neutral": Place((-0.35, 0.35, -0.75), on_head=False),
-    "side": Place((-0.70, -0.05, -0.45), on_head=False),
+    "forehead": Place((-0.15, -0.45, -0.45), True),
+    "temple": Place((-0.50, -0.30, -0.25), True),
+    "cheek": Place((-0.45, 0.15, -0.30), True),
+    "mouth": Place((-0.05, 0.25, -0.50), True),
+    "chin": Place((-0.10, 0.50, -0.45), True),
+    "chest": Place((0.05, 0.40, -0.35)),
+    "neutral": Place((-0.35, 0.35, -0.75)),
+    "side": Place((-0.70, -0.05, -0.45)),
 }
 
 ORIENTATIONS: Final[dict[str, tuple[Vector, Vector]]] = {
@@ -101,45 +103,31 @@ MOUTHS: Final = {
 """Name to how far the mouth is opened, rounded and stretched, 0 to 1."""
 
 
-def _sign(
-    gloss: str,
-    shape: str,
-    place: str,
-    path: str,
-    orientation: str,
-    *,
-    turn: str = "none",
-    mouth: str = "still",
-    last_shape: str | None = None,
-) -> Sign:
-    return Sign(gloss, shape, place, path, orientation, turn, mouth, last_shape or shape)
-
-
 SIGNS: Final = (
-    _sign("mom", "spread", "chin", "tap", "up, across"),
-    _sign("dad", "spread", "forehead", "tap", "up, across"),
-    _sign("grandma", "spread", "chin", "arc", "up, across"),
-    _sign("grandpa", "spread", "forehead", "arc", "up, across"),
-    _sign("water", "three", "chin", "tap", "up, across"),
-    _sign("think", "point", "forehead", "tap", "up, in"),
-    _sign("red", "point", "mouth", "down", "up, in"),
-    _sign("shhh", "point", "mouth", "hold", "up, across", mouth="rounded"),
-    _sign("thankyou", "flat", "chin", "out", "up, in", mouth="open"),
-    _sign("hello", "flat", "temple", "out", "up, out", mouth="open"),
-    _sign("please", "flat", "chest", "circle", "across, in"),
-    _sign("happy", "flat", "chest", "tap", "across, in", mouth="stretched"),
-    _sign("minemy", "flat", "chest", "hold", "across, in"),
-    _sign("bye", "flat", "side", "shake", "up, out"),
-    _sign("who", "point", "side", "shake", "up, out", mouth="rounded"),
-    _sign("where", "point", "side", "shake", "up, out", mouth="stretched"),
-    _sign("yes", "fist", "neutral", "hold", "up, out", turn="nod"),
-    _sign("milk", "spread", "neutral", "hold", "up, across", last_shape="fist"),
-    _sign("yellow", "horns", "neutral", "hold", "up, in", turn="rock"),
-    _sign("callonphone", "horns", "cheek", "hold", "up, in"),
-    _sign("apple", "hook", "cheek", "hold", "up, in", turn="rock"),
-    _sign("drink", "cup", "mouth", "arc", "out, across", mouth="open"),
-    _sign("clean", "flat", "neutral", "across", "across, down"),
-    _sign("see", "two", "cheek", "out", "up, in"),
+    Sign("mom", "spread", "chin", "tap", "up, across"),
+    Sign("dad", "spread", "forehead", "tap", "up, across"),
+    Sign("grandma", "spread", "chin", "arc", "up, across"),
+    Sign("grandpa", "spread", "forehead", "arc", "up, across"),
+    Sign("water", "three", "chin", "tap", "up, across"),
+    Sign("think", "point", "forehead", "tap", "up, in"),
+    Sign("red", "point", "mouth", "down", "up, in"),
+    Sign("shhh", "point", "mouth", "hold", "up, across", mouth="rounded"),
+    Sign("thankyou", "flat", "chin", "out", "up, in", mouth="open"),
+    Sign("hello", "flat", "temple", "out", "up, out", mouth="open"),
+    Sign("please", "flat", "chest", "circle", "across, in"),
+    Sign("happy", "flat", "chest", "tap", "across, in", mouth="stretched"),
+    Sign("minemy", "flat", "chest", "hold", "across, in"),
+    Sign("bye", "flat", "side", "shake", "up, out"),
+    Sign("who", "point", "side", "shake", "up, out", mouth="rounded"),
+    Sign("where", "point", "side", "shake", "up, out", mouth="stretched"),
+    Sign("yes", "fist", "neutral", "hold", "up, out", turn="nod"),
+    Sign("milk", "spread", "neutral", "hold", "up, across", last_shape="fist"),
+    Sign("yellow", "horns", "neutral", "hold", "up, in", turn="rock"),
+    Sign("callonphone", "horns", "cheek", "hold", "up, in"),
+    Sign("apple", "hook", "cheek", "hold", "up, in", turn="rock"),
+    Sign("drink", "cup", "mouth", "arc", "out, across", mouth="open"),
+    Sign("clean", "flat", "neutral", "across", "across, down"),
+    Sign("see", "two", "cheek", "out", "up, in"),
 )
 """Known signs; a sample of n signs has the first n."""
 
