@@ -70,7 +70,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
     assert list(tmp_path.iterdir()) == [], "nothing is written where the command was typed"
     for text in (
         "32 clips, 4 signs, 4 signers",
-        "1 clips without a hand kept out",
+        "1 clips without a hand left out",
         "1 of 4 held out",
         "epoch 3/3  loss ",
         "weighted F1",

@@ -48,7 +48,7 @@ def test_the_store_holds_what_preprocessing_gives(asl_signs, tmp_path):
         assert np.array_equal(store.frame_index[rows], expected.frame_index)
         assert store.clips.signers[clip] == signer
         assert store.signs[store.clips.labels[clip]] == sign
-    assert "1 clips without a hand kept out" in store.summary()
+    assert "1 clips without a hand left out" in store.summary()
     assert isinstance(store.frames, np.memmap)
 
 

@@ -21,7 +21,7 @@ EMPTY = -1
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of frames, with arrays of their own that nothing writes to again.
+    """Rows of frames. Each batch has arrays of its own, which nothing overwrites.
 
     Attributes:
         frames: float32 [rows, row frames, landmarks, axes]; NaN where a landmark was not found and

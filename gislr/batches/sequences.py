@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,13 @@ from gislr.batches.sampling import BalancedSampler
 from gislr.data.store import Store
 
 
+@dataclass(frozen=True)
 class TrainingBatches:
     """Balanced random batches; the same (seed, epoch, step) always gives the same batch.
 
-    Args:
+    Attributes:
         store: The prepared data.
-        clips: int64, the clips trained on.
+        clips: int64, the clips that are trained on.
         layout: The shape of rows.
         samples_per_class: How many clips of each sign a batch holds.
         frame_masking: Probability that a frame is masked.
@@ -30,27 +32,21 @@ class TrainingBatches:
         class_balance: How equally often signs come, see `BalancedSampler`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        clips: NDArray[np.int64],
-        layout: Layout,
-        *,
-        samples_per_class: int,
-        frame_masking: float,
-        seed: int,
-        augmentation: Sequence[Transform] = (),
-        soft_labels: NDArray[np.float32] | None = None,
-        class_balance: float = 1.0,
-    ) -> None:
-        self._store = store
-        self._clips = clips
-        self._layout = layout
-        self._frame_masking = frame_masking
-        self._seed = seed
-        self._augmentation = augmentation
-        self._soft_labels = soft_labels
-        self._sampler = BalancedSampler(store.clips.labels[clips], samples_per_class, class_balance)
+    store: Store
+    clips: NDArray[np.int64]
+    layout: Layout
+    _: KW_ONLY
+    samples_per_class: int
+    frame_masking: float
+    seed: int
+    augmentation: Sequence[Transform] = ()
+    soft_labels: NDArray[np.float32] | None = None
+    class_balance: float = 1.0
+
+    @cached_property
+    def _sampler(self) -> BalancedSampler:
+        labels = self.store.clips.labels[self.clips]
+        return BalancedSampler(labels, self.samples_per_class, self.class_balance)
 
     @property
     def batch_size(self) -> int:
@@ -60,26 +56,26 @@ class TrainingBatches:
     @property
     def has_soft_labels(self) -> bool:
         """Whether batches have soft labels."""
-        mixes_signs = any(transform.mixes_signs for transform in self._augmentation)
-        return mixes_signs or self._soft_labels is not None
+        mixes_signs = any(transform.mixes_signs for transform in self.augmentation)
+        return mixes_signs or self.soft_labels is not None
 
     @property
     def steps_per_epoch(self) -> int:
-        """Clips // clips a batch, as the reference counts, and at least 1."""
-        return max(1, len(self._clips) // self.batch_size)
+        """Clips // clips of a batch, as in the reference, and at least 1."""
+        return max(1, len(self.clips) // self.batch_size)
 
     def batch(self, epoch: int, step: int) -> Batch:
         """Builds one batch."""
-        generator = np.random.default_rng([self._seed, epoch, step])
-        clips = self._clips[self._sampler.draw(generator)]
+        generator = np.random.default_rng([self.seed, epoch, step])
+        clips = self.clips[self._sampler.draw(generator)]
         return assemble(
-            self._store,
+            self.store,
             clips,
-            self._layout,
-            frame_masking=self._frame_masking,
+            self.layout,
+            frame_masking=self.frame_masking,
             generator=generator,
-            augmentation=self._augmentation,
-            soft_labels=self._soft_labels,
+            augmentation=self.augmentation,
+            soft_labels=self.soft_labels,
         )
 
 
@@ -130,7 +126,7 @@ def gather(
     Args:
         values: float32 [rows, segments, ...].
         members: int64 [rows, segments], the clip of each segment, -1 in an empty one.
-        clips: int64 [clips], each of which stands in one segment.
+        clips: int64 [clips], each in one segment.
     """
     used = members != EMPTY
     order = np.argsort(members[used], kind="stable")

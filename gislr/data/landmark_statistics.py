@@ -38,7 +38,7 @@ def measure(store: Store, clips: NDArray[np.int64]) -> Statistics:
 
     Args:
         store: The prepared data.
-        clips: int64, the clips measured: those trained on, never the held-out ones.
+        clips: int64, clips that are trained on, never held-out ones.
     """
     count = np.zeros(store.preprocessing.shape)
     total = np.zeros_like(count)

@@ -3,8 +3,8 @@
 Source: Wijkhuizen's "GISLR TF Data Processing & Transformer Training" notebook, as rebuilt in the
 2023 report. Faults of the reference that are kept because published numbers rest on them: a clip
 of exactly `frames` kept frames is blurred by the resize. Faults that are mended: a clip of more
-than `frames ** 2` raw frames no longer crashes, a clip without any hand is told apart (`None`)
-instead of becoming all padding.
+than `frames ** 2` raw frames no longer crashes, and a clip without any hand is `None` instead of
+padding alone.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def preprocess(landmarks: Float32, settings: PreprocessingSettings) -> PreparedC
         settings: Which frames and landmarks.
 
     Returns:
-        The prepared clip, or `None` when no frame shows a hand.
+        The prepared clip, or `None` when no hand was found in any frame.
 
     Raises:
         DataError: `landmarks` has another shape.

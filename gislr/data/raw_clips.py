@@ -1,4 +1,4 @@
-"""Reads and writes one raw clip: a parquet file of 543 rows a frame, as the Kaggle set has it."""
+"""Reads and writes raw clips: parquet files of 543 rows for each frame, as in the Kaggle set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_FRAMES = 10_000
 
 
 class ClipProblem(Exception):
-    """A clip's file that cannot be used; `kind` is the sentence under which it is gathered."""
+    """A clip's file that cannot be used, with the kind of its problem and what to do."""
 
     def __init__(self, kind: str, remedy: str) -> None:
         super().__init__(kind)
@@ -35,7 +35,7 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
 
     Args:
         path: Its parquet file.
-        landmarks: Which of the 543 are wanted; all when `None`.
+        landmarks: Which of the 543 to read; all when `None`.
 
     Returns:
         float32 [frames, landmarks, 3], NaN where MediaPipe found nothing.

@@ -1,4 +1,4 @@
-"""Shards: some prepared clips in a file, from which a preparation that was killed goes on."""
+"""Shards: files of some prepared clips, from which a preparation that was killed resumes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prepare_shard(
     """Preprocesses some clips and writes them as one file; nothing is written if one is unusable.
 
     Returns:
-        The clips that cannot be used, by kind.
+        The clips that cannot be used.
     """
     problems: Problems = {}
     clips: list[PreparedClip | None] = []
@@ -92,7 +92,7 @@ def load_shard(shard: Path) -> FrameBlock:
 
 
 def is_whole(shard: Path) -> bool:
-    """Tells whether a shard is there as it was written, by a preparation that was cut off."""
+    """Returns whether a shard is there as it was written."""
     try:
         open_sealed(shard.read_bytes())
     except (FileNotFoundError, ValueError):

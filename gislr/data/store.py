@@ -1,11 +1,10 @@
 """The prepared store: only real frames, one clip after another, memory-mapped.
 
 A store is a folder of `frames.npy` (float32 [frames, landmarks, 3], NaN where a landmark was not
-found), `frame_index.npy` (float32
-[frames]), `clips.npz` (a row for every listed clip, those without a hand included) and
-`store.json`, which holds checksums of them all. `store_writing` writes it beside its place and
-renames it, so a folder that exists is complete; what happened to its bytes since is noticed when it
-is opened.
+found), `frame_index.npy` (float32 [frames]), `clips.npz` (a row for every listed clip, those
+without a hand included) and `store.json`, which holds checksums of them all. `store_writer` writes
+it beside its place and renames it, so a folder that exists is complete. Opening it notices every
+byte that has changed since.
 """
 
 from __future__ import annotations
@@ -73,11 +72,11 @@ class Store:
         frame_index: float32 [frames].
         offsets: int64 [clips + 1]; clip `c` holds the frames `offsets[c]:offsets[c + 1]`.
         clips: The clips that hold frames.
-        all_clips: Every listed clip, those kept out included.
+        all_clips: Every listed clip, those without a hand included.
         signs: The glosses; a label is an index into them.
         fingerprint: Digest of the content (landmarks, labels, signers, signs).
         preprocessing: How its clips were made from raw ones.
-        raw_clips: The folder from which the clips' paths count, if raw clips are there.
+        raw_clips: The folder of the raw clips, from which their paths count, if there is one.
     """
 
     folder: Path
@@ -98,7 +97,7 @@ class Store:
 
     @property
     def left_out(self) -> int:
-        """Number of clips kept out because no frame shows a hand."""
+        """Number of clips left out because no hand was found in any frame."""
         return len(self.all_clips) - len(self.clips)
 
     def coordinates(self, rows: NDArray[np.int64]) -> Float32:
@@ -123,7 +122,7 @@ class Store:
 
     def summary(self) -> str:
         """Returns the counts as one line."""
-        out = f"; {self.left_out} clips without a hand kept out" if self.left_out else ""
+        out = f"; {self.left_out} clips without a hand left out" if self.left_out else ""
         return (
             f"{len(self.clips):,} clips, {len(self.signs)} signs, "
             f"{len(np.unique(self.clips.signers))} signers, {len(self.frames):,} frames{out}"
@@ -136,7 +135,7 @@ def open_store(folder: Path, axes: str = "xy", raw_clips: Path | None = None) ->
     Args:
         folder: Where it lies.
         axes: What models read of it; a store keeps all three.
-        raw_clips: The folder of the raw clips that it was prepared from, if they are at hand.
+        raw_clips: The folder of the raw clips that it was prepared from, if there is one.
 
     Raises:
         DataError: The folder holds no whole store of this version, a byte of it has changed, or it

@@ -1,4 +1,4 @@
-"""Mirroring: a clip is seen in a mirror."""
+"""Mirroring: left and right of a clip change places."""
 
 from __future__ import annotations
 
