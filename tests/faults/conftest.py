@@ -4,13 +4,13 @@ import pytest
 
 
 @pytest.fixture
-def tell(record_property):
-    """Keeps a line for the summary."""
+def record_figure(record_property):
+    """Adds a line to the summary."""
     return lambda line: record_property("figure", line)
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Shows every kept line, also those of other workers."""
+    """Shows every line, also those of other workers."""
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, line in getattr(report, "user_properties", []):

@@ -1,7 +1,7 @@
-"""Reads broken input over and over, in a process of its own: `python -m tests.faults.fuzz NAME`.
+"""Reads broken input many times, in a process of its own: `python -m tests.faults.fuzz NAME`.
 
-Prints a JSON object: how many cases there were, how many were read after all, how many were refused
-in a sentence, and whatever went wrong.
+Prints a JSON object: how many cases there were, how many were read, how many were refused in a
+sentence, and what went wrong.
 """
 
 import json
@@ -30,7 +30,7 @@ ODD_NAMES = [
 
 
 class Slow(BaseException):
-    """A case took longer than it may."""
+    """A case exceeded the time limit."""
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:
@@ -161,6 +161,7 @@ def configuration_cases(rng: random.Random, folder: Path) -> Callable[[], object
     from gislr.cli.arguments import require_group_names
     from gislr.config.configuration import default_configuration
     from gislr.config.hydra_errors import known_keys
+    from gislr.utils.log import printable
 
     keys = _KEYS or _KEYS.extend(known_keys("train")) or _KEYS
     key = rng.choice([*keys, *keys, "_target_", "model._target_", "+new", "a b", "hydra.run.dir"])
@@ -172,7 +173,11 @@ def configuration_cases(rng: random.Random, folder: Path) -> Callable[[], object
 
     def read() -> object:
         require_group_names("train", overrides)
-        return default_configuration(*overrides)
+        try:
+            return default_configuration(*overrides)
+        except GislrError as error:
+            # As the command line prints it.
+            raise GislrError(printable(str(error))) from None
 
     return read
 
@@ -224,7 +229,7 @@ CASES = {
     "configuration": (configuration_cases, 120),
     "model": (model_cases, 150),
 }
-"""By name: what makes a case, and how many are made."""
+"""By name: the function that makes a case, and the number of cases."""
 
 
 def main(name: str) -> None:

@@ -18,7 +18,7 @@ MEGABYTES = 2000
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", CASES)
-def test_generated_cases_are_read_or_refused_in_a_sentence(name, tell):
+def test_generated_cases_are_read_or_refused_in_a_sentence(name, record_figure):
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.fuzz", name],
         capture_output=True,
@@ -31,7 +31,7 @@ def test_generated_cases_are_read_or_refused_in_a_sentence(name, tell):
     assert found["wrong"] == []
     assert found["megabytes"] < MEGABYTES
     assert found["cases"] == CASES[name][1]
-    tell(
+    record_figure(
         f"{found['cases']} cases: {found['read']} read, {found['refused']} refused, "
         f"{found['megabytes']} MB"
     )
@@ -42,7 +42,7 @@ def test_there_are_five_hundred_generated_cases():
 
 
 @pytest.mark.faults
-def test_a_listing_of_a_million_rows_is_read_in_time(tmp_path, tell):
+def test_a_listing_of_a_million_rows_is_read_in_time(tmp_path, record_figure):
     root = write_folder(tmp_path / "clips", separable_clips(2, 2, 1))
     with (root / "train.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -56,7 +56,7 @@ def test_a_listing_of_a_million_rows_is_read_in_time(tmp_path, tell):
     megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     assert megabytes < MEGABYTES
     assert seconds < 30
-    tell(f"{seconds:.1f} s, at most {megabytes} MB")
+    record_figure(f"{seconds:.1f} s, at most {megabytes} MB")
 
 
 def prepared(root, folder):
@@ -83,7 +83,7 @@ ODD_SETS = {
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", ODD_SETS)
-def test_odd_sets_are_trained_on_or_refused_in_a_sentence(name, tmp_path, tell):
+def test_odd_sets_are_trained_on_or_refused_in_a_sentence(name, tmp_path, record_figure):
     clips, unseen, refused = ODD_SETS[name]
     root = write_folder(tmp_path / "clips", clips)
     label_map = root / "sign_to_prediction_index_map.json"
@@ -102,11 +102,11 @@ def test_odd_sets_are_trained_on_or_refused_in_a_sentence(name, tmp_path, tell):
         assert refused in done.stderr
     else:
         assert done.returncode == 0, done.stderr
-    tell("refused in a sentence" if refused else "trained, evaluated, tracked")
+    record_figure("refused in a sentence" if refused else "trained, evaluated, tracked")
 
 
 @pytest.mark.faults
-def test_a_sign_may_be_missing_among_those_trained_on_or_held_out(tmp_path, tell):
+def test_a_sign_may_be_missing_among_those_trained_on_or_held_out(tmp_path, record_figure):
     clips = [*only(), ("100", "rare", landmarks_of(4)), ("100", "rare", landmarks_of(5))]
     root = write_folder(tmp_path / "clips", clips)
     done = gislr(
@@ -116,4 +116,6 @@ def test_a_sign_may_be_missing_among_those_trained_on_or_held_out(tmp_path, tell
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "each held out once" in done.stdout
-    tell("trained and judged in each of 4 folds; a sign that one signer shows is missing in each")
+    record_figure(
+        "trained and evaluated in each of 4 folds; a sign of a single signer is missing in each"
+    )

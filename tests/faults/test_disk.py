@@ -97,7 +97,7 @@ def room(target, size):
     subprocess.run(["mount", "-o", f"remount,size={size}k", str(target)], check=True)
 
 
-def test_killed_preparations_end_with_the_same_bytes_when_run_again(folder, whole, tmp_path):
+def test_killed_preparations_give_the_same_bytes_when_repeated(folder, whole, tmp_path):
     expected, seconds = whole
     moments = random.Random(5)
     cut_off = 0
@@ -111,15 +111,17 @@ def test_killed_preparations_end_with_the_same_bytes_when_run_again(folder, whol
             process.kill()
             process.communicate()
             cut_off += process.returncode == -signal.SIGKILL
-        again = gislr(*arguments(folder, cache), module="prepare")
-        assert again.returncode == 0, again.stderr
+        repeated = gislr(*arguments(folder, cache), module="prepare")
+        assert repeated.returncode == 0, repeated.stderr
         assert content(cache) == expected
         shutil.rmtree(cache)
     assert cut_off >= KILLS // 2
 
 
 @pytest.mark.parametrize("size", [8, 400, 1_600, 4_000, 8_000, 12_000])
-def test_a_full_disk_is_told_and_the_preparation_goes_on_with_room(folder, whole, mounted, size):
+def test_a_full_disk_is_one_sentence_and_the_preparation_resumes_with_space(
+    folder, whole, mounted, size
+):
     cache = mounted("-t", "tmpfs", "-o", f"size={size}k", "tmpfs")
     done = gislr(*arguments(folder, cache), module="prepare")
     if done.returncode:
@@ -139,12 +141,12 @@ def limited(limit, folder, cache):
     return subprocess.run([*shell, *prepare], capture_output=True, text=True, check=False)
 
 
-def test_a_largest_file_size_is_told(folder, tmp_path):
+def test_a_file_size_limit_is_one_sentence(folder, tmp_path):
     refused(limited("-f 100", folder, tmp_path), str(tmp_path), "a file's largest size is reached")
 
 
 @pytest.mark.parametrize("files", [8, 12, 16, 20, 24, 32])
-def test_too_few_open_files_are_told_or_enough(folder, whole, tmp_path, files):
+def test_too_few_open_files_are_one_sentence_or_enough(folder, whole, tmp_path, files):
     done = limited(f"-n {files}", folder, tmp_path)
     if done.returncode:
         refused(done, "too many files open")
@@ -152,7 +154,7 @@ def test_too_few_open_files_are_told_or_enough(folder, whole, tmp_path, files):
     assert content(tmp_path) == whole[0]
 
 
-def test_a_read_only_disk_is_told_and_a_whole_cache_on_one_is_used(
+def test_a_read_only_disk_is_one_sentence_and_a_complete_cache_on_one_is_used(
     folder, whole, tmp_path, mounted
 ):
     cache = tmp_path / "cache"
@@ -192,7 +194,7 @@ def test_a_stale_lock_and_leftovers_do_not_stop_a_preparation(folder, whole, tmp
     assert content(tmp_path / "cache") == whole[0]
 
 
-def test_flipped_bits_of_a_cache_are_told_and_preparing_it_again_mends_them(
+def test_flipped_bits_of_a_cache_are_detected_and_a_new_preparation_repairs_them(
     folder, whole, tmp_path
 ):
     cache = tmp_path / "cache"
@@ -218,7 +220,7 @@ def test_flipped_bits_of_a_cache_are_told_and_preparing_it_again_mends_them(
 
 
 @pytest.mark.parametrize("size", [100, 900, 1_300, 1_500, 1_700, 2_200])
-def test_a_full_disk_of_runs_is_told(folder, tmp_path, mounted, size):
+def test_a_full_disk_of_runs_is_one_sentence(folder, tmp_path, mounted, size):
     runs = mounted("-t", "tmpfs", "-o", f"size={size}k", "tmpfs")
     overrides = [*arguments(folder, tmp_path), *TINY, f"tracking.uri=sqlite:///{runs}/mlflow.db"]
     refused(gislr(*overrides), str(runs), "it is full. Free space")
@@ -231,7 +233,7 @@ def test_a_full_disk_of_runs_is_told(folder, tmp_path, mounted, size):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_read_only_disk_of_runs_is_told(folder, tmp_path, mounted):
+def test_a_read_only_disk_of_runs_is_one_sentence(folder, tmp_path, mounted):
     (tmp_path / "runs").mkdir()
     runs = mounted("--bind", tmp_path / "runs")
     subprocess.run(["mount", "-o", "remount,ro,bind", str(runs)], check=True)

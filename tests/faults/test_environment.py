@@ -77,12 +77,12 @@ def test_a_run_is_trained_evaluated_and_read_in(data, tmp_path, name):
     changes = {**ENVIRONMENTS[name], "cwd": elsewhere / "cwd"}
     where = places(elsewhere)
     run = run_id(command("train", "data=asl_signs", f"data.root={data}", *where, *TINY, **changes))
-    again = command("evaluate", f"run={run}", where[1], "output=out", **changes)
-    assert again.returncode == 0, again.stderr
-    assert "Traceback" not in again.stderr
+    evaluated = command("evaluate", f"run={run}", where[1], "output=out", **changes)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "Traceback" not in evaluated.stderr
     assert (elsewhere / "cwd/out").is_dir()
-    told = command("predict", f"model={run}", data, "output=signs.csv", where[1], **changes)
-    assert told.returncode == 0, told.stderr
+    predicted = command("predict", f"model={run}", data, "output=signs.csv", where[1], **changes)
+    assert predicted.returncode == 0, predicted.stderr
     assert len((elsewhere / "cwd/signs.csv").read_text(encoding="utf-8").splitlines()) > 32
     assert {path.name for path in (elsewhere / "cwd").iterdir()} == {"out", "signs.csv"}
 
@@ -154,7 +154,7 @@ def test_the_runs_of_a_moved_and_of_a_copied_project_are_found(data, checkout, t
             shutil.rmtree(moved)
         after = command("evaluate", f"run={run}", root=root, cwd=tmp_path)
         assert (after.returncode, after.stdout) == (0, before.stdout), after.stderr
-        told = command("predict", f"model={run}", data, root=root, cwd=tmp_path)
-        assert told.returncode == 0, told.stderr
+        predicted = command("predict", f"model={run}", data, root=root, cwd=tmp_path)
+        assert predicted.returncode == 0, predicted.stderr
         another = run_id(command("train", *source, *TINY, root=root, cwd=tmp_path))
         assert list((root / "mlruns/artifacts").glob(f"*/{another}/artifacts/config.yaml"))

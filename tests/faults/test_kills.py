@@ -75,7 +75,7 @@ class Watched:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("part", range(PARTS))
-def test_killed_trainings_end_like_one_that_was_never_killed(part, tmp_path, tell):
+def test_killed_trainings_end_like_one_that_was_never_killed(part, tmp_path, record_figure):
     from mlflow import MlflowClient
 
     rng = random.Random(part)
@@ -91,11 +91,11 @@ def test_killed_trainings_end_like_one_that_was_never_killed(part, tmp_path, tel
     points = history(client, expected)
     bits = weights(client, expected, tmp_path / "whole")
 
-    kills, ended, anew, phases = 0, 0, 0, Counter()
+    kills, ended, restarted, phases = 0, 0, 0, Counter()
     experiment, arguments = "", []
     while kills < KILLS // PARTS or arguments:
         if not arguments:
-            experiment = f"killed_{ended}_{anew}"
+            experiment = f"killed_{ended}_{restarted}"
             arguments = [*settings, f"tracking.experiment={experiment}"]
         run = Watched(arguments, tmp_path)
         aim = rng.choice(list(PHASES))
@@ -107,7 +107,7 @@ def test_killed_trainings_end_like_one_that_was_never_killed(part, tmp_path, tel
             arguments = [*places, f"tracking.experiment={experiment}", "resume=last"]
             continue
         if run.process.returncode == 2 and any(sign in run.text() for sign in _NOT_BEGUN):
-            anew += 1
+            restarted += 1
             arguments = []
             continue
         assert run.process.returncode == 0, run.text()
@@ -123,14 +123,14 @@ def test_killed_trainings_end_like_one_that_was_never_killed(part, tmp_path, tel
         ended += 1
         arguments = []
     assert gislr(f"tracking.uri={uri}", module="sync").returncode == 0
-    tell(
+    record_figure(
         f"{kills} kills ({', '.join(f'{phase} {count}' for phase, count in phases.items())}); "
-        f"{ended} trainings ended with equal bits and metrics; {anew} started again, killed "
+        f"{ended} trainings ended with equal bits and metrics; {restarted} restarted, killed "
         "before their configuration was written"
     )
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(PARTS))
-def test_killed_sweeps_end_with_one_result_of_every_combination(seed, tmp_path, tell):
-    tell(f"kills, part {seed}: {dict(kill_at_random(tmp_path, KILLS // PARTS, 40, seed))}")
+def test_killed_sweeps_end_with_one_result_of_every_combination(seed, tmp_path, record_figure):
+    record_figure(f"kills, part {seed}: {dict(kill_at_random(tmp_path, KILLS // PARTS, 40, seed))}")
