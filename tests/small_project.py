@@ -120,7 +120,9 @@ class SmallProject:
     @cached_property
     def exported(self) -> str:
         """The folder of an exported model."""
-        self.run("gislr", "export", f"run={self.runs[0]}", "precisions=[float32]", "clips=8")
+        self.run(
+            "gislr", "export", f"run={self.runs[0]}", "precisions=[float32]", "compared_clips=8"
+        )
         model = next((self.root / "exports").rglob("model.tflite"))
         return str(model.parent.relative_to(self.root))
 

@@ -214,4 +214,4 @@ def test_gislr_sweep_is_gislr_train_m(workplace, client):
     trials = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert len(trials) == 2
     for run in trials:
-        assert run.data.tags["mlflow.note.content"].startswith("`python -m gislr.train data=")
+        assert run.data.tags["mlflow.note.content"].startswith("`gislr train data=")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gislr.cli.commands import Command
 from gislr.config.config_files import composed_files, groups
-from gislr.config.overrides import in_quotes, quoted
-from gislr.utils.errors import SettingError, did_you_mean, unknown_name
+from gislr.config.overrides import hydra_override, in_quotes
+from gislr.utils.errors import SettingError, did_you_mean
 
 _OPTIONS = (
     *("--cfg", "-c", "--package", "-p", "--info", "-i", "--resolve", "--multirun", "-m", "--run"),
@@ -37,6 +37,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         >>> hydra_arguments(COMMANDS["view"], ["clip.parquet", "output=figures"])
         ['output=figures', 'clips=["clip.parquet"]']
     """
+    choices = groups(command.name)
     words: list[str] = []
     kept: list[str] = []
     previous = ""
@@ -47,7 +48,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
             words.append(in_quotes(argument.replace("${", r"\${")))
         else:
-            kept.append(quoted(argument))
+            kept.append(hydra_override(argument, choices))
         previous = argument
     if words:
         kept.append(f"{command.words}=[{','.join(words)}]")
@@ -55,7 +56,6 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         kept = [argument.replace("+experiments=", "experiment=", 1) for argument in kept]
     if command.name == "cross_validate" and not {"--cfg", "-c"}.intersection(kept):
         kept = with_folds(kept)
-    require_group_names(command.name, kept)
     return kept
 
 
@@ -97,32 +97,3 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
 def is_sweep(arguments: Sequence[str]) -> bool:
     """Tells whether arguments start a sweep, rather than one of its trials."""
     return bool({"-m", "--multirun"}.intersection(arguments)) and "hydra.mode=RUN" not in arguments
-
-
-def require_group_names(name: str, arguments: Sequence[str]) -> None:
-    """Refuses a value that cannot be the name of a group's choice, such as a number.
-
-    Args:
-        name: The command.
-        arguments: Its command line.
-
-    Raises:
-        SettingError: A group is given something else than a name.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import Sweep
-    from hydra.errors import HydraException
-
-    choices = {group.lstrip("+"): names for group, names in groups(name).items()} | {"hydra": []}
-    for argument in arguments:
-        key, _, value = argument.lstrip("+").partition("=")
-        if key not in choices:
-            continue
-        try:
-            given = OverridesParser.create().parse_override(argument).value()
-        except HydraException:
-            continue  # Hydra's own message is about the whole argument
-        if not isinstance(given, str | Sweep | list):
-            if not choices[key]:
-                raise SettingError(f"{key} is no setting; write its keys as {key}.KEY=VALUE.")
-            raise unknown_name(key, value[:100], choices[key])

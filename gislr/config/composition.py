@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.config_files import composed_files, groups
 from gislr.config.hydra_errors import explain
-from gislr.config.overrides import quoted
+from gislr.config.overrides import hydra_override
 from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folders
 
@@ -45,6 +45,8 @@ def compose(name: str, *overrides: str) -> DictConfig:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    found = groups(name)
+    given = [hydra_override(override, found) for override in overrides]
     GlobalHydra.instance().clear()
     folder = search_folder(name)
     with (
@@ -53,7 +55,7 @@ def compose(name: str, *overrides: str) -> DictConfig:
         else hydra.initialize(None, version_base="1.3")
     ):
         try:
-            return hydra.compose(name, [quoted(override) for override in overrides])
+            return hydra.compose(name, given)
         except (HydraException, OmegaConfBaseException) as error:
             raise SettingError(explain(error, name)) from None
 

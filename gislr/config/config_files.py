@@ -11,7 +11,6 @@ from typing import Any
 
 from gislr.utils.paths import config_folders
 
-_BLOCK = re.compile(r"^[\w/@]+:", re.MULTILINE)
 _OVERRIDE = "override "
 _NOT_KEYS = ("defaults", "hydra")
 
@@ -49,8 +48,7 @@ class ConfigFile:
     @property
     def body(self) -> str:
         """The text of the keys, comments included, without the defaults list and Hydra's keys."""
-        starts = [match.start() for match in _BLOCK.finditer(self.text)]
-        blocks = [self.text[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        blocks = re.split(r"^(?=[\w/]+:)", self.text, flags=re.MULTILINE)[1:]
         return "".join(block for block in blocks if not block.startswith(_NOT_KEYS))
 
     @property

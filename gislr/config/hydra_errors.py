@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from gislr.config.config_files import composed_files
 from gislr.utils.errors import did_you_mean
+from gislr.utils.log import printable
 
 
 def explain(error: Exception, name: str) -> str:
@@ -16,7 +17,7 @@ def explain(error: Exception, name: str) -> str:
         error: Hydra's.
         name: The command.
     """
-    message = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error))
+    message = re.sub(r"^\w+ raised while resolving interpolation: ", "", printable(str(error)))
     if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):
         return _unknown_key(key.group(1).split("@")[0], name)
     if missing := re.search(r"Could not find '([^']+)'", message):

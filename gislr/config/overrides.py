@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from gislr.utils.errors import SettingError, unknown_name
 
 
 def to_overrides(keys: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -41,16 +43,29 @@ def in_quotes(value: str) -> str:
     return '"{}"'.format(doubled.replace('"', '\\"'))
 
 
-def quoted(argument: str) -> str:
-    """Quotes a value that the grammar of Hydra refuses, such as a path with an umlaut."""
+def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
+    """Returns an override in Hydra's grammar: a value that it refuses is put in quotation marks.
+
+    Args:
+        argument: As it was typed, such as a path with an umlaut.
+        groups: The names that each group can be.
+
+    Raises:
+        SettingError: A group is given a value that is no name, such as a number.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Sweep
     from hydra.errors import HydraException
 
     key, separator, value = argument.partition("=")
     if argument.startswith("-") or not separator:
         return argument
     try:
-        OverridesParser.create().parse_override(argument)
+        given = OverridesParser.create().parse_override(argument).value()
     except HydraException:
         return f"{key}={in_quotes(value)}"
+    if key in groups and not isinstance(given, str | list | dict | Sweep):
+        raise unknown_name(key, value[:100], groups[key])
+    if key.lstrip("+") == "hydra" and groups:
+        raise SettingError("hydra is no setting; write its keys as hydra.KEY=VALUE.")
     return argument

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import sys
-import types
-import typing
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -13,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gislr.utils.errors import GislrError, SettingError, did_you_mean, unknown_name
 
-Kind = TypeVar("Kind")
+Kind = TypeVar("Kind", bound="Settings")
 
 Text = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) in (int, float) else v)]
 """Text that may look like a number on the command line, such as a signer's or a folder's name."""
@@ -59,8 +55,6 @@ def read_settings(kind: type[Kind], section: Mapping[str, Any], key: str = "") -
     Raises:
         SettingError: A key is unknown or missing, or a value cannot be used.
     """
-    if not issubclass(kind, Settings):
-        return _read_dataclass(kind, section, key)
     try:
         return kind.model_validate(dict(require_section(section, key)))
     except ValidationError as error:
@@ -103,48 +97,6 @@ _WANTED = {
     "greater_than_equal": "at least {ge:g}",
     "less_than": "below {lt:g}",
     "less_than_equal": "at most {le:g}",
-}
-
-
-def _read_dataclass(kind: Any, section: Any, key: str) -> Any:  # until every room has moved
-    hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    for name in require_section(section, key):
-        if name not in names:
-            raise SettingError(
-                f"{key}.{name} is no setting; {key} has {', '.join(names)}."
-                f"{did_you_mean(str(name), names)}"
-            )
-    values = {}
-    for name in names:
-        if name not in section:
-            raise SettingError(f"{key}.{name} is missing; write it on the command line or in YAML.")
-        values[name] = _convert(hints[name], section[name], f"{key}.{name}")
-    return kind(**values)
-
-
-def _convert(hint: Any, value: Any, key: str) -> Any:
-    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for kind in allowed:
-        if kind is type(None) and value is None:
-            return None
-        if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
-            return float(value)
-        if kind is str and type(value) in (int, float):
-            return str(value)
-        if type(value) is kind:
-            return value
-    wanted = " or ".join(_NAMES.get(kind, str(kind)) for kind in allowed)
-    raise SettingError(f"{key} must be {wanted}; got {repr(value)[:100]}.")
-
-
-_NAMES = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    list: "a list",
-    type(None): "null",
 }
 
 

@@ -48,7 +48,7 @@ class ExportSettings(CommandSettings):
         output: Folder in which one of the run's name is made.
         precisions: Of the weights, a LiteRT file each.
         onnx: Whether an ONNX file is written, too.
-        clips: How many clips each file is compared with Keras on, at most.
+        compared_clips: How many clips each file is compared with Keras on, at most.
         data: Section of the data with these clips; `None` is the run's.
     """
 
@@ -56,7 +56,7 @@ class ExportSettings(CommandSettings):
     output: Text
     precisions: list[Precision]
     onnx: bool
-    clips: Positive
+    compared_clips: Positive
     data: Any = None  # Hydra leaves the key out where no data is chosen
 
 
@@ -85,7 +85,7 @@ def export(config: DictConfig) -> list[Agreement]:
     if settings.data:
         configuration = dataclasses.replace(configuration, data=SOURCES.read(settings.data))
     clips, labels = comparison_clips(
-        configuration, recognizer.signs, run.held_out(), settings.clips
+        configuration, recognizer.signs, run.held_out(), settings.compared_clips
     )
     folder = resolve_here(settings.output) / run.name
     agreements = write_files(
