@@ -97,7 +97,8 @@ def test_a_data_source_from_outside_is_trained_on(python, workplace, client, tmp
         np.save(tmp_path / signer / sign / f"{number}.npy", landmarks)
     _, train = commands()
     own = [word.replace("DIR", str(tmp_path)) for word in train]
-    python("-m", "gislr", *own, *workplace[2:], *SHORT, "tracking.experiment=own_data")
+    small = [*workplace[2:], *SHORT, "model=mean_pooling"]
+    python("-m", "gislr", *own, *small, "tracking.experiment=own_data")
     [run] = client.search_runs([client.get_experiment_by_name("own_data").experiment_id])
     assert run.info.status == "FINISHED"
     assert run.data.params["data.name"] == "npy_folders"
