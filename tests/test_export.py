@@ -13,8 +13,7 @@ from gislr.batches.packing import Layout, layout_for
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.export import PRECISIONS
 from gislr.export.graph import read_raw
-from gislr.export.litert import litert
-from gislr.export.submission import submission
+from gislr.export.litert import litert, submission
 from gislr.inference.keras_recognizer import KerasRecognizer
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.models import MODELS

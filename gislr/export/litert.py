@@ -6,16 +6,21 @@ Input `inputs` float32 [frames, 543, 3] with NaN, any number of frames; output `
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.export import PRECISIONS
 from gislr.export.graph import raw_graph
-from gislr.inference.litert_recognizer import INPUT, OUTPUT
+from gislr.inference.litert_recognizer import INPUT, LITERT_FILE, OUTPUT
 from gislr.models.serving import TrainedModel
 from gislr.utils.errors import GislrError, unknown_name
 from gislr.utils.quiet import quiet_backend
+
+SUBMISSION = "submission.zip"
+MOST_MEGABYTES = 40
 
 
 def litert(models: Sequence[TrainedModel], precision: str = "float32") -> bytes:
@@ -68,3 +73,19 @@ def tensorflow() -> Any:
     import tensorflow as tf
 
     return tf
+
+
+def submission(models: Sequence[bytes]) -> bytes | None:
+    """Returns the content of `submission.zip`, or `None` where no model is small enough.
+
+    Args:
+        models: Contents of `.tflite` files, the most exact first; the first that the competition's
+            40 MB allow is taken.
+    """
+    fitting = [model for model in models if len(model) <= MOST_MEGABYTES * 1e6]
+    if not fitting:
+        return None
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(LITERT_FILE, fitting[0])
+    return content.getvalue()

@@ -161,8 +161,7 @@ def write_files(
         GislrError: A file of float32 weights does not agree with Keras.
     """
     from gislr.export.agreement import compare
-    from gislr.export.litert import litert
-    from gislr.export.submission import SUBMISSION, submission
+    from gislr.export.litert import SUBMISSION, litert, submission
     from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 
     expected, signs = recognizer.probabilities(clips), recognizer.signs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.batches.assembly import frame_positions
-from gislr.batches.packing import PADDING
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.data.preprocessing import pad, preprocess, reference
@@ -108,6 +107,7 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
     with quiet_backend():
         import keras
 
+        from gislr.models.serving import ClipRows
         from gislr.training.compiling import compile_model
         from gislr.training.losses.crossentropy import CrossEntropy
         from gislr.training.optimizers.adamw import AdamWSettings
@@ -120,7 +120,9 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
     model = _build(arrays, weights)
     for variable in model.trainable_variables:
         variable.assign(weights[canonical_name(variable.path)])
-    inputs = model_inputs(arrays["frames"], arrays["frame_index"])
+    # The reference marks what is missing with 0.
+    frames = np.where(arrays["frames"] == 0, np.nan, arrays["frames"])
+    inputs = ClipRows(last_frame_position="padding")(frames, arrays["frame_index"])
 
     def probabilities() -> NDArray[Any]:
         return np.asarray(keras.ops.softmax(model(inputs)))[:, 0]
@@ -191,45 +193,24 @@ def _build(arrays: Arrays, weights: Arrays) -> Any:
     )
 
 
-def model_inputs(
-    frames: NDArray[np.float32], frame_index: NDArray[np.float32]
-) -> dict[str, NDArray[Any]]:
-    """Turns padded clips into a model's inputs, one clip a row.
-
-    Args:
-        frames: float32 [clips, frames, 66, 3], 0 where a landmark was not found.
-        frame_index: float32 [clips, frames], -1 where padded.
-    """
-    valid = frame_index >= 0
-    most_frames = frame_index.shape[1]
-    position = np.full(frame_index.shape, most_frames, np.int32)
-    position[valid] = frame_positions(frame_index[valid], valid.sum(axis=1), most_frames, PADDING)
-    return {
-        "frames": np.where(frames == 0, np.nan, frames)[..., :2],
-        "position": position,
-        "segment_ids": valid.astype(np.int32),
-    }
+_CANONICAL_NAMES = (
+    (r"position_embedding/.*", "embedding.position"),
+    (r"(.*)_embedding/first", r"embedding.\1.dense1"),
+    (r"(.*)_embedding/second", r"embedding.\1.dense2"),
+    (r"(.*)_embedding/(missing)", r"embedding.\1.\2"),
+    (r"part_weights/.*", "embedding.part_weights"),
+    (r"merge_(\d)/.*", r"embedding.merge\1"),
+    (r"block_(\d+)_attention/(.*)_(.*)", r"block\1.attention.\2.\3"),
+    (r"block_(\d+)_mlp_(\d)/(.*)", r"block\1.mlp\2.\3"),
+    (r"(.*)/(.*)", r"\1.\2"),
+)
 
 
 def canonical_name(path: str) -> str:
     """Returns the name that the files give to a variable of the transformer."""
-    layer, name = path.split("/")[-2:]
-    if layer == "position_embedding":
-        return "embedding.position"
-    if layer.endswith("_embedding"):
-        kind = {"first": "dense1", "second": "dense2", "missing": "missing"}[name]
-        return f"embedding.{layer.removesuffix('_embedding')}.{kind}"
-    if layer.startswith("block_"):
-        _, number, part = layer.split("_", 2)
-        if part == "attention":
-            return f"block{number}.attention.{name.replace('_', '.')}"
-        return f"block{number}.{part.replace('_', '')}.{name}"
-    named = {
-        "part_weights": "embedding.part_weights",
-        "merge_1": "embedding.merge1",
-        "merge_2": "embedding.merge2",
-    }
-    return named.get(layer, f"{layer}.{name}")
+    name = "/".join(path.split("/")[-2:])
+    matches = ((re.fullmatch(pattern, name), wanted) for pattern, wanted in _CANONICAL_NAMES)
+    return next(match.expand(wanted) for match, wanted in matches if match)
 
 
 def _difference(got: NDArray[Any], expected: NDArray[Any]) -> float:
