@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.raw_clips import require_clip
-from gislr.evaluation.figures.clip_figures import lines
+from gislr.evaluation.figures.clip_figures import DRAWN, LINES
 from gislr.inference import Prediction, Recognizer, check_landmarks, most_likely
 from gislr.inference.recognizer import TOP
 
@@ -19,9 +19,6 @@ MAX_MOMENTS = 120
 """The page shows predictions at this many evenly spaced frames of a longer clip."""
 MAX_BYTES = 64 * 2**20
 
-DRAWN = np.unique(np.concatenate([chain for part in lines().values() for chain in part]))
-"""The landmarks of a frame that the page draws."""
-
 
 def drawing() -> dict[str, Any]:
     """Returns the landmarks to draw, and chains of places among them by part."""
@@ -29,7 +26,7 @@ def drawing() -> dict[str, Any]:
         "rows": DRAWN.tolist(),
         "chains": {
             part: [np.searchsorted(DRAWN, chain).tolist() for chain in chains]
-            for part, chains in lines().items()
+            for part, chains in LINES.items()
         },
     }
 

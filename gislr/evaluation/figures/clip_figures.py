@@ -17,6 +17,7 @@ from gislr.data.landmarks import (
     LIPS,
     RIGHT_ARM,
     RIGHT_HAND,
+    SHOULDERS,
     LandmarkSet,
 )
 from gislr.data.store import Store
@@ -27,28 +28,33 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Float32 = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 _OUTER_LIP, _INNER_LIP = LIPS[[*range(11), *range(19, 10, -1), 0]], LIPS[20:]
 _FINGERS = [[0, *range(first, first + 4)] for first in (1, 5, 9, 13, 17)]
 _PALM = [5, 9, 13, 17]
 _ARM = [[0, 1], [1, 2], [1, 3], [1, 4]]
-_LEFT_SHOULDER, _RIGHT_SHOULDER = 500, 501
 _MARGIN = 0.05
 _MOST_FRAMES = 200
 _FRAMES_PER_SECOND = 15
 
 
-def lines() -> dict[str, list[NDArray[np.int64]]]:
-    """Returns the lines to draw: by part, chains of landmarks (rows of a frame)."""
-    inner_lip = [_INNER_LIP[:11], _INNER_LIP[11:]]
-    found: dict[str, list[NDArray[np.int64]]] = {"lips": [_OUTER_LIP, *inner_lip]}
-    for side, hand, arm, shoulder in (
-        ("left", LEFT_HAND, LEFT_ARM, _LEFT_SHOULDER),
-        ("right", RIGHT_HAND, RIGHT_ARM, _RIGHT_SHOULDER),
-    ):
-        found[f"{side} hand"] = [hand[finger] for finger in _FINGERS] + [hand[_PALM]]
-        found[f"{side} arm"] = [arm[bone] for bone in _ARM] + [np.array([shoulder, arm[0]])]
-    return found
+def _side(name: str, hand: Rows, arm: Rows, shoulder: Rows) -> dict[str, list[Rows]]:
+    return {
+        f"{name} hand": [*(hand[finger] for finger in _FINGERS), hand[_PALM]],
+        f"{name} arm": [*(arm[bone] for bone in _ARM), np.append(shoulder, arm[0])],
+    }
+
+
+LINES = {
+    "lips": [_OUTER_LIP, _INNER_LIP[:11], _INNER_LIP[11:]],
+    **_side("left", LEFT_HAND, LEFT_ARM, SHOULDERS[:1]),
+    **_side("right", RIGHT_HAND, RIGHT_ARM, SHOULDERS[1:]),
+}
+"""The lines to draw: by part, chains of landmarks (rows of a frame)."""
+
+DRAWN = np.unique(np.concatenate([chain for part in LINES.values() for chain in part]))
+"""The landmarks of the lines."""
 
 
 def kept_landmarks(store: Store, clip: int) -> Float32:
@@ -140,8 +146,7 @@ def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
 
 
 def _prepare(axes: Axes, landmarks: Float32) -> None:
-    rows = np.unique(np.concatenate([chain for part in lines().values() for chain in part]))
-    points = landmarks[:, rows, :2].reshape(-1, 2)
+    points = landmarks[:, DRAWN, :2].reshape(-1, 2)
     points = points[np.isfinite(points).all(axis=1)]
     low, high = (
         (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(2), np.ones(2))
@@ -158,8 +163,8 @@ def _prepare(axes: Axes, landmarks: Float32) -> None:
 
 
 def _draw(axes: Axes, frame: Float32) -> None:
-    shades = dict(zip(lines(), colors(5), strict=True))
-    for part, chains in lines().items():
+    shades = dict(zip(LINES, colors(5), strict=True))
+    for part, chains in LINES.items():
         for chain in chains:
             x, y = frame[chain, 0], frame[chain, 1]
             size = 0 if part == "lips" else 1.8

@@ -1,71 +1,49 @@
-"""The built-in metrics: accuracies, and averages of precision, recall and F1.
-
-Macro averages, and `balanced_acc`, weight every sign that occurs in the labels equally. Signs that
-occur only among the predictions are not part of any average. A sign that is never predicted has a
-precision and an F1 of 0.
-"""
+"""The built-in metrics: accuracies, and averages of precision, recall and F1."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.evaluation.metrics.scores import Float32, Labels, metric
 
-
-@metric("acc")
-def accuracy(labels: Labels, probabilities: Float32) -> float:
-    """Returns the fraction of clips whose predicted sign is right."""
-    return float(np.mean(rank_of_true_sign(labels, probabilities) == 0))
-
-
-@metric("top_5_acc")
-def top_5_accuracy(labels: Labels, probabilities: Float32) -> float:
-    """Returns the fraction of clips whose sign is among the 5 most likely."""
-    return float(np.mean(rank_of_true_sign(labels, probabilities) < 5))
-
-
-@metric("top_10_acc")
-def top_10_accuracy(labels: Labels, probabilities: Float32) -> float:
-    """Returns the fraction of clips whose sign is among the 10 most likely."""
-    return float(np.mean(rank_of_true_sign(labels, probabilities) < 10))
+_TOP_K = {"acc": 1, "top_5_acc": 5, "top_10_acc": 10}
+_AVERAGES = {
+    "balanced_acc": ("macro", 1),
+    "macro_precision": ("macro", 0),
+    "macro_recall": ("macro", 1),
+    "macro_f1": ("macro", 2),
+    "weighted_precision": ("weighted", 0),
+    "weighted_recall": ("weighted", 1),
+    "weighted_f1": ("weighted", 2),
+}
+"""How scikit-learn averages over signs, and the index of precision, recall or F1."""
 
 
-@metric("macro_precision")
-def macro_precision(labels: Labels, probabilities: Float32) -> float:
-    """Returns the mean precision of the signs."""
-    return _average("macro", labels, probabilities)[0]
+def top_k_accuracy(labels: Labels, probabilities: Float32, k: int) -> float:
+    """Returns the fraction of clips whose sign is among the `k` most likely."""
+    return float(np.mean(rank_of_true_sign(labels, probabilities) < k))
 
 
-@metric("macro_recall")
-@metric("balanced_acc")
-def macro_recall(labels: Labels, probabilities: Float32) -> float:
-    """Returns the mean recall of the signs, which is the balanced accuracy."""
-    return _average("macro", labels, probabilities)[1]
+def average_over_signs(labels: Labels, probabilities: Float32, average: str, index: int) -> float:
+    """Returns an average of precision (index 0), recall (1) or F1 (2).
 
+    Macro averages weight every sign that occurs in the labels equally. Signs that occur only among
+    the predictions are not part of any average. A sign that is never predicted has a precision and
+    an F1 of 0.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
 
-@metric("macro_f1")
-def macro_f1(labels: Labels, probabilities: Float32) -> float:
-    """Returns the mean F1 of the signs."""
-    return _average("macro", labels, probabilities)[2]
-
-
-@metric("weighted_precision")
-def weighted_precision(labels: Labels, probabilities: Float32) -> float:
-    """Returns the mean precision, weighted by the signs' clips."""
-    return _average("weighted", labels, probabilities)[0]
-
-
-@metric("weighted_recall")
-def weighted_recall(labels: Labels, probabilities: Float32) -> float:
-    """Returns the mean recall, weighted by the signs' clips, which is the accuracy."""
-    return _average("weighted", labels, probabilities)[1]
-
-
-@metric("weighted_f1")
-def weighted_f1(labels: Labels, probabilities: Float32) -> float:
-    """Returns the mean F1, weighted by the signs' clips."""
-    return _average("weighted", labels, probabilities)[2]
+    scores = precision_recall_fscore_support(
+        labels,
+        probabilities.argmax(axis=1),
+        labels=np.unique(labels),
+        average=average,
+        zero_division=0,
+    )
+    return float(scores[index])
 
 
 def rank_of_true_sign(labels: Labels, probabilities: Float32) -> NDArray[np.int64]:
@@ -81,15 +59,7 @@ def rank_of_true_sign(labels: Labels, probabilities: Float32) -> NDArray[np.int6
     return np.asarray(above.sum(axis=1), np.int64)
 
 
-def _average(average: str, labels: Labels, probabilities: Float32) -> tuple[float, float, float]:
-    """Returns averages of precision, recall and F1."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels,
-        probabilities.argmax(axis=1),
-        labels=np.unique(labels),
-        average=average,
-        zero_division=0,
-    )
-    return float(precision), float(recall), float(f1)
+for _name, _k in _TOP_K.items():
+    metric(_name)(partial(top_k_accuracy, k=_k))
+for _name, (_average, _index) in _AVERAGES.items():
+    metric(_name)(partial(average_over_signs, average=_average, index=_index))
