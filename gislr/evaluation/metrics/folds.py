@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
-from gislr.evaluation.metrics.intervals import SCORES, Interval, score_intervals
-from gislr.evaluation.metrics.scores import LOSS
+from gislr.evaluation.metrics.intervals import Interval, score_intervals
 from gislr.evaluation.metrics.tables import per_sign, per_signer
 from gislr.utils.errors import DataError
 
@@ -58,7 +57,7 @@ def cross_validation(results: Mapping[tuple[int, int], ClipPredictions]) -> Cros
             "seed": seed,
             "signers": len(predictions.signer_names),
             "clips": len(predictions),
-            **predictions.score(*SCORES, "top_5_acc", LOSS),
+            **predictions.score(),
         }
         for (fold, seed), predictions in sorted(results.items())
     ]
