@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,15 @@ class ConfigFile:
     path: Path
     group: str = ""
 
-    @cached_property
+    @property
     def text(self) -> str:
         """What the file holds."""
         return self.path.read_text(encoding="utf-8")
 
-    @cached_property
+    @property
     def parsed(self) -> dict[str, Any]:
         """The file as YAML."""
-        import yaml
-
-        return yaml.safe_load(self.text) or {}
+        return _parse(self.text)
 
     @property
     def head(self) -> str:
@@ -63,6 +61,13 @@ class ConfigFile:
             [(group, names)] = entry.items() if isinstance(entry, dict) else [(self.group, entry)]
             if names != "_self_":
                 yield str(group), names if isinstance(names, list) else _names(names)
+
+
+@cache
+def _parse(text: str) -> dict[str, Any]:
+    import yaml
+
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
 def _names(value: str | None) -> list[str]:

@@ -16,13 +16,17 @@ Only what Hydra has to find is in modules without an underscore: Hydra executes 
 looks for plugins.
 """
 
-from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
-from hydra_plugins.optuna_sweeper._errors import SweepError
-from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
-from hydra_plugins.optuna_sweeper._plots import write_plots
-from hydra_plugins.optuna_sweeper._settings import SweeperSettings
-from hydra_plugins.optuna_sweeper._sweep import Sweep
-from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
+    from hydra_plugins.optuna_sweeper._errors import SweepError
+    from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
+    from hydra_plugins.optuna_sweeper._plots import write_plots
+    from hydra_plugins.optuna_sweeper._settings import SweeperSettings
+    from hydra_plugins.optuna_sweeper._sweep import Sweep
+    from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
 
 __all__ = [
     "CachedResult",
@@ -37,3 +41,11 @@ __all__ = [
     "report_or_prune",
     "write_plots",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a name when it is used: Hydra imports this package at every start."""
+    for module in ("callbacks", "errors", "settings", "trial", "owner", "sweep", "plots"):
+        if name in __all__ and hasattr(found := import_module(f"{__name__}._{module}"), name):
+            return getattr(found, name)
+    raise AttributeError(f"{__name__} has no {name!r}.")
