@@ -32,11 +32,13 @@ def scores(
 ) -> dict[str, float]:
     """Trains once and returns the scores on the held-out signers."""
     from gislr.evaluation.metrics.scores import score
-    from gislr.training import compiling, loop
+    from gislr.training.backend import seed_everything
+    from gislr.training.loop import TrainingLoop
     from gislr.training.prediction import predict
+    from gislr.training.trainer import compile_model
 
     precision, layout = how
-    compiling.prepare_backend(seed, deterministic=True)
+    seed_everything(seed, deterministic=True)
     configuration = default_configuration()
     settings = configuration.model
     model = build_model(
@@ -47,7 +49,7 @@ def scores(
         precision=precision,
         statistics=statistics.measure(store, split.train),
     )
-    compiling.compile_model(model, configuration.optimizer, configuration.loss)
+    compile_model(model, configuration.optimizer, configuration.loss)
     batches = TrainingBatches(
         store,
         split.train,
@@ -56,14 +58,13 @@ def scores(
         frame_masking=settings.frame_masking,
         seed=seed,
     )
-    for _ in loop.TrainingLoop(
+    loop = TrainingLoop(
         model,
         batches,
         epochs=epochs,
-        learning_rate=1e-3,
-        schedule=configuration.schedule,
-    ).epochs():
-        pass
+        learning_rate=lambda epoch: 1e-3 * configuration.schedule.factor(epoch, epochs),
+    )
+    loop.fit(lambda epoch, metrics: None)
     labels = store.clips.labels[split.validation]
     return score(labels, predict(model, store, split.validation, layout))
 

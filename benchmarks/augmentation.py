@@ -37,7 +37,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with quiet_backend():
         from gislr.models import build_model, layout_of
-        from gislr.training import compiling
+        from gislr.training.trainer import compile_model
 
     with tempfile.TemporaryDirectory() as folder:
         store = made_up_store(Path(folder) / "store", CLIPS)
@@ -77,7 +77,7 @@ def main() -> None:
                 preprocessing=store.preprocessing,
                 precision="mixed_bfloat16",
             )
-            compiling.compile_model(model, chosen.optimizer, chosen.loss)
+            compile_model(model, chosen.optimizer, chosen.loss)
             steps = []
             for step in range(7):
                 batch = batches["standard"].batch(1, step)

@@ -41,7 +41,7 @@ class Variant:
     """One way of training the default model."""
 
     def __init__(self, store: Store, precision: str, layout: Layout) -> None:
-        from gislr.training import compiling
+        from gislr.training.trainer import compile_model
 
         configuration = default_configuration()
         settings = configuration.model
@@ -54,7 +54,7 @@ class Variant:
             precision=precision,
             statistics=statistics.measure(store, clips),
         )
-        compiling.compile_model(self.model, configuration.optimizer, configuration.loss)
+        compile_model(self.model, configuration.optimizer, configuration.loss)
         self.batches = TrainingBatches(
             store, clips, layout, samples_per_class=4, frame_masking=settings.frame_masking, seed=0
         )

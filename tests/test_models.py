@@ -14,10 +14,10 @@ from gislr.data import landmark_statistics as statistics
 from gislr.models import MODELS, build_model, layers, layout_of
 from gislr.models.conv_transformer import conv_layers, frame_features
 from gislr.models.serving import TrainedModel, serving_model
-from gislr.training import compiling
 from gislr.training.losses import LOSSES
 from gislr.training.optimizers import OPTIMIZERS
 from gislr.training.prediction import predict
+from gislr.training.trainer import compile_model, trainable_parameters
 from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folder
 from tests.conftest import REFERENCE, configured, make_store, whole
@@ -103,7 +103,7 @@ def measured(store):
 
 
 def compiled(model, smoothing=0.25):
-    compiling.compile_model(
+    compile_model(
         model,
         configured(OPTIMIZERS, "adamw"),
         configured(LOSSES, "crossentropy", label_smoothing=smoothing),
@@ -116,7 +116,7 @@ def test_the_default_transformer_has_the_reports_parameters():
     model = build_model(
         settings, signs=250, layout=PADDED, preprocessing=REFERENCE, precision="float32"
     )
-    assert compiling.trainable_parameters(model) == 5_315_965
+    assert trainable_parameters(model) == 5_315_965
     size = {layer.name: sum(w.size for w in layer.get_weights()) for layer in model.layers}
     assert size["lips_embedding"] == 178_560
     assert size["hand_embedding"] == 163_968

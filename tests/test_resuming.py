@@ -8,66 +8,58 @@ import numpy as np
 import pytest
 
 from gislr.training.checkpoints import Checkpoints
-from gislr.training.losses import LOSSES
-from gislr.training.optimizers import OPTIMIZERS
-from gislr.training.schedules import SCHEDULES
-from tests.conftest import configured, make_store
 from tests.test_command_line import TINY, gislr, only_run, wait_for_epoch
+from tests.test_models import small
+from tests.tiny_training import tiny_training
 
 EPOCHS = 5
 
 
 def training(folder, seed=3):
     """A training with everything whose state must be kept: averages, dropout, late dropout."""
-    from gislr.batches import TrainingBatches
-    from gislr.data.store import open_store
-    from gislr.models import layout_of
-    from gislr.training import compiling, loop
-    from tests.test_models import build, small
+    return tiny_training(
+        folder,
+        small("conv_transformer", classifier_dropout_start_epoch=2),
+        epochs=EPOCHS,
+        seed=seed,
+        schedule="cosine",
+        ema_momentum=0.8,
+        frame_masking=0.2,
+        swa_epochs=3,
+    )
 
-    store = open_store(folder) if folder.exists() else make_store(folder, [5, 9, 3, 7, 4, 8])
-    settings = small("conv_transformer", classifier_dropout_start_epoch=2)
-    compiling.prepare_backend(seed, deterministic=True)
-    layout = layout_of(settings, 64)
-    model = build(settings, layout)
-    compiling.compile_model(
-        model,
-        configured(OPTIMIZERS, "adamw", learning_rate=1e-2, ema_momentum=0.8),
-        configured(LOSSES, "crossentropy"),
-    )
-    batches = TrainingBatches(
-        store, np.arange(6), layout, samples_per_class=2, frame_masking=0.2, seed=seed
-    )
-    return model, loop.TrainingLoop(
-        model, batches, epochs=EPOCHS, learning_rate=1e-2,
-        schedule=configured(SCHEDULES, "cosine"), swa_epochs=3,
-    )  # fmt: skip
+
+class Killed(Exception):
+    """Ends a training."""
 
 
 @pytest.mark.parametrize("stopped_after", [1, 3, EPOCHS])
 def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
+    losses, before, after = [], [], []
     model, whole = training(tmp_path / "store")
-    losses = [epoch.metrics["loss"] for epoch in whole.epochs()]
+    whole.fit(lambda epoch, metrics: losses.append(metrics["loss"]))
     expected = model.get_weights()
 
     checkpoints = Checkpoints(tmp_path)
     _, first = training(tmp_path / "store")
-    before = []
-    for epoch in first.epochs():
-        before.append(epoch.metrics["loss"])
+
+    def after_epoch(epoch, metrics):
+        before.append(metrics["loss"])
         checkpoints.save(first.done, first.state(), {"loss": before})
         if first.done == stopped_after:
-            break
+            raise Killed
 
-    model, second = training(tmp_path / "store", seed=4)
-    del model
+    with pytest.raises(Killed):
+        first.fit(after_epoch)
+
+    training(tmp_path / "store", seed=4)
     model, second = training(tmp_path / "store")
     found = checkpoints.newest()
     assert found is not None
     assert found.history["loss"] == before
     second.restore(found.state)
     assert second.done == stopped_after
-    after = [epoch.metrics["loss"] for epoch in second.epochs()]
+    second.fit(lambda epoch, metrics: after.append(metrics["loss"]))
     assert before + after == losses
     for value, other in zip(model.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(value, other)
@@ -94,7 +86,9 @@ def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_passed_over(tmp_p
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     _, loop = training(tmp_path / "store")
-    state = dict(next(iter([loop.state() for _ in loop.epochs()])))
+    states = []
+    loop.fit(lambda epoch, metrics: states.append(loop.state()))
+    state = states[0]
     state["model.0"] = np.zeros((1, 2, 3), np.float32)
     with pytest.raises(ValueError, match="train anew"):
         loop.restore(state)
@@ -136,7 +130,7 @@ def test_a_killed_training_goes_on_in_its_own_run(workplace, client, tmp_path):
     assert "leave out" in refused.stderr
     done = gislr(*workplace, "tracking.experiment=resumed", "resume=last")
     assert done.returncode == 0, done.stderr
-    assert "goes on after epoch" in done.stdout
+    assert "resumes after epoch" in done.stdout
     run = only_run(client, "resumed")
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
     assert "gislr.reason" not in run.data.tags

@@ -10,19 +10,29 @@ import keras
 import numpy as np
 import pytest
 
+from gislr.batches import TrainingBatches, assemble, layout_for
 from gislr.config.configuration import default_configuration
-from gislr.data.store import open_store
-from gislr.training import compiling, loop
+from gislr.models import layout_of
+from gislr.training.awp import AWPModel
 from gislr.training.distillation import soft_labels
+from gislr.training.loop import TrainingLoop
 from gislr.training.losses import LOSSES
 from gislr.training.optimizers import OPTIMIZERS
 from gislr.training.optimizers._keras_adamw import clip
 from gislr.training.schedules import SCHEDULES
-from gislr.training.training_settings import ArcFaceSettings
+from gislr.training.trainer import LABELS, WEIGHTS, compile_model, trainer_of
+from gislr.training.training_settings import AWPSettings
 from gislr.utils.errors import SettingError
 from gislr.workflows import parity
 from tests.conftest import PARITY, configured, make_store
-from tests.test_models import small
+from tests.test_models import build, small
+from tests.tiny_training import (
+    LENGTHS,
+    NO_ARCFACE,
+    NO_AWP,
+    tiny_training,
+    weights_after_epochs,
+)
 
 
 def stepped(name, rate, decay, gradient, weight=1.0, steps=1):
@@ -185,12 +195,8 @@ def test_parity_fails_where_it_should(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monkeypatch):
-    from gislr.batches import TrainingBatches, layout_for
+def test_no_graph_is_traced_when_the_number_of_rows_changes(tmp_path, monkeypatch):
     from gislr.models import layers
-    from gislr.training import compiling
-    from tests.conftest import make_store
-    from tests.test_models import build, small
 
     traced = []
     plain = layers.ClipMean.call
@@ -204,53 +210,46 @@ def test_no_graph_is_traced_again_when_the_number_of_rows_changes(tmp_path, monk
     store = make_store(tmp_path / "store", rng.integers(1, 65, 60).tolist())
     layout = layout_for(64, packed=True)
     model = build(small(), layout)
-    compiling.compile_model(
-        model, configured(OPTIMIZERS, "adamw"), configured(LOSSES, "crossentropy")
-    )
+    compile_model(model, configured(OPTIMIZERS, "adamw"), configured(LOSSES, "crossentropy"))
     batches = TrainingBatches(
         store, np.arange(60), layout, samples_per_class=4, frame_masking=0.25, seed=0
     )
     counts, rows = [], set()
-    for epoch in loop.TrainingLoop(
-        model,
-        batches,
-        epochs=4,
-        learning_rate=1e-3,
-        schedule=configured(SCHEDULES, "constant"),
-    ).epochs():
+
+    def after_epoch(epoch, metrics):
         counts.append(len(traced))
-        rows |= {
-            len(batches.batch(epoch.number, step).segment_ids)
-            for step in range(batches.steps_per_epoch)
-        }
+        rows.update(
+            len(batches.batch(epoch, step).segment_ids) for step in range(batches.steps_per_epoch)
+        )
+
+    TrainingLoop(model, batches, epochs=4, learning_rate=lambda epoch: 1e-3).fit(after_epoch)
     assert len(rows) > 1
     assert counts[0] == counts[-1]
 
 
+def test_every_step_of_every_epoch_is_trained_on_its_own_batch(tmp_path):
+    _, loop = tiny_training(tmp_path / "store", small(), epochs=3)
+    asked = []
+    build_batch = loop.batches.batch
+    loop.batches.batch = lambda epoch, step: asked.append((epoch, step)) or build_batch(epoch, step)
+    loop.fit(lambda epoch, metrics: None)
+    assert sorted(set(asked)) == [(epoch, 0) for epoch in range(3)]
+
+
 def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     """Losses are those of a training without it; what is kept is the average of its weights."""
-    from gislr.batches import TrainingBatches, layout_for
-    from gislr.training import compiling
-    from tests.conftest import make_store
-    from tests.test_models import build, small
-
-    store = make_store(tmp_path / "store", [5, 9, 3, 7, 4, 8])
-    layout = layout_for(64, packed=True)
     momentum, losses, weights = 0.7, {}, {}
     for ema in (None, momentum):
-        model = build(small(mlp_dropout=0.0, classifier_dropout=0.0), layout)
-        settings = configured(OPTIMIZERS, "adamw", learning_rate=1e-2, ema_momentum=ema)
-        compiling.compile_model(model, settings, configured(LOSSES, "crossentropy"))
-        batches = TrainingBatches(
-            store, np.arange(6), layout, samples_per_class=2, frame_masking=0.0, seed=0
-        )
-        assert batches.steps_per_epoch == 1
+        settings = small(mlp_dropout=0.0, classifier_dropout=0.0)
+        model, loop = tiny_training(tmp_path / "store", settings, ema_momentum=ema)
+        assert loop.batches.steps_per_epoch == 1
         losses[ema], weights[ema] = [], []
-        for epoch in loop.TrainingLoop(
-            model, batches, epochs=4, learning_rate=1e-2, schedule=configured(SCHEDULES, "constant")
-        ).epochs():
-            losses[ema].append(epoch.metrics["loss"])
+
+        def after_epoch(epoch, metrics, model=model, ema=ema):
+            losses[ema].append(metrics["loss"])
             weights[ema].append([np.array(variable) for variable in model.trainable_variables])
+
+        loop.fit(after_epoch)
     np.testing.assert_allclose(losses[momentum], losses[None], rtol=1e-6)
     average = weights[None][0]
     for later in weights[None][1:]:
@@ -278,54 +277,24 @@ def test_the_first_steps_are_short_when_rectified():
     assert expected < 0
 
 
-def trained_epochs(tmp_path, settings, epochs=4, **options):
-    """Yields a tiny model after each epoch of a training."""
-    from gislr.batches import TrainingBatches
-    from gislr.models import layout_of
-    from gislr.training import compiling
-    from tests.conftest import make_store
-    from tests.test_models import build
-
-    folder = tmp_path / "store"
-    store = make_store(folder, [5, 9, 3, 7, 4, 8]) if not folder.exists() else open_store(folder)
-    layout = layout_of(settings, 64)
-    model = build(settings, layout)
-    compiling.compile_model(
-        model,
-        configured(OPTIMIZERS, "adamw", learning_rate=1e-2),
-        configured(LOSSES, "crossentropy"),
-    )
-    batches = TrainingBatches(
-        store, np.arange(6), layout, samples_per_class=2, frame_masking=0.0, seed=0
-    )
-    for _ in loop.TrainingLoop(
-        model, batches, epochs=epochs, learning_rate=1e-2,
-        schedule=configured(SCHEDULES, "constant"), **options,
-    ).epochs():  # fmt: skip
-        yield model
-
-
-def test_the_last_epochs_are_averaged(tmp_path):
-    from tests.test_models import small
-
-    kept = [
-        [np.array(weight) for weight in model.get_weights()]
-        for model in trained_epochs(tmp_path, small())
-    ]
-    *_, averaged = trained_epochs(tmp_path, small(), swa_epochs=3)
-    for found, *last in zip(averaged.get_weights(), *kept[1:], strict=True):
+@pytest.mark.parametrize("ema_momentum", [None, 0.7])
+def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
+    folder, options = tmp_path / "store", {"ema_momentum": ema_momentum}
+    each = weights_after_epochs(*tiny_training(folder, small(), **options))
+    model, loop = tiny_training(folder, small(), swa_epochs=3, **options)
+    *_, averaged = weights_after_epochs(model, loop)
+    for found, kept, *last in zip(averaged, model.get_weights(), *each[1:], strict=True):
+        np.testing.assert_array_equal(found, kept)
         if found.dtype.kind == "f":
             np.testing.assert_allclose(found, np.mean(last, axis=0), atol=1e-6)
 
 
-def test_late_dropout_begins_in_its_epoch(tmp_path):
-    from tests.test_models import small
-
+def test_late_dropout_starts_in_its_epoch(tmp_path):
     settings = small("conv_transformer", classifier_dropout_start_epoch=2)
-    active = [
-        float(np.asarray(model.get_layer("clip_dropout").active))
-        for model in trained_epochs(tmp_path, settings)
-    ]
+    model, loop = tiny_training(tmp_path / "store", settings)
+    active = []
+    dropout = model.get_layer("clip_dropout")
+    loop.fit(lambda epoch, metrics: active.append(float(np.asarray(dropout.active))))
     assert active == [0, 0, 1, 1]
 
 
@@ -363,64 +332,92 @@ def test_the_loss_takes_shares_of_signs_as_well_as_labels():
     )
 
 
-def one_step(model_settings, reach=0.0, weight=0.0, soft_targets=False, steps=1):
+def one_step(model_settings, arcface=NO_ARCFACE, awp=NO_AWP, soft_labels=False, steps=1):
     """Trains a small model on one batch; returns the losses, its weights and the trainer."""
-    from gislr.batches import assemble
-    from gislr.models import layout_of
-    from gislr.training.trainer import LABELS, WEIGHTS, trainer_of
-    from tests.test_models import build
-
     layout = layout_of(model_settings, 64)
     model = build(model_settings, layout)
-    trainer = trainer_of(
-        model,
-        ArcFaceSettings(weight=weight, margin=0.5, scale=30.0),
-        perturbed=reach > 0,
-        soft_targets=soft_targets,
-    )
-    compiling.compile_model(
+    trainer = trainer_of(model, arcface=arcface, awp=awp, soft_labels=soft_labels)
+    compile_model(
         trainer,
         configured(OPTIMIZERS, "adamw", learning_rate=1e-2, weight_decay=0.0, clipnorm=None),
         configured(LOSSES, "crossentropy", label_smoothing=0.0),
-        soft_targets=soft_targets,
+        soft_labels=soft_labels,
     )
-    if reach:
-        trainer.perturb(reach)
+    if awp.epsilon:
+        trainer.begin_epoch(0)
     with tempfile.TemporaryDirectory() as folder:
-        batch = assemble(make_store(Path(folder) / "s", [5, 9, 3, 7, 4, 8]), np.arange(6), layout)
-    shown = np.eye(3, dtype=np.float32)[batch.labels] if soft_targets else batch.labels
-    also = {LABELS: shown, WEIGHTS: batch.weights()} if weight else {}
+        batch = assemble(make_store(Path(folder) / "s", LENGTHS), np.arange(6), layout)
+    labels = np.eye(3, dtype=np.float32)[batch.labels] if soft_labels else batch.labels
+    of_loss = {LABELS: labels, WEIGHTS: batch.weights()} if arcface.weight else {}
     losses = []
     for _ in range(steps):
         trainer.reset_metrics()
-        done = trainer.train_on_batch(batch.inputs() | also, shown, batch.weights())
+        done = trainer.train_on_batch(batch.inputs() | of_loss, labels, batch.weights())
         losses.append(float(np.ravel(done)[0]))
     return losses, [np.array(variable) for variable in model.trainable_variables], trainer
 
 
-def test_a_perturbed_step_is_the_step_at_the_weights_moved_uphill():
-    settings = small(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
-    plain_loss, plain, _ = one_step(settings)
-    same_loss, tiny, _ = one_step(settings, reach=1e-9)
-    assert same_loss == pytest.approx(plain_loss, rel=1e-5)
-    losses, moved, trainer = one_step(settings, reach=0.3)
-    assert losses == pytest.approx(plain_loss, rel=1e-5), "the loss told is that of the weights"
-    assert max(np.abs(a - b).max() for a, b in zip(plain, tiny, strict=True)) < 3e-3
-    assert max(np.abs(a - b).max() for a, b in zip(plain, moved, strict=True)) > 5e-3
-    trainer.perturb(0.0)
-    assert trainer.reach == 0
-
-
-@pytest.mark.parametrize("soft_targets", [False, True])
-def test_the_angular_loss_is_added_and_falls(soft_targets):
-    settings = small("conv_transformer")
+@pytest.mark.parametrize("soft_labels", [False, True])
+def test_the_angular_loss_is_added_and_falls(soft_labels):
+    settings, arcface = small("conv_transformer"), NO_ARCFACE.model_copy(update={"weight": 0.5})
     plain, *_ = one_step(settings)
-    losses, _, trainer = one_step(settings, weight=0.5, soft_targets=soft_targets, steps=40)
+    losses, _, trainer = one_step(settings, arcface, soft_labels=soft_labels, steps=40)
     assert losses[0] > plain[0] + 1
     assert losses[-1] < losses[0] / 2
-    assert trainer.get_layer("arcface").centres.shape[1] == 3
+    assert trainer.get_layer("arcface").centers.shape[1] == 3
 
 
 def test_a_model_without_extras_is_trained_itself():
     _, _, trainer = one_step(small())
     assert trainer.name == "transformer"
+
+
+def test_awp_of_a_tiny_step_is_the_plain_step():
+    settings = small(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
+    plain_loss, plain, _ = one_step(settings)
+    tiny_loss, tiny, _ = one_step(settings, awp=awp_of(1e-9, "absolute"))
+    loss, perturbed, trainer = one_step(settings, awp=awp_of(0.2, "absolute"))
+    assert tiny_loss == pytest.approx(plain_loss, rel=1e-5)
+    assert loss == pytest.approx(plain_loss, rel=1e-5), "the loss is that before perturbation"
+    assert max(np.abs(a - b).max() for a, b in zip(plain, tiny, strict=True)) < 3e-3
+    assert max(np.abs(a - b).max() for a, b in zip(plain, perturbed, strict=True)) > 5e-3
+    assert trainer.perturbs
+
+
+def awp_of(epsilon, formula, start_epoch=0):
+    return AWPSettings(epsilon=epsilon, formula=formula, start_epoch=start_epoch)
+
+
+@pytest.mark.parametrize(
+    ("awp", "kernel", "bias"),
+    [
+        # y = w x + b = 1.5 and the loss y^2 has the gradients 2 y x = (3, 0) and 2 y = 3. Both
+        # variables move by 0.2: w to (1.2, 2), b to 0.7. There y is 1.9 and the gradients are
+        # (3.8, 0) and 3.8, of which the optimizer subtracts a tenth from (1, 2) and 0.5.
+        (awp_of(0.2, "absolute"), [0.62, 2.0], 0.12),
+        # |w| is the square root of 5: w moves to (1.0223607, 2), and b does not. There y is
+        # 1.5223607 and the gradients are (3.0447214, 0) and 3.0447214.
+        (awp_of(0.01, "relative"), [0.69552786, 2.0], 0.19552786),
+    ],
+)
+def test_awp_by_hand(awp, kernel, bias):
+    inputs = keras.Input((2,))
+    layer = keras.layers.Dense(1)
+    model = AWPModel(inputs, layer(inputs))
+    layer.set_weights([np.array([[1.0], [2.0]], np.float32), np.array([0.5], np.float32)])
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", jit_compile=False)
+    model.awp = awp
+    model.begin_epoch(0)
+    x, y = np.array([[1.0, 0.0]], np.float32), np.zeros((1, 1), np.float32)
+    assert model.train_on_batch(x, y, np.ones(1, np.float32)) == pytest.approx(2.25)
+    found_kernel, found_bias = layer.get_weights()
+    np.testing.assert_allclose(found_kernel[:, 0], kernel, rtol=1e-6)
+    np.testing.assert_allclose(found_bias, [bias], rtol=1e-6)
+
+
+def test_awp_starts_in_its_epoch(tmp_path):
+    awp = awp_of(0.2, "absolute", start_epoch=2)
+    _, loop = tiny_training(tmp_path / "store", small(), awp=awp)
+    found = []
+    loop.fit(lambda epoch, metrics: found.append(loop.trainer.perturbs))
+    assert found == [False, False, True, True]

@@ -92,7 +92,7 @@ def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> Clip
     Raises:
         DataError: The data holds a sign that the model does not know, or none of the signers.
     """
-    from gislr.training import compiling
+    from gislr.training.backend import seed_everything
     from gislr.training.prediction import predict
 
     configuration, signs = run.configuration(), run.signs()
@@ -106,7 +106,7 @@ def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> Clip
     clips: NDArray[np.int64] = np.flatnonzero(is_held_out | (not held_out_only))
     if not len(clips):
         raise DataError("The data holds no clip of the signers held out; add signers=all.")
-    compiling.prepare_backend(configuration.seed, configuration.training.deterministic)
+    seed_everything(configuration.seed, deterministic=configuration.training.deterministic)
     layout = layout_of(configuration.model, store.most_frames)
     model = trained_model(run, layout, configuration.training.precision).model
     masking = configuration.model.inference_masking

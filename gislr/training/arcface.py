@@ -13,11 +13,11 @@ from keras import ops
 
 from gislr.training.training_settings import ArcFaceSettings
 
-_LEAST = 1e-6
+_TINY = 1e-6
 
 
 class ArcFace(keras.layers.Layer):
-    """Passes logits on, and adds the loss of the clips' vectors while training.
+    """Returns the logits, and adds the loss of the clips' vectors.
 
     Input: logits [rows, segments, signs], clips [rows, segments, units], labels (int32 [rows,
     segments], or soft labels, float32 [rows, segments, signs]) and weights of segments [rows,
@@ -35,21 +35,21 @@ class ArcFace(keras.layers.Layer):
         self, logits_shape: Any, clips_shape: Any, labels_shape: Any, weight_shape: Any
     ) -> None:
         self.signs = int(logits_shape[-1])
-        self.centres = self.add_weight(
-            name="centres", shape=(int(clips_shape[-1]), self.signs), initializer="glorot_uniform"
+        self.centers = self.add_weight(
+            name="centers", shape=(int(clips_shape[-1]), self.signs), initializer="glorot_uniform"
         )
 
     def call(self, logits: Any, clips: Any, labels: Any, weight: Any) -> Any:
-        shown = labels if len(labels.shape) == 3 else ops.one_hot(labels, self.signs)
-        cosine = ops.matmul(_unit(clips, -1), _unit(self.centres, 0))
-        cosine = ops.clip(cosine, -1 + _LEAST, 1 - _LEAST)
+        targets = labels if len(labels.shape) == 3 else ops.one_hot(labels, self.signs)
+        cosine = ops.matmul(_unit(clips, -1), _unit(self.centers, 0))
+        cosine = ops.clip(cosine, -1 + _TINY, 1 - _TINY)
         margin = self.settings.margin
-        # cos(angle + margin), made to fall further where the sum would pass a half turn.
+        # cos(angle + margin), continued downwards where the sum exceeds a half turn.
         shifted = cosine * math.cos(margin) - ops.sqrt(1 - cosine**2) * math.sin(margin)
-        turned = cosine - margin * math.sin(margin)
-        shifted = ops.where(cosine > -math.cos(margin), shifted, turned)
-        compared = self.settings.scale * (shown * shifted + (1 - shown) * cosine)
-        loss = keras.losses.categorical_crossentropy(shown, compared, from_logits=True)
+        continued = cosine - margin * math.sin(margin)
+        shifted = ops.where(cosine > -math.cos(margin), shifted, continued)
+        logits_of_angles = self.settings.scale * (targets * shifted + (1 - targets) * cosine)
+        loss = keras.losses.categorical_crossentropy(targets, logits_of_angles, from_logits=True)
         self.add_loss(self.settings.weight * ops.mean(loss * weight))
         return logits
 
@@ -61,4 +61,4 @@ class ArcFace(keras.layers.Layer):
 
 def _unit(values: Any, axis: int) -> Any:
     squares = ops.sum(ops.square(values), axis=axis, keepdims=True)
-    return values / ops.sqrt(ops.maximum(squares, _LEAST))
+    return values / ops.sqrt(ops.maximum(squares, _TINY))

@@ -1,4 +1,4 @@
-"""Where a training stood after its last epochs, kept on disk until it has ended."""
+"""The state of a training after its last epochs, kept on disk until the training has ended."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _HISTORY = "history"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stood.
+    """The state of a training after an epoch.
 
     Attributes:
         state: What `TrainingLoop.state` returned.
-        history: A value an epoch of every metric.
+        history: Every metric's values, one per epoch.
     """
 
     state: dict[str, NDArray[Any]]
@@ -33,13 +33,13 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of one training, the last two of which are kept.
+    """The last two checkpoints of one training.
 
-    Each is an .npz, written beside its place and renamed; its parts carry checksums, so that a cut
-    or changed one is recognized, and the one before is used.
+    Each is an .npz that is written atomically; its parts carry checksums. A truncated or changed
+    file is skipped, and the checkpoint before it is used.
 
     Args:
-        folder: Where they lie; holds nothing else.
+        folder: A folder that holds nothing else.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,15 +48,15 @@ class Checkpoints:
     def save(
         self, epochs: int, state: Mapping[str, NDArray[Any]], history: Mapping[str, Sequence[float]]
     ) -> None:
-        """Keeps where the training stands.
+        """Writes a checkpoint and removes all but the last two.
 
         Args:
-            epochs: How many are done.
+            epochs: Number of epochs that are trained.
             state: What `TrainingLoop.state` returned.
-            history: A value an epoch of every metric.
+            history: Every metric's values, one per epoch.
 
         Raises:
-            OSError: It cannot be written; those before it are still there.
+            OSError: It cannot be written; the ones before it remain.
         """
         with atomic_file(self._folder / f"{epochs:06d}.npz") as path, path.open("wb") as file:
             arrays: Any = {_HISTORY: np.array(json.dumps(history)), **state}
@@ -67,7 +67,7 @@ class Checkpoints:
             old.unlink()
 
     def newest(self) -> Checkpoint | None:
-        """Returns the newest whole one, or `None`."""
+        """Returns the newest checkpoint that is intact, or `None`."""
         for path in self._newest_first():
             try:
                 with np.load(path, allow_pickle=False) as arrays:

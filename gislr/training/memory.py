@@ -15,7 +15,7 @@ class OutOfMemory(GislrError):
 
 
 @contextmanager
-def lack_of_memory_told(samples_per_class: int, precision: str) -> Iterator[None]:
+def explain_lack_of_memory(samples_per_class: int, precision: str) -> Iterator[None]:
     """Turns what NumPy and each backend raise without memory into one sentence.
 
     Args:

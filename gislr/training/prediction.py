@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.packing import Layout
 from gislr.batches.sequences import OrderedBatches, gather
 from gislr.data.store import Store
-
-
-class _Rows(keras.utils.PyDataset):
-    """The rows of some clips, built ahead in the background; remembers which clip lies where."""
-
-    def __init__(self, batches: OrderedBatches) -> None:
-        super().__init__(workers=2, max_queue_size=4)
-        self._batches = batches
-        self.members: dict[int, NDArray[np.int64]] = {}
-
-    def __len__(self) -> int:
-        return self._batches.steps
-
-    def __getitem__(self, step: int) -> tuple[dict[str, Any]]:
-        batch = self._batches.batch(step)
-        self.members[step] = batch.clips
-        return (batch.inputs(),)
+from gislr.training.batch_queue import BatchQueue
 
 
 def predict(
@@ -49,8 +32,14 @@ def predict(
     """
     from scipy.special import softmax
 
-    rows = _Rows(OrderedBatches(store, clips, layout, frame_masking))
-    logits = model.predict(rows, verbose=0)
-    members = np.concatenate([rows.members[step] for step in range(len(rows))])
-    in_order = gather(logits, members, clips)
+    batches = OrderedBatches(store, clips, layout, frame_masking)
+    members: dict[int, NDArray[np.int64]] = {}
+
+    def build(epoch: int, step: int) -> tuple[dict[str, Any]]:
+        batch = batches.batch(step)
+        members[step] = batch.clips
+        return (batch.inputs(),)
+
+    logits = model.predict(BatchQueue(build, batches.steps), verbose=0)
+    in_order = gather(logits, np.concatenate([members[k] for k in range(batches.steps)]), clips)
     return softmax(in_order.astype(np.float64), axis=-1).astype(np.float32)

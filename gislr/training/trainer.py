@@ -1,43 +1,86 @@
-"""What is fitted: a model, or one around it with an auxiliary loss or perturbed steps."""
+"""What Keras fits: the model, or one around it with an auxiliary loss or AWP, compiled."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+import numpy as np
 
 from gislr.training.arcface import ArcFace
-from gislr.training.awp import PerturbedModel, require_backend
-from gislr.training.training_settings import ArcFaceSettings
+from gislr.training.awp import AWPModel, require_awp_backend
+from gislr.training.backend import uses_xla
+from gislr.training.losses import Loss
+from gislr.training.optimizers import OptimizerSettings
+from gislr.training.training_settings import ArcFaceSettings, AWPSettings
 
 LABELS, WEIGHTS = "labels", "weights"
 """Inputs of a trainer with an auxiliary loss, beside those of the model."""
 
 
-def trainer_of(model: Any, arcface: ArcFaceSettings, *, perturbed: bool, soft_targets: bool) -> Any:
-    """Returns what is compiled and fitted; its weights are the model's, and perhaps some more.
+def trainer_of(
+    model: Any, *, arcface: ArcFaceSettings, awp: AWPSettings, soft_labels: bool = False
+) -> Any:
+    """Returns what is compiled and fitted; its weights are the model's, and those of the loss.
 
     Args:
-        model: What is to be trained.
+        model: The model to train.
         arcface: The auxiliary loss.
-        perturbed: Whether steps may be perturbed.
-        soft_targets: Whether batches say how much of each sign a clip shows, not which one.
+        awp: Adversarial weight perturbation.
+        soft_labels: Whether batches have soft labels.
 
     Raises:
-        SettingError: The backend cannot perturb steps.
+        SettingError: The backend does not support AWP.
     """
-    if perturbed:
-        require_backend()
+    if awp.epsilon:
+        require_awp_backend()
     elif not arcface.weight:
         return model
-    kind = PerturbedModel if perturbed else keras.Model
     inputs, logits = dict(model.input), model.output
     if arcface.weight:
         segments = logits.shape[:2]
-        shape, dtype = (logits.shape, "float32") if soft_targets else (segments, "int32")
+        shape, dtype = (logits.shape, "float32") if soft_labels else (segments, "int32")
         inputs[LABELS] = keras.Input(batch_shape=shape, dtype=dtype, name=LABELS)
         inputs[WEIGHTS] = keras.Input(batch_shape=segments, name=WEIGHTS)
         clips = model.get_layer("clip_mean").output
         layer = ArcFace(arcface, name="arcface", dtype="float32")
         logits = layer(logits, clips, inputs[LABELS], inputs[WEIGHTS])
-    return kind(inputs, logits, name=f"{model.name}_trainer")
+    trainer = (AWPModel if awp.epsilon else keras.Model)(
+        inputs, logits, name=f"{model.name}_trainer"
+    )
+    trainer.awp = awp
+    return trainer
+
+
+def compile_model(
+    model: Any, optimizer: OptimizerSettings, loss: Loss, *, soft_labels: bool = False
+) -> None:
+    """Gives a model its optimizer, loss and metrics.
+
+    Args:
+        model: What `trainer_of` returned.
+        optimizer: The optimizer.
+        loss: The loss.
+        soft_labels: Whether batches have soft labels.
+    """
+    signs = model.output_shape[-1]
+    metrics = keras.metrics
+    accuracy, top_k = (
+        (metrics.CategoricalAccuracy, metrics.TopKCategoricalAccuracy)
+        if soft_labels
+        else (metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy)
+    )
+    model.compile(
+        optimizer=optimizer.build(),
+        loss=loss.build(signs),
+        weighted_metrics=[
+            accuracy(name="acc"),
+            *(top_k(k=min(k, signs), name=f"top_{k}_acc") for k in (5, 10)),
+        ],
+        jit_compile=uses_xla(),
+    )
+
+
+def trainable_parameters(model: Any) -> int:
+    """Returns the number of weights that training changes."""
+    return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))

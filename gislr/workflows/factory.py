@@ -13,14 +13,14 @@ from gislr.config.configuration import Configuration
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.store import Store
 from gislr.models import build_model, layout_of
-from gislr.training import compiling, devices
+from gislr.training import backend
 from gislr.training.loop import TrainingLoop
-from gislr.training.trainer import trainer_of
+from gislr.training.trainer import compile_model, trainer_of
 
 
 @dataclass(frozen=True)
-class Built:
-    """What is trained.
+class Training:
+    """A training that is about to begin.
 
     Attributes:
         model: The Keras model.
@@ -35,29 +35,29 @@ class Built:
     loop: TrainingLoop
 
 
-def build(
+def build_training(
     configuration: Configuration,
     store: Store,
     clips: NDArray[np.int64],
     statistics: Statistics,
-    shows: NDArray[np.float32] | None = None,
-) -> Built:
+    soft_labels: NDArray[np.float32] | None = None,
+) -> Training:
     """Builds a training from its configuration; seeds the backend first.
 
     Args:
         configuration: The configuration.
         store: The data.
-        clips: int64, the clips that are trained on.
+        clips: int64, the training clips.
         statistics: Of those clips.
-        shows: What teachers say that clips show, float32 [clips of the store, signs].
+        soft_labels: float32 [clips of the store, signs], from teachers.
 
     Raises:
-        SettingError: The backend or the data cannot do what the configuration asks for.
+        SettingError: The backend or the data does not support the configuration.
     """
-    training = configuration.training
-    compiling.prepare_backend(configuration.seed, training.deterministic)
-    count = devices.count_devices(training.devices)
-    layout = layout_of(configuration.model, store.most_frames, count)
+    training, optimizer = configuration.training, configuration.optimizer
+    backend.seed_everything(configuration.seed, deterministic=training.deterministic)
+    devices = backend.count_devices(training.devices)
+    layout = layout_of(configuration.model, store.most_frames, devices)
     batches = TrainingBatches(
         store,
         clips,
@@ -67,9 +67,10 @@ def build(
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
         augmentation=configuration.augmentation,
-        soft_labels=shows,
+        soft_labels=soft_labels,
     )
-    with devices.device_scope(count):
+    soft = batches.has_soft_labels
+    with backend.device_scope(devices):
         model = build_model(
             configuration.model,
             signs=len(store.signs),
@@ -79,25 +80,16 @@ def build(
             statistics=statistics,
         )
         trainer = trainer_of(
-            model,
-            configuration.arcface,
-            perturbed=configuration.awp.epsilon > 0,
-            soft_targets=batches.has_soft_labels,
+            model, arcface=configuration.arcface, awp=configuration.awp, soft_labels=soft
         )
-        compiling.compile_model(
-            trainer,
-            configuration.optimizer,
-            configuration.loss,
-            soft_targets=batches.has_soft_labels,
-        )
+        compile_model(trainer, optimizer, configuration.loss, soft_labels=soft)
     loop = TrainingLoop(
         trainer,
         batches,
         epochs=training.epochs,
-        learning_rate=configuration.optimizer.learning_rate,
-        schedule=configuration.schedule,
+        learning_rate=lambda epoch: (
+            optimizer.learning_rate * configuration.schedule.factor(epoch, training.epochs)
+        ),
         swa_epochs=training.swa_epochs,
-        perturbation=configuration.awp.epsilon,
-        perturbation_epoch=configuration.awp.start_epoch,
     )
-    return Built(model, layout, batches, loop)
+    return Training(model, layout, batches, loop)

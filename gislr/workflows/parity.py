@@ -108,9 +108,9 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
         import keras
 
         from gislr.models.serving import ClipRows
-        from gislr.training.compiling import compile_model
         from gislr.training.losses.crossentropy import CrossEntropy
         from gislr.training.optimizers.adamw import AdamWSettings
+        from gislr.training.trainer import compile_model
 
     weights = {
         name.removeprefix("weights/"): array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from gislr.tracking.resuming import (
 )
 from gislr.tracking.run import TrackedRun, tracked_run
 from gislr.tracking.tracking_store import pages
-from gislr.training.memory import lack_of_memory_told
+from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
@@ -36,31 +36,29 @@ if TYPE_CHECKING:
     import optuna
 
     from gislr.training.checkpoints import Checkpoints
-    from gislr.training.loop import Epoch
+    from gislr.training.loop import TrainingDiverged, TrainingLoop
+
+SWEEP_CALLBACK = SweepTracker
+"""Tracks a sweep of trainings."""
 
 BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
-"""Logged once at the end as best_*; for information, since the last epoch's model is kept."""
-
+"""Logged at the end as best_*, for information: the last epoch's model is kept."""
 
 DIVERGED = "diverged_clips.txt"
 """Artifact that names the clips of the step after which the loss was no number."""
 
 
-SWEEP_CALLBACK = SweepTracker
-"""Tracks a sweep of trainings."""
-
-
 @dataclass(frozen=True)
 class TrainingResult:
-    """The results of a training.
+    """The result of a training.
 
     Attributes:
         run_id: MLflow's id of the run.
-        run_name: Its name.
-        history: One value per epoch of every metric.
-        scores: The last epoch's scores on the held-out signers' clips; on the clips trained on
-            when no signer is held out.
-        objective: In a sweep, the values that it makes better.
+        run_name: The run's name.
+        history: Every metric's values, one per epoch.
+        scores: Scores of the model that is kept: on the clips of held-out signers, or on the
+            training clips where no signer is held out.
+        objective: In a sweep the values that it optimizes, otherwise `None`.
     """
 
     run_id: str
@@ -79,11 +77,11 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     """Trains, evaluates and tracks one model.
 
     Args:
-        config: A composed `conf/train.yaml`.
+        config: A composed `conf/train.yaml`, see `gislr.config.composition.compose`.
         tags: More tags for the run.
 
     Raises:
-        GislrError: The configuration or the data cannot be used.
+        GislrError: The configuration or the data cannot be used, or the training diverges.
     """
     trial = current_trial()
     resumed = None
@@ -96,34 +94,30 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         require_same_data(resumed, store.fingerprint)
     split = split_clips(configuration.split, store.clips.signers, store.all_clips.signers)
     _describe(configuration, store, split)
-    started = {
+    run_tags = {
         **record.starting_tags(configuration, store, split),
         **trial_tags(trial, configuration),
         **(tags or {}),
     }
-    with tracked_run(
-        configuration.tracking,
-        started,
-        resumed.run_id if resumed else None,
-        # Those who start a training read that the server is gone; a sweep runs by itself.
-        patient=trial is not None,
-    ) as run:
+    # A person reads that the tracking server is gone; a sweep waits for it.
+    patient = trial is not None
+    run_id = resumed.run_id if resumed else None
+    with tracked_run(configuration.tracking, run_tags, run_id, patient=patient) as run:
         if trial:
             trial.set_user_attr(RUN_ID, run.run_id)
         record.record_inputs(run, configuration, store, split)
+        # An interrupted sweep resumes from its study, trial by trial.
+        keep = nullcontext() if trial else kept_checkpoints(run, configuration.tracking)
         with (
-            # What a sweep needs to go on is in its study.
-            nullcontext()
-            if trial
-            else kept_checkpoints(run, configuration.tracking) as checkpoints,
-            lack_of_memory_told(
+            keep as checkpoints,
+            explain_lack_of_memory(
                 configuration.batches.samples_per_class, configuration.training.precision
             ),
         ):
             result = _train(run, configuration, (store, split), trial, checkpoints)
-    look = pages(configuration.tracking.uri)
     log.info(
-        f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: {look}"
+        f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: "
+        f"{pages(configuration.tracking.uri)}"
     )
     return result
 
@@ -139,85 +133,90 @@ def _train(
     with quiet_backend():
         from gislr.evaluation.metrics.clip_predictions import ClipPredictions
         from gislr.evaluation.reports.summary import training_summary
-        from gislr.training.compiling import trainable_parameters
+        from gislr.training.loop import TrainingDiverged
         from gislr.training.prediction import predict
-        from gislr.workflows.factory import build
+        from gislr.training.trainer import trainable_parameters
+        from gislr.workflows.factory import build_training
 
     measured = statistics.measure(store, split.train)
     record.record_statistics(run, store, split.train, measured)
-    shows = teacher_soft_labels(configuration, store, split)
-    built = build(configuration, store, split.train, measured, shows)
-    parameters = trainable_parameters(built.model)
+    soft_labels = teacher_soft_labels(configuration, store, split)
+    training = build_training(configuration, store, split.train, measured, soft_labels)
+    model, loop, steps = training.model, training.loop, training.batches.steps_per_epoch
+    parameters = trainable_parameters(model)
     run.metrics({"parameters": parameters})
     log.info(
         f"model: {configuration.model.name}, {parameters:,} parameters; "
-        f"{built.batches.steps_per_epoch} steps an epoch, "
-        f"{built.batches.batch_size} clips a step"
+        f"{steps} steps per epoch, {training.batches.batch_size} clips per step"
     )
-    judged = split.validation if split.held_out else split.train
+    held_out = bool(split.held_out)
+    clips = split.validation if held_out else split.train
+    predictions: ClipPredictions | None = None
+    history = _restore(loop, checkpoints, run)
+    display = EpochDisplay(configuration.training.epochs, steps, loop.done)
 
-    def evaluate() -> tuple[ClipPredictions, dict[str, float]]:
+    def evaluate() -> ClipPredictions:
         masking = configuration.model.inference_masking
-        probabilities = predict(built.model, store, judged, built.layout, frame_masking=masking)
+        probabilities = predict(model, store, clips, training.layout, frame_masking=masking)
         smoothing = configuration.loss.label_smoothing
-        predictions = ClipPredictions.of(store, judged, probabilities, label_smoothing=smoothing)
-        return predictions, predictions.score()
-
-    history: dict[str, list[float]] = {}
+        return ClipPredictions.of(store, clips, probabilities, label_smoothing=smoothing)
 
     def objective() -> list[float]:
         return configuration.sweep.values({**history, "parameters": [parameters]})
 
-    if checkpoints and (found := checkpoints.newest()):
-        built.loop.restore(found.state)
-        history = found.history
-        for number, values in enumerate(zip(*history.values(), strict=True)):
-            run.metrics(dict(zip(history, values, strict=True)), step=number)
-        log.info(f"goes on after epoch {built.loop.done}")
-    display = EpochDisplay(
-        configuration.training.epochs, built.batches.steps_per_epoch, built.loop.done
-    )
-    evaluated = None
-    for epoch in _convergent(built.loop.epochs(display.step), run, store):
-        metrics = epoch.metrics
-        if split.held_out:
-            evaluated = evaluate()
-            metrics = metrics | {f"val_{name}": value for name, value in evaluated[1].items()}
+    def after_epoch(epoch: int, metrics: dict[str, float]) -> None:
+        nonlocal predictions
+        if held_out:
+            predictions = evaluate()
+            metrics |= {f"val_{name}": value for name, value in predictions.score().items()}
         for name, value in metrics.items():
             history.setdefault(name, []).append(value)
         if checkpoints:
-            # Before the metrics are sent: what a killed run lacks of them is in its checkpoint.
-            checkpoints.save(built.loop.done, built.loop.state(), history)
-        run.metrics(metrics, step=epoch.number)
+            # Before the metrics are sent: a resumed run sends those that its checkpoint has.
+            checkpoints.save(loop.done, loop.state(), history)
+        run.metrics(metrics, step=epoch)
         display.epoch(metrics)
         if trial:
-            report_or_prune(trial, objective()[0], epoch.number)
-    predictions, scores = evaluated or evaluate()
-    if not split.held_out:
+            report_or_prune(trial, objective()[0], epoch)
+
+    try:
+        loop.fit(after_epoch, display.step)
+    except TrainingDiverged as error:
+        raise _with_clips(error, run, store) from None
+    predictions = predictions or evaluate()
+    scores = predictions.score()
+    if not held_out:
         run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    record.record_evaluation(run, store, predictions, history, held_out=bool(split.held_out))
-    record.record_model(run, built.model, configuration, store)
-    train_labels = store.clips.labels[split.train]
-    log.info(training_summary(predictions, train_labels, held_out=bool(split.held_out)))
+    record.record_evaluation(run, store, predictions, history, held_out=held_out)
+    record.record_model(run, model, configuration, store)
+    log.info(training_summary(predictions, store.clips.labels[split.train], held_out=held_out))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
 
 
-def _convergent(epochs: Iterator[Epoch], run: TrackedRun, store: Store) -> Iterator[Epoch]:
-    """Passes epochs on; names the clips of the step after which the loss was no number."""
-    from gislr.training.loop import TrainingDiverged
+def _restore(
+    loop: TrainingLoop, checkpoints: Checkpoints | None, run: TrackedRun
+) -> dict[str, list[float]]:
+    """Restores the newest checkpoint, if any, and returns the metrics of the epochs before it."""
+    checkpoint = checkpoints.newest() if checkpoints else None
+    if checkpoint is None:
+        return {}
+    loop.restore(checkpoint.state)
+    history = checkpoint.history
+    for epoch, values in enumerate(zip(*history.values(), strict=True)):
+        run.metrics(dict(zip(history, values, strict=True)), step=epoch)
+    log.info(f"resumes after epoch {loop.done}")
+    return history
 
-    try:
-        yield from epochs
-    except TrainingDiverged as error:
-        paths = store.clips.paths[error.clips].tolist()
-        with run.folder() as folder:
-            (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
-        shown = ", ".join(ascii(path)[1:-1] for path in paths[:3])
-        raise TrainingDiverged(
-            f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {shown}, ...",
-            error.clips,
-        ) from None
+
+def _with_clips(error: TrainingDiverged, run: TrackedRun, store: Store) -> TrainingDiverged:
+    """Logs the clips of the step that diverged and returns an error that names some."""
+    paths = store.clips.paths[error.clips].tolist()
+    with run.folder() as folder:
+        (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
+    some = ", ".join(ascii(path)[1:-1] for path in paths[:3])
+    message = f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {some}, ..."
+    return type(error)(message, error.clips)
 
 
 def _describe(configuration: Configuration, store: Store, split: Split) -> None:
@@ -232,4 +231,4 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
             f"{len(split.validation):,} to validate on"
         )
     else:
-        log.info(f"split: none, trains on all {signers} signers; nothing is left to validate on")
+        log.info(f"split: none, trains on all {signers} signers; nobody is left to validate on")

@@ -1,0 +1,73 @@
+"""What a training asks of Keras' backend: seeds, repeatable operations, and its local devices.
+
+Rows are split between devices; every device has the weights and the gradients are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+
+def is_tensorflow() -> bool:
+    """Tells whether Keras runs on TensorFlow."""
+    return bool(keras.backend.backend() == "tensorflow")
+
+
+def seed_everything(seed: int, *, deterministic: bool) -> None:
+    """Seeds Python, NumPy and the backend; asks TensorFlow for repeatable operations.
+
+    Args:
+        seed: Of weights, dropout and batches.
+        deterministic: Whether operations must be repeatable.
+    """
+    keras.utils.set_random_seed(seed)
+    if deterministic and is_tensorflow():
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def uses_xla() -> bool:
+    """Tells whether steps are compiled: XLA makes TensorFlow slower on a CPU; JAX needs it."""
+    if not is_tensorflow():
+        return True
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def count_devices(devices: str) -> int:
+    """Returns the number of local devices to train on.
+
+    Args:
+        devices: `1` or `all`.
+    """
+    return len(_local_devices()) if devices == "all" else 1
+
+
+@contextmanager
+def device_scope(count: int) -> Iterator[None]:
+    """Models that are built inside are trained on the first `count` local devices."""
+    if count == 1:
+        yield
+    elif is_tensorflow():
+        import tensorflow as tf
+
+        with tf.distribute.MirroredStrategy(_local_devices()[:count]).scope():
+            yield
+    else:
+        distribution = keras.distribution.DataParallel(devices=_local_devices()[:count])
+        with distribution.scope():
+            yield
+
+
+def _local_devices() -> list[str]:
+    if is_tensorflow():
+        import tensorflow as tf
+
+        found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return [device.name for device in found]
+    return list(keras.distribution.list_devices())
