@@ -71,7 +71,7 @@ def test_every_refusal_is_one_sentence_that_names_the_path(code):
         sentence = system_error_message(OSError(code, os.strerror(code), path))
         assert sentence.startswith("some where/ü must ")
         assert "\n" not in sentence
-    unnamed = "The working directory" if code == errno.ENOENT else "What is written"
+    unnamed = "The working directory" if code == errno.ENOENT else "A file"
     assert system_error_message(OSError(code, os.strerror(code))).startswith(f"{unnamed} must ")
 
 

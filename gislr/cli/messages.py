@@ -1,4 +1,4 @@
-"""Ends a command with one sentence for what a person can mend."""
+"""Ends a command with one sentence when its input is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The few exceptions of this package; the command line prints them without a traceback."""
+"""The exceptions of this package; the command line prints them without a traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 class GislrError(ValueError):
-    """Something the person at the terminal can mend: expected, received, what to do."""
+    """Wrong input; the message says what is expected, what was received and what to do."""
 
 
 class SettingError(GislrError):

@@ -1,4 +1,4 @@
-"""The package's logger, and how the command line shows it."""
+"""The package's logger, and its output on the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = logging.getLogger("gislr")
 
 
 def printable(text: str) -> str:
-    """Returns a text without what a terminal would obey, such as escape sequences of a name."""
+    """Returns text with control characters escaped, which a terminal would obey."""
     return "".join(
         each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text
     )
@@ -28,7 +28,7 @@ class _Printer(logging.Handler):
 
 
 def log_to_terminal() -> None:
-    """Shows what the package logs, as commands do; a library's caller sets up `logging` itself."""
+    """Prints the log, as commands do; who calls the package from Python sets up `logging`."""
     log.setLevel(logging.INFO)
     log.propagate = False
     if not any(isinstance(handler, _Printer) for handler in log.handlers):

@@ -57,7 +57,7 @@ def resolve_here(path: str) -> Path:
 
 @contextmanager
 def errors_name_path(path: Path) -> Iterator[None]:
-    """Lets what the system refuses name a path: writing to a full disk, for one, tells none."""
+    """Adds a path to system errors without one, such as that of writing to a full disk."""
     try:
         yield
     except OSError as error:
@@ -68,32 +68,32 @@ def errors_name_path(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields a file beside `path` that takes its place at the end, or is removed on failure."""
-    beside = path.with_name(f"{path.name}.part")
+    """Yields a temporary file that replaces `path` at the end, or is removed on failure."""
+    temporary = path.with_name(f"{path.name}.part")
     if not path.parent.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     try:
         with errors_name_path(path):
-            yield beside
-            beside.replace(path)
+            yield temporary
+            temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yields a new folder beside `target`; renames it to `target` when nothing was raised.
+    """Yields a temporary folder that replaces `target` at the end, or is removed on failure.
 
-    Only one process at a time may do so: what one that was killed has left there is removed.
+    Only one process at a time may do so: the temporary folder of a killed one is removed.
     """
-    beside = target.with_name(f"{target.name}.tmp")
+    temporary = target.with_name(f"{target.name}.tmp")
     try:
         with errors_name_path(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(beside, ignore_errors=True)
-            beside.mkdir()
-            yield beside
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
             shutil.rmtree(target, ignore_errors=True)
-            beside.rename(target)
+            temporary.rename(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Brings the numeric backend up without its notes on how it was built."""
+"""Imports the numeric backend without its messages on how it was built."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_backend() -> Iterator[None]:
-    """Hides what TensorFlow's libraries write while they are imported, unless that fails."""
+    """Hides TensorFlow's messages while it is imported, unless that fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_libraries():
-        _look_for_devices()
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # writes, too
         yield
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Hides what compiled libraries write, unless something fails.
+    """Hides messages of compiled libraries, unless the block fails.
 
-    They write to the file descriptor before any log level is looked at.
+    They write to the file descriptor, before any log level is read.
     """
     try:
         sys.stderr.flush()
@@ -42,12 +47,3 @@ def quiet_libraries() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _look_for_devices() -> None:
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()

@@ -1,4 +1,4 @@
-"""What the system refuses, such as writing to a full disk, in one sentence."""
+"""Errors of the operating system, such as a full disk, in one sentence."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _SENTENCES = {
     errno.EROFS: f"must be writable; its disk is read-only. Mount it otherwise, or {_ELSEWHERE}.",
     errno.EACCES: f"must be open to this user; permission was denied. Permit it, or {_ELSEWHERE}.",
     errno.EPERM: f"must be open to this user; it was not permitted. Permit it, or {_ELSEWHERE}.",
-    errno.EMFILE: "must be opened beside others; this process has too many files open. Raise the "
+    errno.EMFILE: "must be opened; this process has too many files open. Raise the "
     "limit (ulimit -n).",
-    errno.ENFILE: "must be opened beside others; the system has too many files open. End other "
-    "programs.",
+    errno.ENFILE: "must be opened; the system has too many files open. End other programs.",
     errno.EIO: f"must be readable and writable; its disk reports an error. Look after the disk, or "
     f"{_ELSEWHERE}.",
     errno.ENOENT: "must exist; it does not. Make it, or name another.",
@@ -39,17 +38,17 @@ _OF_SQLITE = {
 
 
 def system_error_message(error: BaseException) -> str | None:
-    """Returns the sentence for what the system refused.
+    """Returns the sentence for an error of the operating system.
 
     Args:
-        error: What was raised, or a tracker's error that was raised from it.
+        error: The error, or one that was raised from it.
 
     Returns:
-        What must be, what is and what to do; `None` for everything else, programming errors too.
+        What is expected, what was received and what to do; `None` for every other error.
     """
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _SENTENCES:
-            unnamed = "The working directory" if cause.errno == errno.ENOENT else "What is written"
+            unnamed = "The working directory" if cause.errno == errno.ENOENT else "A file"
             path = cause.filename2 or cause.filename or unnamed
             return f"{os.fsdecode(path)} {_SENTENCES[cause.errno]}"
         if isinstance(cause, sqlite3.Error):

@@ -1,4 +1,4 @@
-"""Progress as a person at the terminal sees it."""
+"""Progress on the terminal."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 
 from gislr.utils.log import log
 
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """Yields a function that shows a bar for a description and a total and returns its counter.
+    """Yields a function of a description and a total that draws a bar and returns its counter.
 
-    Bars are drawn on a terminal only; elsewhere one line says what begins.
+    Bars are drawn on a terminal only; elsewhere the description is one line on standard error.
     """
     from rich.console import Console
     from rich.progress import (
@@ -54,7 +55,7 @@ class EpochDisplay:
     Args:
         epochs: Number of epochs.
         steps: Steps of an epoch.
-        done: How many epochs were trained before.
+        done: Number of epochs that a resumed run has trained before.
     """
 
     def __init__(self, epochs: int, steps: int, done: int = 0) -> None:
@@ -64,15 +65,15 @@ class EpochDisplay:
         self._began = time.monotonic()
 
     def step(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Shows how far the epoch is; on a terminal only."""
+        """Rewrites the line after a step; on a terminal only."""
         if self._live:
             done = self._epoch + (step + 1) / self._steps
-            line = f"{self._head()}  step {step + 1}/{self._steps}  {_shown(metrics)}"
+            line = f"{self._head()}  step {step + 1}/{self._steps}  {_text(metrics)}"
             print(f"\r\033[K{line}  {self._remaining(done)}", end="", flush=True)
 
     def epoch(self, metrics: Mapping[str, float]) -> None:
-        """Shows what the epoch came to."""
-        line = f"{self._head()}  {_shown(metrics)}"
+        """Logs the metrics of an epoch."""
+        line = f"{self._head()}  {_text(metrics)}"
         self._epoch += 1
         if self._live:
             print("\r\033[K", end="")
@@ -83,10 +84,10 @@ class EpochDisplay:
 
     def _remaining(self, done: float) -> str:
         seconds = (time.monotonic() - self._began) * (self._epochs - done) / (done - self._before)
-        return f"{duration(seconds)} left"
+        return f"{timedelta(seconds=round(seconds))} left"
 
 
-_SHOWN = {
+_FORMATS = {
     "loss": "loss {:.4f}",
     "acc": "acc {:.4f}",
     "val_loss": "val_loss {:.4f}",
@@ -95,15 +96,7 @@ _SHOWN = {
 }
 
 
-def _shown(metrics: Mapping[str, float]) -> str:
-    return "  ".join(text.format(metrics[name]) for name, text in _SHOWN.items() if name in metrics)
-
-
-def duration(seconds: float) -> str:
-    """Returns a duration as `12 s`, `3:07 min` or `2:05 h`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d} min"
-    return f"{minutes // 60}:{minutes % 60:02d} h"
+def _text(metrics: Mapping[str, float]) -> str:
+    return "  ".join(
+        text.format(metrics[name]) for name, text in _FORMATS.items() if name in metrics
+    )

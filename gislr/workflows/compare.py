@@ -24,13 +24,7 @@ _OF_FOLDS = ("split.fold", "seed")
 
 
 class CompareSettings(CommandSettings):
-    """Settings of `gislr compare`.
-
-    Attributes:
-        runs: Ids of runs; ID+ID averages the probabilities of two runs.
-        experiment: An experiment whose finished runs are compared, too.
-        average_seeds: Whether to average the probabilities of a run's seeds.
-    """
+    """Settings of `gislr compare`; `conf/compare.yaml` explains the keys."""
 
     runs: list[Text]
     experiment: Text | None

@@ -60,15 +60,7 @@ def sample_clips(files: list[Path]) -> Clips:
 
 
 class DemoSettings(CommandSettings):
-    """What the page offers.
-
-    Attributes:
-        model: See `open_recognizer`.
-        clips: Parquet files.
-        host: The address that the server listens at.
-        port: Its port; 0 is any free one.
-        fetch_webcam: Whether MediaPipe's JavaScript is fetched, and nothing is served.
-    """
+    """Settings of `gislr demo`; `conf/demo.yaml` explains the keys."""
 
     model: Text
     clips: list[Text]

@@ -17,13 +17,7 @@ from gislr.workflows.command_settings import CommandSettings, read_command
 
 
 class EvaluateSettings(CommandSettings):
-    """What to evaluate.
-
-    Attributes:
-        run: The id of a run, or several, whose probabilities are averaged.
-        signers: `held_out` or `all`; `None` for `held_out` on the run's own data, `all` on other.
-        output: A folder for the tables, the figures and the page.
-    """
+    """Settings of `gislr evaluate`; `conf/evaluate.yaml` explains the keys."""
 
     run: Text | list[Text]
     signers: Literal["held_out", "all"] | None

@@ -41,16 +41,7 @@ ARTIFACTS = "export"
 
 
 class ExportSettings(CommandSettings):
-    """What is exported.
-
-    Attributes:
-        run: Id of a training or of a final run.
-        output: Folder in which one of the run's name is made.
-        precisions: Of the weights, a LiteRT file each.
-        onnx: Whether an ONNX file is written, too.
-        compared_clips: How many clips each file is compared with Keras on, at most.
-        data: Section of the data with these clips; `None` is the run's.
-    """
+    """Settings of `gislr export`; `conf/export.yaml` explains the keys."""
 
     run: Text
     output: Text

@@ -41,18 +41,7 @@ _SHARED = ("config.yaml", "held_out_signers.txt", LABEL_MAP, "statistics")
 
 
 class FinalSettings(CommandSettings):
-    """What to train on all signers.
-
-    Attributes:
-        run: The id of a training, of a cross-validation, of a sweep (its best trial), or of a final
-            run to complete.
-        experiment: A name of `experiments/`, for its newest validated run.
-        epochs: Number of epochs; `None` for as many as were validated.
-        seed: The first seed; `None` for the validated run's.
-        seeds: Number of models, whose probabilities are averaged.
-        register_model: Whether to register the model.
-        promote: Whether to make it the champion if its evidence is better.
-    """
+    """Settings of `gislr final`; `conf/final.yaml` explains the keys."""
 
     run: Text | None
     experiment: Text | None

@@ -220,11 +220,7 @@ def _difference(got: NDArray[Any], expected: NDArray[Any]) -> float:
 
 
 class ParitySettings(CommandSettings):
-    """What is compared.
-
-    Attributes:
-        files: `.npz` files of reference results.
-    """
+    """Settings of `gislr parity`; `conf/parity.yaml` explains the keys."""
 
     files: list[Text]
 

@@ -23,11 +23,7 @@ _SHOWN = 5
 
 
 class ReproduceSettings(CommandSettings):
-    """What to train again.
-
-    Attributes:
-        run: The id of a training.
-    """
+    """Settings of `gislr reproduce`; `conf/reproduce.yaml` explains the keys."""
 
     run: Text
 

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 class UiSettings(CommandSettings):
-    """What is served.
-
-    Attributes:
-        host: The address that the server listens at.
-        port: Its port.
-    """
+    """Settings of `gislr ui`; `conf/ui.yaml` explains the keys."""
 
     host: Text
     port: Whole

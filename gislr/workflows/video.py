@@ -71,15 +71,7 @@ def write_landmarks(source: str, seconds: float, path: Path) -> None:
 
 
 class VideoSettings(CommandSettings):
-    """Which videos are read.
-
-    Attributes:
-        clips: Video files, or `webcam`.
-        output: A folder, or the parquet file of a single video.
-        seconds: The length of the webcam's recording.
-        setup: Whether to install MediaPipe first.
-        python: The interpreter of its environment; `None` is the one that runs gislr.
-    """
+    """Settings of `gislr video`; `conf/video.yaml` explains the keys."""
 
     clips: list[Text]
     output: Text

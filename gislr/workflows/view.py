@@ -128,13 +128,7 @@ def _page(title: str, html: str) -> bytes:
 
 
 class ViewSettings(CommandSettings):
-    """Settings of `gislr view`.
-
-    Attributes:
-        clips: Parquet files.
-        root: Folder to which their paths are relative.
-        output: Output folder.
-    """
+    """Settings of `gislr view`; `conf/view.yaml` explains the keys."""
 
     clips: list[Text]
     root: Text
