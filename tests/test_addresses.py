@@ -14,7 +14,7 @@ import pytest
 from gislr.demo.server import DemoServer
 from gislr.utils.addresses import HOST, is_own
 from gislr.utils.errors import GislrError
-from tests.test_sync import free_port
+from tests.commands import free_port
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import gislr
 from gislr.config.composition import compose
 from gislr.config.overrides import to_overrides
 from gislr.utils.errors import GislrError, SettingError
-from tests.test_command_line import TINY, history
+from tests.commands import TINY, metric_values
 from tests.test_evaluation_commands import in_one_process
 
 
@@ -76,7 +76,7 @@ def trained(workplace):
 @pytest.mark.slow
 def test_a_run_is_trained_evaluated_and_opened(trained, workplace, client, asl_signs, tmp_path):
     run = client.get_run(trained.run_id)
-    assert history(client, run, "val_acc") == trained.history["val_acc"]
+    assert metric_values(client, run, "val_acc") == trained.metric_values["val_acc"]
     assert run.data.tags["mlflow.note.content"].startswith("`gislr train data=asl_signs")
     scores = gislr.evaluate(trained.run_id, workplace[-1])
     assert scores == trained.scores

@@ -17,7 +17,7 @@ from gislr.cli.completion import SCRIPTS, candidates
 from gislr.config.composition import compose
 from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folder, project_root
-from tests.test_command_line import TINY
+from tests.commands import TINY
 
 OWN = [name for name, command in COMMANDS.items() if not command.stands_for]
 

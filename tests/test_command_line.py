@@ -13,54 +13,16 @@ import pytest
 import yaml
 
 from gislr.utils.paths import config_folder, project_root
-
-TINY = [
-    "model.units=16",
-    "model.landmark_units=8",
-    "model.num_heads=2",
-    "model.num_blocks=1",
-    "training.epochs=2",
-    "preparation.workers=1",
-]
-
-TINY_CONVOLUTIONS = [
-    "model.units=16",
-    "model.num_heads=2",
-    "model.num_stages=1",
-    "model.num_convolutions=1",
-    "training.epochs=2",
-    "preparation.workers=1",
-]
-
-
-def gislr(*arguments, cwd=None, module="train"):
-    return subprocess.run(
-        [sys.executable, "-m", f"gislr.{module}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        timeout=240,
-    )
-
-
-def only_run(client, experiment):
-    found = client.get_experiment_by_name(experiment)
-    runs = client.search_runs([found.experiment_id])
-    assert len(runs) == 1
-    return runs[0]
-
-
-def artifacts(client, run, tmp_path):
-    import mlflow
-
-    return type(tmp_path)(
-        mlflow.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=str(tmp_path))
-    )
-
-
-def history(client, run, name):
-    return [metric.value for metric in client.get_metric_history(run.info.run_id, name)]
+from tests.commands import (
+    TINY,
+    TINY_CONVOLUTIONS,
+    artifacts,
+    gislr,
+    metric_values,
+    only_run,
+    start_gislr,
+    wait_for_epoch,
+)
 
 
 def test_a_training_is_tracked(workplace, client, tmp_path):
@@ -97,14 +59,16 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
     assert dataset.dataset.digest == tags["data.fingerprint"][:32]
 
     for name in ("loss", "acc", "top_5_acc", "top_10_acc"):
-        assert len(history(client, run, name)) == 3
-        assert len(history(client, run, f"val_{name}")) == 3
+        assert len(metric_values(client, run, name)) == 3
+        assert len(metric_values(client, run, f"val_{name}")) == 3
     for name in ("weighted", "macro"):
         for score in ("precision", "recall", "f1"):
             assert f"val_{name}_{score}" in run.data.metrics
-    assert history(client, run, "learning_rate") == pytest.approx([1e-3, 7.5e-4, 2.5e-4])
-    assert min(history(client, run, "clips_per_second")) > 0
-    assert history(client, run, "best_val_acc") == [max(history(client, run, "val_acc"))]
+    assert metric_values(client, run, "learning_rate") == pytest.approx([1e-3, 7.5e-4, 2.5e-4])
+    assert min(metric_values(client, run, "clips_per_second")) > 0
+    assert metric_values(client, run, "best_val_acc") == [
+        max(metric_values(client, run, "val_acc"))
+    ]
 
     root = artifacts(client, run, tmp_path / "artifacts")
     config = yaml.safe_load((root / "config.yaml").read_text())
@@ -180,7 +144,7 @@ def test_the_same_seed_gives_the_same_numbers(workplace, client):
         assert done.returncode == 0, done.stderr
         run = only_run(client, experiment)
         metrics[experiment] = {
-            name: history(client, run, name)
+            name: metric_values(client, run, name)
             for name in run.data.metrics
             if name != "clips_per_second"
         }
@@ -231,24 +195,12 @@ def test_the_reference_s_quirks_and_bfloat16_can_be_asked_for(workplace, client)
     assert only_run(client, "quirks").info.status == "FINISHED"
 
 
-def wait_for_epoch(process):
-    for line in process.stdout:
-        if line.startswith("epoch"):
-            return
-    raise AssertionError(process.stderr.read())
-
-
 @pytest.mark.parametrize(
     "how", ["SIGTERM", "SIGKILL", pytest.param("SIGINT", marks=pytest.mark.slow)]
 )
 def test_a_killed_run_says_so(how, workplace, client):
     arguments = [*workplace, *TINY, f"tracking.experiment=killed_{how}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gislr.train", *arguments, "training.epochs=100000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_gislr(*arguments, "training.epochs=100000")
     wait_for_epoch(process)
     process.send_signal(getattr(signal, how))
     began = time.monotonic()

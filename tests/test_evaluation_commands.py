@@ -19,9 +19,8 @@ from gislr.utils.errors import SettingError
 from gislr.workflows.compare import compare
 from gislr.workflows.experiments import rewritten
 from gislr.workflows.view import view_clip
+from tests.commands import TINY, artifacts, gislr, sweep_runs
 from tests.conftest import landmarks_of, write_folder
-from tests.test_command_line import TINY, artifacts, gislr
-from tests.test_sweeping import runs_of
 
 in_one_process = pytest.mark.xdist_group("validated")
 """Tests that share a cross-validation, which is made once for each process of tests."""
@@ -40,7 +39,7 @@ def validated(workplace, client):
         module="cross_validate",
     )
     assert done.returncode == 0, done.stderr
-    [parent], children = runs_of(client, "validated")
+    [parent], children = sweep_runs(client, "validated")
     return done.stdout, parent, children
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.browser import browser, needs_browser
+from tests.commands import TINY, gislr
 from tests.conftest import separable_clips, write_folder
-from tests.test_command_line import TINY, gislr
 
 SIGN = "<img src=x onerror='window.ran=1'>"
 SIGNER = "</script><script>window.ran=1</script>"

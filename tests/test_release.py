@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.commands import TINY, artifacts, free_port, gislr, only_run, start_gislr, wait_for_epoch
 from tests.conftest import clip_table, landmarks_of
-from tests.test_command_line import TINY, artifacts, gislr, only_run, wait_for_epoch
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("release")]
 
@@ -73,11 +72,8 @@ def test_the_champion_moves_for_better_evidence_only(released, workplace, client
 
 def test_an_interrupted_final_run_is_resumed_and_registered(released, workplace, client):
     uri, experiment = workplace[-1], "tracking.experiment=cut_off"
-    command = [sys.executable, "-m", "gislr.final", f"run={released[0].info.run_id}"]
-    process = subprocess.Popen(
-        [*command, uri, experiment, "epochs=200"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    run = f"run={released[0].info.run_id}"
+    process = start_gislr(run, uri, experiment, "epochs=200", module="final")
     wait_for_epoch(process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
@@ -100,10 +96,7 @@ def test_an_interrupted_final_run_is_resumed_and_registered(released, workplace,
 
 def test_an_interrupted_final_run_reuses_its_trained_seeds(released, workplace, client):
     command = [f"run={released[0].info.run_id}", workplace[-1], "tracking.experiment=seeds"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gislr.final", *command, "seeds=2", "register_model=false"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start_gislr(*command, "seeds=2", "register_model=false", module="final")
     finished = []
     while not finished and process.poll() is None:
         time.sleep(0.1)
@@ -154,9 +147,7 @@ def test_plain_mlflow_loads_the_champion(released, workplace, asl_signs, tmp_pat
 
 
 def test_mlflow_serves_the_champion_over_http(released, workplace, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/gislr@champion",
          "--env-manager", "local", "-p", str(port)],

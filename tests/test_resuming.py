@@ -1,14 +1,10 @@
 """A training that goes on after it was killed ends as if nothing had happened."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from gislr.training.checkpoints import Checkpoints
-from tests.test_command_line import TINY, gislr, only_run, wait_for_epoch
+from tests.commands import TINY, gislr, history, only_run, start_gislr, wait_for_epoch, weights
 from tests.test_models import small
 from tests.tiny_training import tiny_training
 
@@ -94,32 +90,12 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         loop.restore(state)
 
 
-def history(client, run_id):
-    """(metric, step) -> values, every point that the store holds."""
-    names = client.get_run(run_id).data.metrics
-    points = {}
-    for name in names:
-        for metric in client.get_metric_history(run_id, name):
-            points.setdefault((name, metric.step), []).append(metric.value)
-    return points
-
-
-def weights(client, run_id, folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    return Path(client.download_artifacts(run_id, "model.weights.h5", str(folder))).read_bytes()
-
-
 @pytest.mark.slow
 def test_a_killed_training_goes_on_in_its_own_run(workplace, client, tmp_path):
     arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema_momentum=0.9"]
     assert gislr(*arguments, "tracking.experiment=whole").returncode == 0
     whole = only_run(client, "whole").info.run_id
-    killed = subprocess.Popen(
-        [sys.executable, "-m", "gislr.train", *arguments, "tracking.experiment=resumed"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    killed = start_gislr(*arguments, "tracking.experiment=resumed")
     wait_for_epoch(killed)
     killed.kill()
     killed.communicate()

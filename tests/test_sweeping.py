@@ -12,7 +12,8 @@ from gislr.tracking.tracking_store import connect, study_storage
 from gislr.utils.errors import SettingError
 from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper._storage import open_study
-from tests.test_command_line import EXPERIMENTS, TINY, artifacts, gislr
+from tests.commands import TINY, artifacts, gislr, sweep_runs
+from tests.test_command_line import EXPERIMENTS
 
 HISTORY = {"val_acc": [0.5, 0.7, 0.6], "val_loss": [2.0, 1.0, 1.5], "parameters": [12.0]}
 
@@ -32,17 +33,6 @@ def test_an_objective_that_is_not_logged_is_reported():
         SweepSettings(objective="val_macro_f1", value="last").values(HISTORY)
 
 
-def runs_of(client, experiment):
-    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
-    parents = [run for run in found if "sweep" in run.data.tags]
-    children = sorted((r for r in found if "trial" in r.data.tags), key=trial_number)
-    return parents, children
-
-
-def trial_number(run):
-    return int(run.data.tags["trial"])
-
-
 def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_path):
     fixed = [*workplace, *TINY, "tracking.experiment=swept", "sweep.objective=val_loss"]
     done = gislr(
@@ -55,7 +45,7 @@ def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == [], "nothing is written where the command was typed"
-    [parent], children = runs_of(client, "swept")
+    [parent], children = sweep_runs(client, "swept")
     assert parent.info.status == "FINISHED"
     assert [run.info.status for run in children] == ["FINISHED", "KILLED", "FAILED"]
     assert [run.info.run_name for run in children] == ["trial 0", "trial 1", "trial 2"]
@@ -96,7 +86,7 @@ def test_the_value_of_a_finished_run_is_reused(workplace, client):
     done = gislr("-m", *fixed, "seed=range(7,8)", "hydra.sweeper.skip_finished=true")
     assert done.returncode == 0, done.stderr
     assert "trial 0  reused" in done.stdout
-    [parent], children = runs_of(client, "reused")
+    [parent], children = sweep_runs(client, "reused")
     assert children == []
     single = client.get_run(parent.data.tags["best.run_id"])
     assert float(parent.data.tags["best.value"]) == single.data.metrics["val_weighted_f1"]
@@ -117,7 +107,7 @@ def test_every_experiment_that_sweeps_runs_when_shrunk(name, workplace, client):
         "model.landmark_units=8",
     )
     assert done.returncode == 0, done.stderr
-    [parent], [child] = runs_of(client, name)
+    [parent], [child] = sweep_runs(client, name)
     assert parent.info.status == child.info.status == "FINISHED"
     assert child.data.tags["experiment"] == name
     values = json.loads(f"[{parent.data.tags['best.value']}]")

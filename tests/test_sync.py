@@ -14,17 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_command_line import TINY, gislr, only_run, wait_for_epoch
-from tests.test_resuming import history
+from tests.commands import (
+    TINY,
+    free_port,
+    gislr,
+    history,
+    only_run,
+    start_gislr,
+    wait_for_epoch,
+)
 
 EPOCHS = 4
 WAITING = "Waiting for the tracking server"
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 class Relay(http.server.ThreadingHTTPServer):
@@ -114,13 +115,13 @@ def test_entries_that_a_server_does_not_accept_arrive_later_and_once(
 
     address = f"http://127.0.0.1:{relay.server_address[1]}"
     name = behavior.replace(" ", "_")
-    training = subprocess.Popen(
-        [
-            sys.executable, "-m", "gislr.train", *workplace[:-1], *TINY,
-            f"training.epochs={EPOCHS}", f"tracking.uri={address}", f"tracking.experiment={name}",
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    training = start_gislr(
+        *workplace[:-1],
+        *TINY,
+        f"training.epochs={EPOCHS}",
+        f"tracking.uri={address}",
+        f"tracking.experiment={name}",
+    )
     wait_for_epoch(training)
     relay.behavior = behavior
     _, errors = training.communicate(timeout=300)
@@ -151,15 +152,16 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
     from mlflow import MlflowClient
 
     address = f"http://127.0.0.1:{relay.server_address[1]}"
-    sweep = subprocess.Popen(
-        [
-            sys.executable, "-m", "gislr.train", "-m", *workplace[:-1], *TINY,
-            "training.epochs=1", f"tracking.uri={address}", "tracking.experiment=waiting",
-            "model.units=choice(8,16,24)",
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    sweep = start_gislr(
+        "-m",
+        *workplace[:-1],
+        *TINY,
+        "training.epochs=1",
+        f"tracking.uri={address}",
+        "tracking.experiment=waiting",
+        "model.units=choice(8,16,24)",
         env=os.environ | {"TMPDIR": str(tmp_path)},
-    )  # fmt: skip
+    )
     lines = []
     while not any(line.startswith("trial 0") for line in lines):
         lines.append(sweep.stdout.readline())
@@ -191,13 +193,9 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
 
 @pytest.mark.slow
 def test_a_training_waits_for_a_database_that_another_process_locks(workplace, client):
-    training = subprocess.Popen(
-        [
-            sys.executable, "-m", "gislr.train", *workplace, *TINY, f"training.epochs={EPOCHS}",
-            "tracking.experiment=locked",
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    training = start_gislr(
+        *workplace, *TINY, f"training.epochs={EPOCHS}", "tracking.experiment=locked"
+    )
     wait_for_epoch(training)
     uri = next(entry for entry in workplace if entry.startswith("tracking.uri="))
     database = sqlite3.connect(uri.removeprefix("tracking.uri=sqlite:///"), timeout=60)

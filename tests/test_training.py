@@ -1,8 +1,6 @@
 """Optimizers, schedules, the loss, and parity with the reference by command."""
 
 import math
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from gislr.training.trainer import LABELS, WEIGHTS, compile_model, trainer_of
 from gislr.training.training_settings import AWPSettings
 from gislr.utils.errors import SettingError
 from gislr.workflows import parity
+from tests.commands import gislr
 from tests.conftest import PARITY, configured, make_store
 from tests.test_models import build, small
 from tests.tiny_training import (
@@ -172,24 +171,14 @@ def test_parity_fails_where_it_should(tmp_path):
     arrays = dict(parity.read_cases(PARITY / "preprocess.npz"))
     arrays["left_10.frames"] = arrays["left_10.frames"] + 2e-5
     np.savez(tmp_path / "wrong.npz", **arrays)
-    done = subprocess.run(
-        [sys.executable, "-m", "gislr.parity", str(tmp_path / "wrong.npz")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = gislr(tmp_path / "wrong.npz", module="parity")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and "1 of 15 differ" in done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")] == [
         "DIFFERS  2.00e-05  (at most 1e-05)  preprocessing left_10"
     ]
     (tmp_path / "no.npz").write_bytes(b"nothing")
-    done = subprocess.run(
-        [sys.executable, "-m", "gislr.parity", str(tmp_path / "no.npz")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = gislr(tmp_path / "no.npz", module="parity")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr

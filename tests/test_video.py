@@ -13,8 +13,8 @@ from gislr.data.raw_clips import read_clip, write_clip
 from gislr.utils.errors import DataError, GislrError, SettingError
 from gislr.video import environment, read_video, read_webcam, reading
 from gislr.workflows.video import output_files
+from tests.commands import gislr
 from tests.conftest import clip_table, landmarks_of
-from tests.test_command_line import gislr
 
 needs_mediapipe = pytest.mark.skipif(
     not (environment.folder() / "ready").is_file(), reason=f"needs {environment.SETUP}"

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
+from tests.commands import TINY, gislr
 from tests.conftest import landmarks_of, separable_clips, write_folder
 from tests.faults.fuzz import CASES
-from tests.test_command_line import TINY, gislr
 
 MEGABYTES = 2000
 

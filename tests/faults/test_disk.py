@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from tests.commands import TINY, gislr, start_gislr
 from tests.conftest import separable_clips, write_folder
-from tests.test_command_line import TINY, gislr
 
 pytestmark = pytest.mark.faults
 
@@ -35,12 +35,7 @@ def arguments(folder, cache):
 
 
 def started(folder, cache):
-    return subprocess.Popen(
-        [sys.executable, "-m", "gislr.prepare", *arguments(folder, cache)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_gislr(*arguments(folder, cache), module="prepare")
 
 
 def content(cache):

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from gislr.utils.paths import project_root
+from tests.commands import TINY, start_gislr
 from tests.conftest import separable_clips, write_folder
-from tests.test_command_line import TINY
 
 pytestmark = pytest.mark.faults
 
@@ -120,15 +120,7 @@ def test_a_read_only_project_trains_into_other_places(data, checkout, tmp_path):
 
 def test_two_runs_in_the_same_second_are_both_kept(data, tmp_path):
     overrides = ["data=asl_signs", f"data.root={data}", *places(tmp_path), *TINY]
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "gislr.train", *overrides],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    both = [start_gislr(*overrides) for _ in range(2)]
     names = set()
     for process in both:
         out, errors = process.communicate(timeout=240)

@@ -9,10 +9,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tests.commands import TINY, gislr, history, only_run, weights
 from tests.conftest import separable_clips, write_folder
 from tests.optuna_sweeper.test_sweeps import kill_at_random
-from tests.test_command_line import TINY, gislr, only_run
-from tests.test_resuming import history, weights
 
 KILLS = 100
 PARTS = 4

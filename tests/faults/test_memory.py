@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.test_command_line import TINY, only_run
+from tests.commands import TINY, only_run
 
 pytestmark = [
     pytest.mark.faults,
