@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, max_bytes: int) -> bytes:
         length = self.headers.get("Content-Length", "")
-        # An unread rest of the body would be taken for the next request.
+        # The next request would start with an unread rest of the body.
         self.close_connection = True
         if not re.fullmatch("[0-9]{1,15}", length):
             raise _HttpError(HTTPStatus.LENGTH_REQUIRED, "A file must come with its length.")

@@ -60,12 +60,12 @@ def read_upload(content: bytes) -> Float32:
             )
         except subprocess.TimeoutExpired:
             raise DataError(
-                f"The clip could not be read in {MAX_SECONDS} seconds; write it anew."
+                f"The clip could not be read in {MAX_SECONDS} seconds; write it again."
             ) from None
         if done.returncode == _REFUSED:
             raise DataError(done.stdout.strip())
         if done.returncode:
-            raise DataError("The clip took too much memory, or broke its reader; write it anew.")
+            raise DataError("The clip took too much memory, or broke its reader; write it again.")
         return check_landmarks(np.load(landmarks, allow_pickle=False))
 
 

@@ -12,8 +12,8 @@ application reports, and resumes a killed sweep. In the application:
             report_or_prune(trial, score, epoch)  # raises optuna.TrialPruned
     return score
 
-Only what Hydra has to find is in modules without an underscore: Hydra executes those anew when it
-looks for plugins.
+Hydra executes modules without an underscore a second time when it looks for plugins; only the
+plugin itself is in one.
 """
 
 from importlib import import_module

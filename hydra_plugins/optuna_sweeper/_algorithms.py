@@ -28,7 +28,7 @@ SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
 """Name to Optuna's class and the arguments that differ from its defaults."""
 
 PRUNERS: dict[str, tuple[str, dict[str, Any]]] = {
-    # The first epochs of a training say little.
+    # The first epochs of a training predict little.
     "median": ("MedianPruner", {"n_warmup_steps": 3}),
     "hyperband": ("HyperbandPruner", {}),
     "successive_halving": ("SuccessiveHalvingPruner", {}),

@@ -153,7 +153,7 @@ def _job_outcome(job: Any) -> Outcome:
 
 @contextmanager
 def _heartbeats(queue: TrialQueue, trials: Collection[optuna.Trial]) -> Iterator[None]:
-    """Tells other machines, every so often, that these trials are running."""
+    """Sends the trials' heartbeats at regular intervals."""
     over = Event()
 
     def send() -> None:

@@ -100,7 +100,7 @@ class TrialQueue:
             self._fail_and_retry(self._frozen(trial), reason)
 
     def heartbeat(self, trials: Iterable[optuna.Trial]) -> None:
-        """Tells other machines that these trials are running."""
+        """Records a heartbeat, by which other machines know that these trials are running."""
         storage: Any = self._study._storage
         if hasattr(storage, "record_heartbeat"):
             for trial in trials:
