@@ -43,7 +43,7 @@ def data_page(title: str, store: Store, suspects: pd.DataFrame) -> Page:
         Section(
             "Suspect clips",
             f"{len(suspects)} clips; the table lists at most {_SUSPECTS_LISTED}. To see one: "
-            "gislr view CLIP",
+            "gislr view CLIP root=DIR",
             tables=[suspects.head(_SUSPECTS_LISTED)],
         ),
         Section(

@@ -211,7 +211,7 @@ def _errors(predictions: ClipPredictions, store: Store) -> Section:
     return Section(
         "Most confident errors",
         "The figures show the frames and landmarks that the model receives. To animate a clip: "
-        "gislr view CLIP",
+        "gislr view CLIP root=DIR",
         figures=strips,
         tables=[table],
     )
