@@ -66,6 +66,16 @@ def most_likely(
         recognizer: Any.
         clips: float32 [frames, 543, 3] each.
         count: How many signs.
+
+    Example:
+        >>> import numpy as np
+        >>> class Fixed:
+        ...     signs = ["bee", "cow", "dog"]
+        ...     def probabilities(self, clips):
+        ...         return np.array([[0.2, 0.7, 0.1]] * len(clips), np.float32)
+        >>> [found] = most_likely(Fixed(), [np.zeros((9, 543, 3), np.float32)], count=2)
+        >>> found.signs, found.has_hand
+        (['cow', 'bee'], True)
     """
     found = []
     for clip, row in zip(clips, recognizer.probabilities(clips), strict=True):
@@ -88,6 +98,10 @@ def check_landmarks(landmarks: Any) -> Float32:
 
     Raises:
         DataError: They have another shape or type, are too many, infinite, or all missing.
+
+    Example:
+        >>> check_landmarks([[[0.5, None, 0.1]] * 543]).shape
+        (1, 543, 3)
     """
     wanted = f"Landmarks must be numbers in the shape [frames, {LANDMARKS_PER_FRAME}, 3]"
     try:
