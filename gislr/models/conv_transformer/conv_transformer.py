@@ -20,26 +20,7 @@ _BATCH_MOMENTUM = 0.95
 
 @MODELS.register("conv_transformer")
 class ConvTransformer(AttentionSettings):
-    """Sizes and rates; the values stand in `conf/model/conv_transformer.yaml`.
-
-    Attributes:
-        name: `conv_transformer`.
-        num_stages: How often convolutions and a transformer block follow each other.
-        num_convolutions: Convolution blocks of a stage.
-        kernel: Frames of a convolution, the present one and those before.
-        expansion: Width inside a block, as a multiple of `units`.
-        normalization: `batch`, over the valid frames, or `layer` or `rms`, of each frame.
-        centering: `none` standardizes with the training set's statistics; `nose` centers each clip
-            on the mean place of its nose, in standard deviations of the clip, as the winner did.
-        wrist_relative_hand: Whether each hand's landmarks relative to its wrist are added.
-        distances: Whether distances between fingertips, and from them to the face, are added.
-        deltas: Over how many frames temporal deltas (velocities) of all features are added, from 1
-            on; 0 for none.
-        block_dropout: Dropout at the end of each block.
-        classifier_dropout: Dropout of the clip's vector.
-        classifier_dropout_start_epoch: The first epoch, from 0, with the classifier's dropout.
-        frame_masking: Probability that a frame is masked in training.
-    """
+    """Settings of the family; `conf/model/conv_transformer.yaml` explains the keys."""
 
     name: str
     num_stages: Positive

@@ -158,7 +158,7 @@ def frame_features(
         inputs: See `gislr.models.layers.row_inputs`.
         layout: The shape of the rows.
         preprocessing: What the frames hold.
-        centering: This and what follows: see `ConvTransformer`.
+        centering: Here as below: `conf/model/conv_transformer.yaml` explains the keys.
         wrist_relative_hand: See there.
         distances: See there.
         deltas: See there.

@@ -17,24 +17,7 @@ from gislr.utils.settings import AboveZero, Positive, Rate, Whole
 
 @MODELS.register("transformer")
 class Transformer(AttentionSettings):
-    """Sizes and rates; the values stand in `conf/model/transformer.yaml`.
-
-    Attributes:
-        name: `transformer`.
-        landmark_units: Width of the parts' embeddings.
-        num_blocks: Number of blocks.
-        mlp_ratio: Width of a block's perceptron, as a multiple of `units`.
-        embedding_dropout: Dropout of the embedded frames.
-        mlp_dropout: Dropout inside the perceptrons.
-        classifier_dropout: Dropout of the clip's vector.
-        frame_masking: Probability that a frame is masked in training.
-        mask_at_inference: Whether frames are masked outside training too, as in the reference.
-        normalization: Of the frames before each attention and perceptron: `none` as in the
-            reference, `layer` or `rms`.
-        attention_mask: `keys`, or `queries` for the reference's.
-        last_frame_position: `own`, or `padding` for the reference's; see
-            `gislr.batches.packing.positions`.
-    """
+    """Settings of the transformer; `conf/model/transformer.yaml` explains the keys."""
 
     name: str
     landmark_units: Positive
