@@ -11,12 +11,12 @@ import pytest
 from gislr.batches import TrainingBatches, assemble, layout_for
 from gislr.config.configuration import default_configuration
 from gislr.models import layout_of
+from gislr.training.adamw import clip
 from gislr.training.awp import AWPModel
 from gislr.training.distillation import soft_labels
 from gislr.training.loop import TrainingLoop
 from gislr.training.losses import LOSSES
 from gislr.training.optimizers import OPTIMIZERS
-from gislr.training.optimizers._keras_adamw import clip
 from gislr.training.schedules import SCHEDULES
 from gislr.training.trainer import LABELS, WEIGHTS, compile_model, trainer_of
 from gislr.training.training_settings import AWPSettings

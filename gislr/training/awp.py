@@ -18,9 +18,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gislr.training.backend import is_tensorflow
 from gislr.training.training_settings import AWPSettings
-from gislr.utils.errors import SettingError
 
 _TINY = 1e-12
 
@@ -100,12 +98,3 @@ class AWPModel(keras.Model):
         if due != self.perturbs:
             self.perturbs = due
             self.make_train_function(force=True)
-
-
-def require_awp_backend() -> None:
-    """Raises a SettingError unless Keras runs on TensorFlow."""
-    if not is_tensorflow():
-        raise SettingError(
-            "awp.epsilon works on TensorFlow only; got KERAS_BACKEND="
-            f"{keras.backend.backend()}. Set it to 0."
-        )

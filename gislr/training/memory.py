@@ -1,4 +1,4 @@
-"""Says what to lower where memory does not suffice."""
+"""One sentence where memory does not suffice."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class OutOfMemory(GislrError):
 
 @contextmanager
 def explain_lack_of_memory(samples_per_class: int, precision: str) -> Iterator[None]:
-    """Turns what NumPy and each backend raise without memory into one sentence.
+    """Replaces the errors of NumPy and of each backend that mean a lack of memory.
 
     Args:
         samples_per_class: `batches.samples_per_class`.
         precision: `training.precision`.
 
     Raises:
-        OutOfMemory: There was too little.
+        OutOfMemory: There is too little memory; it says what to lower.
     """
     try:
         yield

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 
 from gislr.training.arcface import ArcFace
-from gislr.training.awp import AWPModel, require_awp_backend
-from gislr.training.backend import uses_xla
+from gislr.training.awp import AWPModel
+from gislr.training.backend import is_tensorflow, uses_xla
 from gislr.training.losses import Loss
 from gislr.training.optimizers import OptimizerSettings
 from gislr.training.training_settings import ArcFaceSettings, AWPSettings
+from gislr.utils.errors import SettingError
 
 LABELS, WEIGHTS = "labels", "weights"
 """Inputs of a trainer with an auxiliary loss, beside those of the model."""
@@ -32,9 +33,12 @@ def trainer_of(
     Raises:
         SettingError: The backend does not support AWP.
     """
-    if awp.epsilon:
-        require_awp_backend()
-    elif not arcface.weight:
+    if awp.epsilon and not is_tensorflow():
+        raise SettingError(
+            "awp.epsilon works on TensorFlow only; got KERAS_BACKEND="
+            f"{keras.backend.backend()}. Set it to 0."
+        )
+    if not awp.epsilon and not arcface.weight:
         return model
     inputs, logits = dict(model.input), model.output
     if arcface.weight:

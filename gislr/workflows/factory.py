@@ -25,13 +25,11 @@ class Training:
     Attributes:
         model: The Keras model.
         layout: The rows that it reads.
-        batches: What it is trained on.
         loop: Trains it.
     """
 
     model: Any
     layout: Layout
-    batches: TrainingBatches
     loop: TrainingLoop
 
 
@@ -92,4 +90,4 @@ def build_training(
         ),
         swa_epochs=training.swa_epochs,
     )
-    return Training(model, layout, batches, loop)
+    return Training(model, layout, loop)

@@ -109,7 +109,7 @@ def check_transformer(arrays: Arrays) -> Iterator[Case]:
 
         from gislr.models.serving import ClipRows
         from gislr.training.losses.crossentropy import CrossEntropy
-        from gislr.training.optimizers.adamw import AdamWSettings
+        from gislr.training.optimizers import AdamWSettings
         from gislr.training.trainer import compile_model
 
     weights = {

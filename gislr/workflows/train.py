@@ -142,18 +142,18 @@ def _train(
     record.record_statistics(run, store, split.train, measured)
     soft_labels = teacher_soft_labels(configuration, store, split)
     training = build_training(configuration, store, split.train, measured, soft_labels)
-    model, loop, steps = training.model, training.loop, training.batches.steps_per_epoch
+    model, loop = training.model, training.loop
     parameters = trainable_parameters(model)
     run.metrics({"parameters": parameters})
     log.info(
         f"model: {configuration.model.name}, {parameters:,} parameters; "
-        f"{steps} steps per epoch, {training.batches.batch_size} clips per step"
+        f"{loop.batches.steps_per_epoch} steps per epoch, {loop.batches.batch_size} clips per step"
     )
     held_out = bool(split.held_out)
     clips = split.validation if held_out else split.train
     predictions: ClipPredictions | None = None
     history = _restore(loop, checkpoints, run)
-    display = EpochDisplay(configuration.training.epochs, steps, loop.done)
+    display = EpochDisplay(loop.epochs, loop.batches.steps_per_epoch, loop.done)
 
     def evaluate() -> ClipPredictions:
         masking = configuration.model.inference_masking

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -35,3 +35,36 @@ class OptimizerSettings(Settings):
 
 OPTIMIZERS: Registry[type[OptimizerSettings]] = Registry("optimizer", "gislr.training.optimizers")
 """Optimizers by name; those of other packages come from the entry points `gislr.optimizer`."""
+
+
+@OPTIMIZERS.register("adamw")
+class AdamWSettings(OptimizerSettings):
+    """Keras' AdamW; gradients are clipped head by head."""
+
+    keras_class: ClassVar[str] = "AdamW"
+
+    def build(self) -> Any:
+        """See `OptimizerSettings.build`."""
+        from gislr.training import adamw
+
+        ema = {"use_ema": True, "ema_momentum": self.ema_momentum} if self.ema_momentum else {}
+        return getattr(adamw, self.keras_class)(
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            weight_norm=self.clipnorm,
+            **ema,
+        )
+
+
+@OPTIMIZERS.register("adamw_rectified")
+class AdamWRectifiedSettings(AdamWSettings):
+    """AdamW with the short first steps of RAdam."""
+
+    keras_class = "AdamWRectified"
+
+
+@OPTIMIZERS.register("adamw_unscaled_decay")
+class AdamWUnscaledDecaySettings(AdamWSettings):
+    """AdamW of tensorflow-addons: a weight loses the decay of itself at any learning rate."""
+
+    keras_class = "AdamWUnscaledDecay"

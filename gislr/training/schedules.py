@@ -1,0 +1,66 @@
+"""Learning-rate schedules by name: the learning rate is set once per epoch."""
+
+from __future__ import annotations
+
+import math
+
+from gislr.utils.registry import Registry
+from gislr.utils.settings import Settings, Whole
+
+
+class Schedule(Settings):
+    """Base of schedules.
+
+    Attributes:
+        name: The name under which it is registered.
+    """
+
+    name: str
+
+    def factor(self, epoch: int, epochs: int) -> float:
+        """Returns the factor of `optimizer.learning_rate` for an epoch.
+
+        Args:
+            epoch: From 0.
+            epochs: Number of epochs of the training.
+        """
+        raise NotImplementedError
+
+
+SCHEDULES: Registry[type[Schedule]] = Registry("schedule", "gislr.training.schedules")
+"""Schedules by name; those of other packages come from the entry points `gislr.schedule`."""
+
+
+@SCHEDULES.register("constant")
+class Constant(Schedule):
+    """The same learning rate throughout."""
+
+    def factor(self, epoch: int, epochs: int) -> float:
+        """See `Schedule.factor`."""
+        return 1.0
+
+
+@SCHEDULES.register("cosine")
+class Cosine(Schedule):
+    """The notebook's: 5e-4 (1 + cos(pi epoch / epochs)) is this at a learning rate of 1e-3."""
+
+    def factor(self, epoch: int, epochs: int) -> float:
+        """See `Schedule.factor`."""
+        return 0.5 * (1 + math.cos(math.pi * (epoch / max(1, epochs))))
+
+
+@SCHEDULES.register("cosine_warmup")
+class CosineWarmup(Cosine):
+    """Rises in equal steps, then falls as `cosine` does.
+
+    Attributes:
+        warmup_epochs: Epochs in which it rises.
+    """
+
+    warmup_epochs: Whole
+
+    def factor(self, epoch: int, epochs: int) -> float:
+        """See `Schedule.factor`."""
+        if epoch < self.warmup_epochs:
+            return (epoch + 1) / (self.warmup_epochs + 1)
+        return super().factor(epoch - self.warmup_epochs, epochs - self.warmup_epochs)
