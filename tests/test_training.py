@@ -219,8 +219,8 @@ def test_no_graph_is_traced_when_the_number_of_rows_changes(tmp_path, monkeypatc
 def test_every_step_of_every_epoch_is_trained_on_its_own_batch(tmp_path):
     _, loop = tiny_training(tmp_path / "store", small(), epochs=3)
     asked = []
-    build_batch = loop.batches.batch
-    loop.batches.batch = lambda epoch, step: asked.append((epoch, step)) or build_batch(epoch, step)
+    batch_of_keras = loop._batch
+    loop._batch = lambda epoch, step: asked.append((epoch, step)) or batch_of_keras(epoch, step)
     loop.fit(lambda epoch, metrics: None)
     assert sorted(set(asked)) == [(epoch, 0) for epoch in range(3)]
 

@@ -17,11 +17,12 @@ def explain(error: Exception, name: str) -> str:
         error: Hydra's.
         name: The command.
     """
-    message = re.sub(r"^\w+ raised while resolving interpolation: ", "", printable(str(error)))
+    message = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error))
+    message = printable(message.replace("\t", ""))
     if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):
         return _unknown_key(key.group(1).split("@")[0], name)
     if missing := re.search(r"Could not find '([^']+)'", message):
-        options = re.findall(r"^\t(\S+)$", message, flags=re.MULTILINE)
+        options = re.findall(r"^(\w+)$", message.partition("Available options")[2], re.M)
         group, _, choice = missing.group(1).rpartition("/")
         listed = f" {group} can be {', '.join(options)}." if options else ""
         hint = did_you_mean(choice, options)

@@ -37,8 +37,8 @@ def perturbation(weights: Any, gradient: Any, settings: AWPSettings) -> Any:
         >>> from gislr.training.training_settings import AWPSettings
         >>> settings = AWPSettings(epsilon=0.2, formula="absolute", start_epoch=0)
         >>> w, g = np.array([1.0, 2.0], np.float32), np.array([3.0, 4.0], np.float32)
-        >>> np.asarray(perturbation(w, g, settings)).round(3).tolist()
-        [0.12, 0.16]
+        >>> np.asarray(perturbation(w, g, settings)).round(3)
+        array([0.12, 0.16], dtype=float32)
     """
     import tensorflow as tf
 

@@ -153,6 +153,7 @@ class _Epochs(keras.callbacks.Callback):
         self._loop, self._queue = loop, queue
         self._after_epoch, self._after_step = after_epoch, after_step
         self._began = 0.0
+        self._diverged: tuple[int, float] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._queue.epoch = epoch
@@ -163,20 +164,23 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         metrics = logs or {}
-        if not math.isfinite(metrics["loss"]):
-            epoch, batches = self._queue.epoch, self._loop.batches
-            clips = batches.batch(epoch, batch).clips
-            raise TrainingDiverged(
-                f"The loss must stay a number; it was {metrics['loss']} after step {batch + 1} of "
-                f"epoch {epoch + 1} at a learning rate of {self._loop.learning_rate(epoch):.2g}. "
-                "Lower optimizer.learning_rate.",
-                np.unique(clips[clips != EMPTY]),
-            )
+        # The epoch ends first: TensorFlow complains of batches that nobody takes.
+        if self._diverged is None and not math.isfinite(metrics["loss"]):
+            self._diverged = batch, metrics["loss"]
         self._after_step(batch, metrics)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.perf_counter() - self._began
         batches = self._loop.batches
+        if self._diverged is not None:
+            step, loss = self._diverged
+            clips = batches.batch(epoch, step).clips
+            raise TrainingDiverged(
+                f"The loss must stay a number; it was {loss} after step {step + 1} of epoch "
+                f"{epoch + 1} at a learning rate of {self._loop.learning_rate(epoch):.2g}. "
+                "Lower optimizer.learning_rate.",
+                np.unique(clips[clips != EMPTY]),
+            )
         metrics = {name: float(value) for name, value in (logs or {}).items()}
         # Keras logs the optimizer's, which is rounded to float32.
         metrics["learning_rate"] = self._loop.learning_rate(epoch)
