@@ -1,4 +1,4 @@
-"""A training that goes on after it was killed ends as if nothing had happened."""
+"""A training that resumes after it was killed ends with the same bits."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
         np.testing.assert_array_equal(value, other)
 
 
-def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_passed_over(tmp_path):
+def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_skipped(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.newest() is None
     for epoch in range(1, 5):
@@ -91,7 +91,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_in_its_own_run(workplace, client, tmp_path):
+def test_a_killed_training_resumes_in_its_own_run(workplace, client, tmp_path):
     arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema_momentum=0.9"]
     assert gislr(*arguments, "tracking.experiment=whole").returncode == 0
     whole = only_run(client, "whole").info.run_id

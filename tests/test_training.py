@@ -77,7 +77,7 @@ def test_the_schedules():
     assert warmup[3:] == sorted(warmup[3:], reverse=True)
 
 
-def test_the_losss_floor_is_the_published_one():
+def test_the_lowest_loss_is_the_published_one():
     loss = configured(LOSSES, "crossentropy").build(250)
     target = np.full(250, 0.25 / 250)
     target[7] += 0.75
@@ -287,7 +287,7 @@ def test_late_dropout_starts_in_its_epoch(tmp_path):
     assert active == [0, 0, 1, 1]
 
 
-def test_late_dropout_drops_only_once_begun():
+def test_late_dropout_drops_only_once_it_has_started():
     from gislr.models.layers import LateDropout
 
     layer, values = LateDropout(0.5, 1), np.ones((4, 50), np.float32)
@@ -312,7 +312,7 @@ def test_soft_labels_by_hand():
     assert softened.sum() == pytest.approx(1)
 
 
-def test_the_loss_takes_shares_of_signs_as_well_as_labels():
+def test_the_loss_takes_labels_and_soft_labels():
     loss = configured(LOSSES, "crossentropy").build(4)
     logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
     labels = np.array([[0, 1, 2], [3, 3, 0]])
@@ -356,7 +356,7 @@ def test_the_angular_loss_is_added_and_falls(soft_labels):
     assert trainer.get_layer("arcface").centers.shape[1] == 3
 
 
-def test_a_model_without_extras_is_trained_itself():
+def test_a_model_without_awp_and_arcface_is_its_own_trainer():
     _, _, trainer = one_step(small())
     assert trainer.name == "transformer"
 
