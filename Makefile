@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: setup train test test-slow faults coverage lint format docs ui bench clean
+.PHONY: setup train test test-slow test-docs faults coverage lint format docs ui bench clean
 
 setup: $(VENV)/.installed
 
@@ -18,10 +18,14 @@ train: setup
 	$(RUN) -m gislr.train $(ARGS)
 
 test: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults" $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not documentation" $(ARGS)
 
 test-slow: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
+
+# Every command that README.md and docs/ show, in a small copy of the project: half an hour
+test-docs: setup
+	$(RUN) -m pytest -n 2 --dist loadgroup -m documentation tests/test_docs.py $(ARGS)
 
 # Kills, full disks, broken and hostile files; tests/faults/README.md holds the results
 faults: setup
@@ -29,7 +33,7 @@ faults: setup
 
 # Which lines the quick tests run, also in the processes that they start; pages in build/coverage
 coverage: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults" \
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not documentation" \
 	    --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 lint: setup

@@ -99,7 +99,7 @@ def project(tmp_path_factory):
     return SmallProject(tmp_path_factory.mktemp("docs") / "project")
 
 
-@pytest.mark.slow
+@pytest.mark.documentation
 @pytest.mark.parametrize("shown", BY_PAGE)
 def test_every_command_that_is_shown_runs(shown, project):
     for part, reason in NOT_RUN.items():
@@ -139,7 +139,7 @@ def answers_and_ends(process: subprocess.Popen, port: int) -> None:
     process.communicate(timeout=60)
 
 
-@pytest.mark.slow
+@pytest.mark.documentation
 @pytest.mark.xdist_group("docs README.md")
 @pytest.mark.parametrize(
     "block", [b for b in blocks("python") if not b.title], ids=lambda b: b.page
@@ -150,7 +150,7 @@ def test_every_python_example_runs(block, project):
     assert project.run("python", "-c", block.text)
 
 
-@pytest.mark.slow
+@pytest.mark.documentation
 @pytest.mark.xdist_group("docs README.md")
 def test_the_examples_of_the_python_interface_run(project):
     text = "import doctest, gislr; print(doctest.testmod(gislr, optionflags=doctest.ELLIPSIS))"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+from importlib.metadata import version
 
 from gislr.cli.commands import COMMANDS
 from gislr.utils.errors import GislrError, did_you_mean
@@ -21,9 +22,7 @@ def main() -> None:
 
         log.info(overview())
     elif name == "--version":
-        import gislr
-
-        log.info(f"gislr {gislr.__version__}")
+        log.info(f"gislr {version('gislr')}")
     elif name == "completion":
         from gislr.cli.completion import completion
 
