@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from threading import Event, Thread
@@ -158,7 +158,9 @@ def _heartbeats(queue: TrialQueue, trials: Collection[optuna.Trial]) -> Iterator
 
     def send() -> None:
         while not over.wait(HEARTBEAT_SECONDS):
-            queue.heartbeat(list(trials))
+            # A database that is down for a moment gets the next heartbeat.
+            with suppress(Exception):
+                queue.heartbeat(list(trials))
 
     thread = Thread(target=send, daemon=True)
     thread.start()
