@@ -1,1 +1,1 @@
-"""TODO."""
+"""Settings: composed by Hydra, checked by pydantic."""

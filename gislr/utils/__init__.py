@@ -1,1 +1,1 @@
-"""TODO."""
+"""What every layer uses: errors, logging, paths, registries and settings."""
