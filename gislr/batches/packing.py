@@ -64,21 +64,12 @@ def layout_for(
     devices: int = 1,
     last_frame_position: str = OWN,
 ) -> Layout:
-    """Returns the layout of a model.
-
-    Args:
-        row_frames: Positions of a row, at least the most frames of a clip.
-        packed: Whether clips may share rows.
-        gap: Positions left empty between clips of a row.
-        devices: Over how many devices rows are split.
-        last_frame_position: See `positions`.
-    """
-    segments = MAX_SEGMENTS if packed else 1
+    """Returns the layout of a model whose clips share rows, or have one each; see `Layout`."""
     return Layout(
         row_frames,
-        segments,
-        packed,
-        devices,
+        segments=MAX_SEGMENTS if packed else 1,
+        packed=packed,
+        devices=devices,
         gap=gap if packed else 0,
         last_frame_position=last_frame_position,
     )

@@ -43,7 +43,7 @@ def prepare_shard(
         raw_lengths.append(len(read))
     if problems:
         return problems
-    block = frame_block(clips, raw_lengths, settings)
+    block = _frame_block(clips, raw_lengths, settings)
     archive = io.BytesIO()
     np.savez(archive, **vars(block))
     # A worker of a preparation that was killed may be at the same shard for a moment more.
@@ -57,7 +57,7 @@ def prepare_shard(
     return {}
 
 
-def frame_block(
+def _frame_block(
     clips: Sequence[PreparedClip | None],
     raw_lengths: Sequence[int],
     settings: PreprocessingSettings,

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gislr.config.configuration import Configuration, read_configuration
-from gislr.data.listing import Listing
-from gislr.data.preprocessing import PreparedClip, PreprocessingSettings, preprocess
-from gislr.data.shards import frame_block
-from gislr.data.store import Store, open_store
-from gislr.data.store_writer import write_store
+from gislr.data.preprocessing import preprocess
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -24,8 +18,6 @@ from gislr.workflows.command_settings import CommandSettings, read_command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-Float32 = NDArray[np.float32]
 
 _VERSIONS = 5
 
@@ -73,51 +65,52 @@ def view_augmentation(
     Raises:
         DataError: A file is not a clip, or contains no hand.
     """
-    from gislr.batches import assemble, layout_for
+    from gislr.batches.clip_batch import ClipBatch
     from gislr.data.raw_clips import require_clip
     from gislr.evaluation.figures import clip_figures
     from gislr.evaluation.reports.page import png
 
     settings = configuration.preprocessing
-    clips = [preprocess(require_clip(path), settings) for path in paths]
-    for path, clip in zip(paths, clips, strict=True):
+    clips = []
+    for path in paths:
+        clip = preprocess(require_clip(path), settings)
         if clip is None:
             raise DataError(f"{path} must contain a hand to be augmented; it contains none.")
-    layout = layout_for(settings.frames, packed=False)
-    drawn: list[dict[str, Float32]] = [{} for _ in paths]
-    with tempfile.TemporaryDirectory() as temporary:
-        store = _store_of(clips, settings, Path(temporary) / "store")
-        for seed in range(_VERSIONS + 1):
-            batch = assemble(
-                store,
-                np.arange(len(paths)),
-                layout,
-                generator=np.random.default_rng(seed),
-                augmentation=configuration.augmentation if seed else (),
+        clips.append(clip)
+    frame_index = np.concatenate([clip.frame_index for clip in clips])
+    prepared = ClipBatch(
+        frames=np.concatenate([clip.frames for clip in clips])[..., : settings.shape[1]],
+        frame_index=frame_index,
+        valid=np.ones(len(frame_index), bool),
+        lengths=np.array([len(clip.frames) for clip in clips]),
+        labels=np.zeros(len(clips), np.int32),
+        soft_labels=None,
+        signs=1,
+        most_frames=settings.frames,
+        landmarks=settings.landmark_set,
+    )
+    versions = {"prepared": prepared}
+    for seed in range(1, _VERSIONS + 1):
+        generator, changed = np.random.default_rng(seed), prepared
+        for transform in configuration.augmentation:
+            changed = transform(changed, generator)
+        versions[f"augmented {seed}"] = changed
+    drawn = [
+        {
+            name: clip_figures.whole_frames(
+                batch.frames[batch.valid & (batch.owner == k)],
+                settings.landmark_set,
+                left_dominant=clip.left_dominant,
             )
-            for k, versions in enumerate(drawn):
-                versions[f"augmented {seed}" if seed else "prepared"] = clip_figures.whole_frames(
-                    batch.frames[k][batch.segment_ids[k] > 0],
-                    settings.landmark_set,
-                    left_dominant=bool(store.clips.left_dominant[k]),
-                )
+            for name, batch in versions.items()
+        }
+        for k, clip in enumerate(clips)
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{path.stem}_augmented.png" for path in paths]
-    for path, file, versions in zip(paths, written, drawn, strict=True):
-        file.write_bytes(png(clip_figures.strip(versions, f"{path.stem}, augmented")))
+    for path, file, strips in zip(paths, written, drawn, strict=True):
+        file.write_bytes(png(clip_figures.strip(strips, f"{path.stem}, augmented")))
     return written
-
-
-def _store_of(
-    clips: Sequence[PreparedClip | None], settings: PreprocessingSettings, folder: Path
-) -> Store:
-    """Returns clips as a store, all of one sign."""
-    names = [str(k) for k in range(len(clips))]
-    block = frame_block(clips, [0] * len(clips), settings)
-    labels = np.zeros(len(clips), np.int32)
-    listing = Listing(folder, names, names, names, labels, ["sign"])
-    write_store(folder, [block], listing, settings, len(block.frames))
-    return open_store(folder, settings.axes)
 
 
 def _page(title: str, html: str) -> bytes:
