@@ -37,7 +37,7 @@ COMMANDS = {
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
         Command("prepare", TRAIN, "Read, check and store data without training"),
-        Command("evaluate", EVALUATE, "Evaluate a logged model"),
+        Command("evaluate", EVALUATE, "Evaluate a logged model", "run"),
         Command("compare", EVALUATE, "Compare runs on the same signers", "runs"),
         Command("experiments", EVALUATE, "Update the table of experiments/README.md"),
         Command("parity", EVALUATE, "Compare with the reference notebook's results", "files"),

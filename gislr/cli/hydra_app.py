@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 _HELP = {"--help", "-h"}
+_RESOLVERS = (
+    ("gislr.config.sweep_settings", "directions"),
+    ("gislr.tracking.tracking_store", "study_storage"),
+    ("gislr.utils.paths", "project_root"),
+)
 
 
 def run(name: str) -> None:
@@ -84,24 +89,12 @@ def _track_sweep(name: str) -> None:
 
 
 def _register_resolvers() -> None:
-    """Lets YAML ask for values that only code knows."""
+    """Lets YAML call functions, whose modules are imported by the call."""
     from omegaconf import OmegaConf
 
-    def directions(objective: Any) -> Any:
-        from gislr.config.sweep_settings import direction
+    def call(module: str, name: str, *arguments: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments)
 
-        return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
-
-    def study_storage(uri: str | None) -> str:
-        from gislr.tracking import tracking_store
-
-        return tracking_store.study_storage(uri)
-
-    def sweep_folder() -> str:
-        from gislr.utils.paths import project_root
-
-        return str(project_root() / "mlruns")
-
-    resolvers: tuple[Callable[..., Any], ...] = (directions, study_storage, sweep_folder)
-    for resolver in resolvers:
-        OmegaConf.register_new_resolver(f"gislr.{resolver.__name__}", resolver, replace=True)
+    for module, name in _RESOLVERS:
+        resolver = partial(call, module, name)
+        OmegaConf.register_new_resolver(f"gislr.{name}", resolver, replace=True)

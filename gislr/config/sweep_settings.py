@@ -79,3 +79,8 @@ def direction(name: str) -> str:
     if name == _CLIPS_PER_SECOND:
         return "maximize"
     return "minimize" if lower_is_better(name.removeprefix("val_")) else "maximize"
+
+
+def directions(objective: str | Sequence[str]) -> str | list[str]:
+    """Returns the direction of an objective, or of each of several."""
+    return direction(objective) if isinstance(objective, str) else [*map(direction, objective)]
