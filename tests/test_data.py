@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +97,23 @@ def test_processes_and_a_preparation_that_was_cut_off_give_the_same_bytes(
     for name in ("frames.npy", "frame_index.npy", "clips.npz", "store.json"):
         assert (one.folder / name).read_bytes() == (two.folder / name).read_bytes()
     assert not list((tmp_path / "two").glob("*.partial"))
+
+
+def test_a_script_prepares_in_processes_without_a_guard_of_its_own(asl_signs, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from gislr.data import preparation\n"
+        "from gislr.data.preprocessing import reference\n"
+        "preparation.CLIPS_PER_SHARD = 8\n"
+        f"store = preparation.prepare_asl_signs(Path({str(asl_signs)!r}), settings=reference(64), "
+        f"cache=Path({str(tmp_path / 'cache')!r}), workers=2)\n"
+        "print(len(store.clips))\n"
+    )
+    run = [sys.executable, str(script)]
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert int(ended.stdout) > 8
 
 
 @settings(

@@ -71,7 +71,9 @@ def test_the_schedules():
         notebook = 5e-4 * (1 + math.cos(math.pi * epoch / 100))
         assert 1e-3 * cosine.factor(epoch, 100) == pytest.approx(notebook)
     assert configured(SCHEDULES, "constant").factor(77, 100) == 1
-    schedule = configured(SCHEDULES, "cosine_warmup", warmup_epochs=3)
+    constant = configured(SCHEDULES, "constant", warmup_epochs=1)
+    assert [constant.factor(epoch, 3) for epoch in range(3)] == [0.5, 1, 1]
+    schedule = configured(SCHEDULES, "cosine", warmup_epochs=3)
     warmup = [schedule.factor(epoch, 10) for epoch in range(10)]
     assert warmup[:4] == [0.25, 0.5, 0.75, 1.0]
     assert warmup[3:] == sorted(warmup[3:], reverse=True)
@@ -99,7 +101,7 @@ def test_the_lowest_loss_is_the_published_one():
         (OPTIMIZERS, "adamw", {"clipnorm": 0.0}, "optimizer.clipnorm must be above 0"),
         (OPTIMIZERS, "adamw", {"ema_momentum": 1.0}, "optimizer.ema_momentum must be below 1"),
         (SCHEDULES, "cosine", {"name": "cosin"}, "Did you mean 'cosine'"),
-        (SCHEDULES, "cosine_warmup", {"warmup_epochs": -1}, "warmup_epochs must be at least 0"),
+        (SCHEDULES, "cosine", {"warmup_epochs": -1}, "warmup_epochs must be at least 0"),
         (LOSSES, "crossentropy", {"label_smoothing": 1.0}, "loss.label_smoothing must be below 1"),
     ],
 )

@@ -10,14 +10,12 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
+from joblib import Parallel, delayed
 
 from gislr.data.label_map import LABEL_MAP
 from gislr.data.listing import (
@@ -36,6 +34,7 @@ from gislr.utils.paths import resolve
 from gislr.utils.settings import Positive, Settings, Text
 
 CLIPS_PER_SHARD = 128
+_IDLE_SECONDS = 5  # after which a process ends whose parent was killed
 
 Advance = Callable[[int], None]
 """Called with the number of clips that were just done."""
@@ -149,33 +148,20 @@ def _prepare_shards(
 def _run(
     root: Path, settings: PreprocessingSettings, todo: dict[Path, list[str]], workers: int
 ) -> Iterator[tuple[Path, Problems]]:
-    workers = min(workers, len(todo))
-    if workers <= 1:
-        for shard, paths in todo.items():
-            yield shard, prepare_shard(root, paths, settings, shard)
-        return
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
-    ) as pool:
-        futures = {
-            pool.submit(prepare_shard, root, paths, settings, shard): shard
-            for shard, paths in todo.items()
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    # joblib's processes do not run the caller's script again, which would wait here for itself.
+    parallel = Parallel(
+        min(workers, len(todo)) or 1,
+        batch_size=1,
+        return_as="generator_unordered",
+        backend="loky",
+        idle_worker_timeout=_IDLE_SECONDS,
+    )
+    yield from parallel(
+        delayed(_prepare)(root, paths, settings, shard) for shard, paths in todo.items()
+    )
 
 
-def _end_with_parent() -> None:
-    """Ends this worker when the process that started it was killed and cannot end it."""
-    parent = parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+def _prepare(
+    root: Path, paths: list[str], settings: PreprocessingSettings, shard: Path
+) -> tuple[Path, Problems]:
+    return shard, prepare_shard(root, paths, settings, shard)

@@ -9,13 +9,15 @@ from gislr.utils.settings import Settings, Whole
 
 
 class Schedule(Settings):
-    """Base of schedules.
+    """Base of schedules: a linear warmup, then what a subclass's `decay` says.
 
     Attributes:
         name: The name under which it is registered.
+        warmup_epochs: Epochs in which the learning rate rises in equal steps before it decays.
     """
 
     name: str
+    warmup_epochs: Whole
 
     def factor(self, epoch: int, epochs: int) -> float:
         """Returns the factor of `optimizer.learning_rate` for an epoch.
@@ -24,6 +26,12 @@ class Schedule(Settings):
             epoch: From 0.
             epochs: Number of epochs of the training.
         """
+        if epoch < self.warmup_epochs:
+            return (epoch + 1) / (self.warmup_epochs + 1)
+        return self.decay((epoch - self.warmup_epochs) / max(1, epochs - self.warmup_epochs))
+
+    def decay(self, progress: float) -> float:
+        """Returns the factor at a share, 0 to 1, of the epochs after the warmup."""
         raise NotImplementedError
 
 
@@ -35,8 +43,8 @@ SCHEDULES: Registry[type[Schedule]] = Registry("schedule", "gislr.training.sched
 class Constant(Schedule):
     """The same learning rate throughout."""
 
-    def factor(self, epoch: int, epochs: int) -> float:
-        """See `Schedule.factor`."""
+    def decay(self, progress: float) -> float:
+        """See `Schedule.decay`."""
         return 1.0
 
 
@@ -44,23 +52,6 @@ class Constant(Schedule):
 class Cosine(Schedule):
     """The notebook's: 5e-4 (1 + cos(pi epoch / epochs)) is this at a learning rate of 1e-3."""
 
-    def factor(self, epoch: int, epochs: int) -> float:
-        """See `Schedule.factor`."""
-        return 0.5 * (1 + math.cos(math.pi * (epoch / max(1, epochs))))
-
-
-@SCHEDULES.register("cosine_warmup")
-class CosineWarmup(Cosine):
-    """Rises in equal steps, then falls as `cosine` does.
-
-    Attributes:
-        warmup_epochs: Epochs in which it rises.
-    """
-
-    warmup_epochs: Whole
-
-    def factor(self, epoch: int, epochs: int) -> float:
-        """See `Schedule.factor`."""
-        if epoch < self.warmup_epochs:
-            return (epoch + 1) / (self.warmup_epochs + 1)
-        return super().factor(epoch - self.warmup_epochs, epochs - self.warmup_epochs)
+    def decay(self, progress: float) -> float:
+        """See `Schedule.decay`."""
+        return 0.5 * (1 + math.cos(math.pi * progress))
