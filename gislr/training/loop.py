@@ -120,7 +120,6 @@ class TrainingLoop:
         Raises:
             GislrError: It is the state of another model.
         """
-        self.trainer.optimizer.build(self.trainer.trainable_variables)
         for name, variables in self._variables().items():
             values = _group(state, name)
             if [value.shape for value in values] != [tuple(v.shape) for v in variables]:

@@ -83,6 +83,8 @@ def compile_model(
         ],
         jit_compile=uses_xla(),
     )
+    # Variables that a step creates make TensorFlow trace it twice.
+    model.optimizer.build(model.trainable_variables)
 
 
 def trainable_parameters(model: Any) -> int:
