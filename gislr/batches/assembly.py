@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.augmentation import Transform
-from gislr.batches.clip_batch import ClipBatch, some_of_each
+from gislr.batches.clip_batch import ClipBatch, first_frames, frames_within, some_of_each
 from gislr.batches.packing import OWN, Layout, bucketed, pack, positions
 from gislr.data.store import Store
 
@@ -73,8 +73,7 @@ def frame_positions(
         most_frames: Rows of the table before that of padding.
         last_frame_position: `own` or `padding`.
     """
-    starts = np.cumsum(lengths) - lengths
-    last = np.repeat(np.maximum.reduceat(frame_index, starts), lengths)
+    last = np.repeat(np.maximum.reduceat(frame_index, first_frames(lengths)), lengths)
     rows = positions(frame_index, last, most_frames, last_frame_position)
     return np.asarray(rows, np.float32).astype(np.int32)
 
@@ -122,8 +121,7 @@ def assemble(
         rows: Number of rows, at least what packing needs; few sizes are used when `None`.
     """
     lengths, labels = store.clips.lengths[clips], store.clips.labels[clips]
-    starts = np.cumsum(lengths) - lengths
-    source = np.arange(lengths.sum()) + np.repeat(store.offsets[clips] - starts, lengths)
+    source = np.repeat(store.offsets[clips], lengths) + frames_within(lengths)
     frame_index, read = store.frame_index[source], store.coordinates
     soft_labels = None if soft_labels is None else soft_labels[clips]
     kept = np.ones(len(source), bool)
@@ -158,12 +156,12 @@ def assemble(
     placement = pack(lengths, layout)
     if rows is None:
         rows = bucketed(placement.rows, layout)
-    within = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    place = placement.row[owner], placement.start[owner] + frames_within(lengths)
     segment = (placement.segment[owner] + 1) * valid
 
     def of_frames(values: NDArray[Any], empty: float) -> NDArray[Any]:
         array = np.full((rows, layout.row_frames, *values.shape[1:]), empty, values.dtype)
-        array[placement.row[owner], placement.start[owner] + within] = values
+        array[place] = values
         return array
 
     def of_clips(values: NDArray[Any], empty: float) -> NDArray[Any]:

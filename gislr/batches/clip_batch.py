@@ -49,7 +49,7 @@ class ClipBatch:
     @cached_property
     def starts(self) -> Int64:
         """The first frame of each clip, int64 [clips]."""
-        return np.cumsum(self.lengths) - self.lengths
+        return first_frames(self.lengths)
 
     @cached_property
     def owner(self) -> Int64:
@@ -59,7 +59,7 @@ class ClipBatch:
     @cached_property
     def within(self) -> Int64:
         """The place of each frame in its clip, int64 [frames]."""
-        return np.arange(len(self.owner)) - self.starts[self.owner]
+        return frames_within(self.lengths)
 
     def frames_of(self, chosen: Bool) -> Int64:
         """Returns the frames of the chosen clips (bool [clips]), int64."""
@@ -111,6 +111,28 @@ class ClipBatch:
         return replace(self, frames=self.frames + missing[self.owner])
 
 
+def first_frames(lengths: Int64) -> Int64:
+    """Returns where each clip begins when their frames follow one another, int64 [clips].
+
+    Args:
+        lengths: int64 [clips].
+    """
+    return np.cumsum(lengths) - lengths
+
+
+def frames_within(lengths: Int64) -> Int64:
+    """Returns the place of each frame in its clip, int64 [frames].
+
+    Args:
+        lengths: int64 [clips].
+
+    Example:
+        >>> frames_within(np.array([2, 3])).tolist()
+        [0, 1, 0, 1, 2]
+    """
+    return np.arange(lengths.sum()) - np.repeat(first_frames(lengths), lengths)
+
+
 def some_of_each(kept: Bool, otherwise: Bool, lengths: Int64) -> Bool:
     """Returns `kept`, and `otherwise` for the clips of which it keeps no frame.
 
@@ -119,5 +141,5 @@ def some_of_each(kept: Bool, otherwise: Bool, lengths: Int64) -> Bool:
         otherwise: bool [frames].
         lengths: int64 [clips], at least 1 each.
     """
-    none = np.add.reduceat(kept, np.cumsum(lengths) - lengths, dtype=np.int64) == 0
+    none = np.add.reduceat(kept, first_frames(lengths), dtype=np.int64) == 0
     return np.where(np.repeat(none, lengths), otherwise, kept)

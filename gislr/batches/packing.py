@@ -143,12 +143,9 @@ def pack(lengths: Int64, layout: Layout) -> Placement:
             f"got {lengths.min()} to {lengths.max()}."
         )
     clips = len(lengths)
+    row, start, segment = np.zeros((3, clips), np.int64)
     if not layout.packed:
-        zeros = np.zeros(clips, np.int64)
-        return Placement(clips, np.arange(clips), zeros, zeros)
-    row = np.zeros(clips, np.int64)
-    start = np.zeros(clips, np.int64)
-    segment = np.zeros(clips, np.int64)
+        return Placement(clips, np.arange(clips), start, segment)
     members: list[int] = []
     # The gap after the last clip may lie beyond the row.
     capacity = layout.row_frames + layout.gap

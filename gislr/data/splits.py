@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from gislr.utils.errors import DataError, SettingError
+from gislr.utils.errors import SettingError
 from gislr.utils.registry import Registry
 from gislr.utils.settings import Settings, Whole
 
@@ -138,9 +138,6 @@ def split_clips(settings: SplitSettings, clip_signers: Signers, all_signers: Sig
     held_out = sorted(set(settings.held_out(all_signers)))
     is_held_out = np.isin(clip_signers, held_out)
     split = Split(np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out), held_out)
-    both = set(clip_signers[split.train]) & set(clip_signers[split.validation])
-    if both:
-        raise DataError(f"No signer may be on both sides of a split; {sorted(both)} are.")
     if not len(split.train) or (held_out and not len(split.validation)):
         raise SettingError(
             "A split must leave clips on both sides; one side has none. Hold out other signers."

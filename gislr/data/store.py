@@ -146,7 +146,10 @@ def open_store(folder: Path, axes: str = "xy", raw_clips: Path | None = None) ->
         require_unchanged(folder / name, description["checksums"][name])
     with np.load(folder / CLIPS, allow_pickle=False) as table:
         all_clips = ClipTable(**table)
-    _require_hand(all_clips)
+    if not all_clips.lengths.any():
+        raise DataError(
+            f"The data must hold a clip in which a hand was found; none of {len(all_clips)} does."
+        )
     clips = all_clips.rows(all_clips.lengths > 0)
     return Store(
         folder=folder,
@@ -179,10 +182,3 @@ def _read_description(path: Path) -> dict[str, Any]:
             f"{description['version']}. {remedy}"
         )
     return description
-
-
-def _require_hand(all_clips: ClipTable) -> None:
-    if not (all_clips.lengths > 0).any():
-        raise DataError(
-            f"The data must hold a clip in which a hand was found; none of {len(all_clips)} does."
-        )

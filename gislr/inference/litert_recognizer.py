@@ -23,12 +23,11 @@ SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 
 
 class LiteRTRecognizer:
-    """A `.tflite` file that reads raw landmarks.
+    """A `.tflite` file that reads raw landmarks, on one core.
 
     Args:
         model: The file, or its content.
         signs: The glosses, in the order of its probabilities.
-        threads: Number of threads.
 
     Attributes:
         signs: The glosses.
@@ -37,9 +36,9 @@ class LiteRTRecognizer:
         GislrError: The file is none that gislr exports, or of other signs.
     """
 
-    def __init__(self, model: Path | bytes, signs: list[str], threads: int = 1) -> None:
+    def __init__(self, model: Path | bytes, signs: list[str]) -> None:
         self.signs = signs
-        self._run = _signature(model, threads)
+        self._run = _signature(model)
         shape = self._run.get_output_details()[OUTPUT]["shape"].tolist()
         if shape != [len(signs)]:
             raise GislrError(
@@ -76,7 +75,7 @@ class LiteRTRecognizer:
         return found
 
 
-def _signature(model: Path | bytes, threads: int) -> Any:
+def _signature(model: Path | bytes) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -86,7 +85,7 @@ def _signature(model: Path | bytes, threads: int) -> Any:
     content = model.read_bytes() if isinstance(model, Path) else model
     try:
         with quiet_libraries():
-            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter = Interpreter(model_content=content, num_threads=1)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner(SIGNATURE)
         inputs, outputs = signature.get_input_details(), signature.get_output_details()

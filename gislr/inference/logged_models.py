@@ -78,7 +78,7 @@ def average(predictions: Sequence[ClipPredictions]) -> ClipPredictions:
                 "these do not."
             )
     mean = np.stack([each.probabilities for each in predictions]).mean(axis=0)
-    return first if len(predictions) == 1 else dataclasses.replace(first, probabilities=mean)
+    return dataclasses.replace(first, probabilities=mean)
 
 
 def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> ClipPredictions:

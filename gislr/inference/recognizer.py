@@ -18,8 +18,6 @@ Float32 = NDArray[np.float32]
 TOP = 5
 _HANDS = np.concatenate([LEFT_HAND, RIGHT_HAND])
 
-__all__ = ["MOST_FRAMES", "TOP", "Prediction", "Recognizer", "check_landmarks", "most_likely"]
-
 
 class Recognizer(Protocol):
     """Gives the probability of every sign for raw clips.

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-PACKAGE = "gislr"
+from gislr.models.layers import PACKAGE
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

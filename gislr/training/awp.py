@@ -86,11 +86,8 @@ class AWPModel(keras.Model):
         with tf.GradientTape() as tape:
             predicted = self(x, training=True)
             loss = self.compute_loss(x, y, predicted, weight, training=True)
-        return (
-            predicted,
-            loss,
-            tape.gradient(loss, [each.value for each in self.trainable_variables]),
-        )
+        gradients = tape.gradient(loss, [each.value for each in self.trainable_variables])
+        return predicted, loss, gradients
 
     def begin_epoch(self, epoch: int) -> None:
         """Starts the perturbations if they are due in an epoch, counted from 0."""

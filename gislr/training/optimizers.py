@@ -44,7 +44,6 @@ class AdamWSettings(OptimizerSettings):
     keras_class: ClassVar[str] = "AdamW"
 
     def build(self) -> Any:
-        """See `OptimizerSettings.build`."""
         from gislr.training import adamw
 
         ema = {"use_ema": True, "ema_momentum": self.ema_momentum} if self.ema_momentum else {}

@@ -44,7 +44,6 @@ class Constant(Schedule):
     """The same learning rate throughout."""
 
     def decay(self, progress: float) -> float:
-        """See `Schedule.decay`."""
         return 1.0
 
 
@@ -53,5 +52,4 @@ class Cosine(Schedule):
     """The notebook's: 5e-4 (1 + cos(pi epoch / epochs)) is this at a learning rate of 1e-3."""
 
     def decay(self, progress: float) -> float:
-        """See `Schedule.decay`."""
         return 0.5 * (1 + math.cos(math.pi * progress))

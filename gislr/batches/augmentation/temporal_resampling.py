@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gislr.batches.augmentation import AUGMENTATIONS, Transform
-from gislr.batches.clip_batch import ClipBatch
+from gislr.batches.clip_batch import ClipBatch, frames_within
 from gislr.utils.settings import NotNegative
 
 
@@ -30,8 +30,8 @@ class TemporalResampling(Transform):
         chosen = generator.random(len(clips)) < self.probability
         lengths = np.where(chosen, np.rint(clips.lengths * factor), clips.lengths).astype(np.int64)
         lengths = np.clip(lengths, 1, np.maximum(clips.lengths, clips.most_frames))
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        within = within * np.repeat(clips.lengths, lengths) // np.repeat(lengths, lengths)
+        within = frames_within(lengths) * np.repeat(clips.lengths, lengths)
+        within //= np.repeat(lengths, lengths)
         source = np.repeat(clips.starts, lengths) + within
         return replace(
             clips,

@@ -72,7 +72,7 @@ def _bulge(right: Float64, down: Float64) -> Float64:
 
 
 def lips(mouth: Float64) -> Float64:
-    """Returns the lips in the order of `LIPS`, float64 [frames, 40, 3], see `face`.
+    """Returns the lips in the order of `LIPS`, float64 [frames, 40, 3], placed as in `face`.
 
     Args:
         mouth: float64 [frames, 3], how far the mouth is opened, rounded and stretched, 0 to 1.
@@ -118,8 +118,7 @@ def elbow(shoulder: Float64, wrist: Float64, upper: float, lower: float) -> Floa
     )
     pole -= (pole * direction).sum(axis=1, keepdims=True) * direction
     pole /= np.clip(np.linalg.norm(pole, axis=1, keepdims=True), 1e-6, None)
-    placed: Float64 = shoulder + direction * along + pole * height
-    return placed
+    return shoulder + direction * along + pole * height
 
 
 def pose(

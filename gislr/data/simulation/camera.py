@@ -51,9 +51,9 @@ def photograph(scene: Float64, signer: Signer, rng: np.random.Generator) -> Floa
     """
     seat = signer.center + rng.normal(0.0, _SEAT, 2)
     scale = signer.scale * float(np.exp(rng.normal(0.0, _DISTANCE)))
-    turned: Float64 = scene @ Rotation.from_rotvec(signer.tilt).as_matrix().T
+    turned = scene @ Rotation.from_rotvec(signer.tilt).as_matrix().T
     closeness = 1 / (1 + _PERSPECTIVE * np.clip(turned[:, :, 2:], -2.0, 2.0))
-    image: Float64 = scale * turned
+    image = scale * turned
     image[:, :, :2] *= closeness * [1.0, signer.aspect]
     image[:, :, :2] += seat + drift(len(scene), _SWAY, _PERIOD, rng)[:, None, :2]
     _count_depths(image)
@@ -91,7 +91,7 @@ def found_signing_hand(
         & (middle[:, 0] > _SIDES_IN_VIEW[0])
         & (middle[:, 0] < _SIDES_IN_VIEW[1])
     )
-    found: Bool = in_view & (raised > rng.uniform(0.2, 0.7))
+    found = in_view & (raised > rng.uniform(0.2, 0.7))
     share = rng.uniform(0.4, 0.9) if rng.random() < _POOR_CLIPS else missing
     found &= ~gaps(len(middle), share, rng)
     if not found.any():
@@ -129,5 +129,4 @@ def frame_numbers(frames: int, rng: np.random.Generator) -> NDArray[np.int16]:
     """Numbers frames as the raw files do: never from 0, with single frames left out."""
     steps = 1 + (rng.random(frames) < 0.01)
     steps[0] = rng.integers(1, 120)
-    numbers: NDArray[np.int16] = np.cumsum(steps).astype(np.int16)
-    return numbers
+    return np.cumsum(steps).astype(np.int16)

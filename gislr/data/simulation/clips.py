@@ -84,7 +84,7 @@ def _signing_hand(
     raised = time.raised[:, None]
     local = signer.palm * hand_joints(_shapes(signer, version, time, rng))
     rotation = _orientations(signer, version, time, rng).as_matrix()
-    joints: Float64 = np.einsum("fij,fkj->fki", rotation, local)
+    joints = np.einsum("fij,fkj->fki", rotation, local)
     place = PLACES[version.sign.place]
     middle = np.array(place.position)
     middle = (
@@ -104,8 +104,7 @@ def _within_reach(joints: Float64, signer: Signer) -> Float64:
     arm = joints[:, 0] - shoulder
     distance = np.linalg.norm(arm, axis=1, keepdims=True)
     excess = np.clip(distance - _LONGEST_REACH * sum(signer.arm), 0.0, None)
-    moved: Float64 = joints - (arm / distance * excess)[:, None]
-    return moved
+    return joints - (arm / distance * excess)[:, None]
 
 
 def _shapes(signer: Signer, version: Version, time: Timeline, rng: np.random.Generator) -> Float64:
@@ -116,8 +115,7 @@ def _shapes(signer: Signer, version: Version, time: Timeline, rng: np.random.Gen
     manner = signer.shape + version.shape + rng.normal(0.0, _CLIP_SHAPE, SHAPE_SIZE)
     signed = np.clip((1 - closing) * first + closing * last + manner, 0.0, 1.0)
     raised = time.raised[:, None]
-    mixed: Float64 = raised * signed + (1 - raised) * RELAXED
-    return mixed
+    return raised * signed + (1 - raised) * RELAXED
 
 
 def _orientations(
@@ -141,15 +139,14 @@ def _resting_hand(signer: Signer, frames: int, rng: np.random.Generator) -> Floa
     shape = np.tile(RELAXED + signer.shape, (frames, 1))
     joints = signer.palm * hand_joints(shape) @ orientation_matrix("down, across").T
     middle = signer.rest + drift(frames, signer.tremor, _TREMOR_PERIOD, rng)
-    placed: Float64 = joints + (middle - joints.mean(axis=1))[:, None]
-    return placed
+    return joints + (middle - joints.mean(axis=1))[:, None]
 
 
 def _mouth(signer: Signer, version: Version, time: Timeline, rng: np.random.Generator) -> Float64:
     """Returns how far the mouth is opened, rounded and stretched, float64 [frames, 3]."""
     clearness = signer.mouthing * rng.uniform(0.5, 1.1)
     unrest = 0.04 * np.abs(rng.normal(size=3)) + drift(len(time.raised), 0.02, 30.0, rng)
-    mouth: Float64 = clearness * time.raised[:, None] * np.array(MOUTHS[version.sign.mouth])
+    mouth = clearness * time.raised[:, None] * np.array(MOUTHS[version.sign.mouth])
     return np.clip(mouth + unrest, 0.0, 1.2)
 
 

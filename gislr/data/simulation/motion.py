@@ -107,5 +107,4 @@ def drift(frames: int, size: float, period: float, rng: np.random.Generator) -> 
     waves = np.arange(1, 4)[:, None]
     shift = rng.uniform(0, 2 * np.pi, (3, 3))
     weight = rng.normal(0.0, size, (3, 3)) * np.sqrt(2 / 3)
-    summed: Float64 = (weight * np.sin(2 * np.pi * waves * time / period + shift)).sum(axis=1)
-    return summed
+    return (weight * np.sin(2 * np.pi * waves * time / period + shift)).sum(axis=1)

@@ -38,7 +38,7 @@ class Sign:
     """Of the hand, a key of `HAND_SHAPES`."""
     place: str
     path: str
-    """A key of `gislr.data.simulation.motion.PATHS`."""
+    """Of the hand, see `gislr.data.simulation.motion.path`."""
     orientation: str
     turn: str = "none"
     """A key of `gislr.data.simulation.motion.TURNS`."""

@@ -12,7 +12,6 @@ class CrossEntropy(Loss):
     """Categorical cross-entropy in nats."""
 
     def per_clip(self, soft_labels: Any, logits: Any) -> Any:
-        """See `Loss.per_clip`."""
         from keras.losses import categorical_crossentropy
 
         return categorical_crossentropy(soft_labels, logits, from_logits=True)
