@@ -41,22 +41,31 @@ class Family(Protocol):
     A family is a class of settings (`gislr.utils.settings.Settings`) that is registered by name:
     `@MODELS.register("transformer")`. Apart from its keys it has what stands here, as a key, a
     property or a class variable.
-
-    Attributes:
-        name: The name under which it is registered.
-        frame_masking: Probability that a frame is masked in training.
-        inference_masking: Probability that a frame is masked outside training.
-        packed: Whether clips may share rows, see `gislr.batches.packing`.
-        gap: How many positions lie between clips of a row.
-        last_frame_position: See `gislr.batches.packing.positions`.
     """
 
-    name: str
-    frame_masking: float
-    inference_masking: float
-    packed: bool
-    gap: int
-    last_frame_position: str
+    @property
+    def name(self) -> str:
+        """The name under which it is registered."""
+
+    @property
+    def frame_masking(self) -> float:
+        """Probability that a frame is masked in training."""
+
+    @property
+    def inference_masking(self) -> float:
+        """Probability that a frame is masked outside training."""
+
+    @property
+    def packed(self) -> bool:
+        """Whether clips may share rows, see `gislr.batches.packing`."""
+
+    @property
+    def gap(self) -> int:
+        """How many positions lie between clips of a row."""
+
+    @property
+    def last_frame_position(self) -> str:
+        """See `gislr.batches.packing.positions`."""
 
     def build(
         self, *, signs: int, layout: Layout, preprocessing: PreprocessingSettings, precision: str
