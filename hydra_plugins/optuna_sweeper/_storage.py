@@ -75,7 +75,7 @@ def copy_study(url: str, name: str, directions: list[str]) -> optuna.Study:
     """Returns a copy of the study in memory; creates no database."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     copy = optuna.create_study(study_name=name, directions=directions)
-    if not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists():
+    if not url.startswith(SQLITE) or _sqlite_file(url).exists():
         try:
             found = optuna.load_study(study_name=name, storage=url)
         except KeyError:
@@ -91,7 +91,7 @@ def locked(url: str) -> Iterator[None]:
     It is a file beside an sqlite database, and the server's own lock on PostgreSQL and MySQL.
     """
     if url.startswith(SQLITE):
-        file = Path(url.removeprefix(SQLITE).partition("?")[0])
+        file = _sqlite_file(url)
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{file}.lock", timeout=_LOCK_SECONDS):
             yield
@@ -104,6 +104,10 @@ def locked(url: str) -> Iterator[None]:
     with create_engine(url, poolclass=NullPool).connect() as connection:
         connection.execute(text(statement))
         yield
+
+
+def _sqlite_file(url: str) -> Path:
+    return Path(url.removeprefix(SQLITE).partition("?")[0])
 
 
 def _storage(url: str, **options: Any) -> Any:

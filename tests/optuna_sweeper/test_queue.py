@@ -17,7 +17,7 @@ from hydra_plugins.optuna_sweeper._process import COMPLETE, FAILED, KILLED, PRUN
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
 from hydra_plugins.optuna_sweeper._search_space import read_search_space
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
-from hydra_plugins.optuna_sweeper._storage import load_study, open_study
+from hydra_plugins.optuna_sweeper._storage import copy_study, load_study, open_study
 from hydra_plugins.optuna_sweeper._sweep import OWNER, Sweep, counted_trials
 
 SPACE = ["x=interval(0,1)", "y=range(0,3)", "z=choice(a,b)"]
@@ -367,3 +367,9 @@ def test_a_study_keeps_its_directions(tmp_path):
 def test_a_storage_that_cannot_be_used_is_one_sentence(url):
     with pytest.raises(SweepError, match=r"hydra.sweeper.storage must be a database"):
         open_study(url, "study", ["minimize"])
+
+
+def test_a_dry_run_knows_the_trials_of_a_database_whose_url_has_options(tmp_path):
+    url = f"sqlite:///{tmp_path / 'studies.db'}?timeout=5"
+    open_study(url, "study", ["minimize"]).ask()
+    assert len(copy_study(url, "study", ["minimize"]).trials) == 1
