@@ -35,12 +35,8 @@ class LoggedRun:
 
     Attributes:
         client: An `mlflow.MlflowClient`.
-        run_id: The run's id.
-        name: Its name.
-        experiment_id: Its experiment's.
-        parameters: Its parameters, text.
-        metrics: The last value of each metric.
-        tags: Its tags.
+        parameters: As text.
+        metrics: The last value of each.
         status: `RUNNING`, `FINISHED`, `FAILED` or `KILLED`.
     """
 
@@ -215,8 +211,28 @@ def finished_runs(settings: TrackingSettings, experiment: str) -> list[LoggedRun
     client, experiment_id = connect(
         settings.model_copy(update={"experiment": experiment}), create=False
     )
-    order = ["attributes.start_time ASC"]
-    found = client.search_runs([experiment_id], _FINISHED, order_by=order) if experiment_id else []
-    if whole := [LoggedRun.of(client, run) for run in found if _PARENT not in run.data.tags]:
-        return whole
+    if experiment_id and (found := _whole_runs(client, experiment_ids=[experiment_id])):
+        return found
     raise GislrError(f"experiment must hold finished runs; {experiment!r} holds none.")
+
+
+def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
+    """Returns the finished runs that have no parent, oldest first, by name of `experiments/`."""
+    client, _ = connect(settings, create=False)
+    found: dict[str, list[LoggedRun]] = {}
+    for run in _whole_runs(client, search_all_experiments=True):
+        if (experiment := run.tags.get("experiment", "none")) != "none":
+            found.setdefault(experiment, []).append(run)
+    return found
+
+
+def _whole_runs(client: Any, **where: Any) -> list[LoggedRun]:
+    """Returns the finished runs that are not part of another, oldest first."""
+    import mlflow
+
+    order = ["attributes.start_time ASC"]
+    # Unlike the client's, this search has no limit of 1,000 runs.
+    found = mlflow.search_runs(
+        filter_string=_FINISHED, order_by=order, output_format="list", **where
+    )
+    return [LoggedRun.of(client, run) for run in found if _PARENT not in run.data.tags]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gislr.config.tracking_settings import TrackingSettings
-from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root
@@ -87,39 +85,17 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
-    """Returns the finished runs that have no parent, by experiment, oldest first."""
-    from gislr.tracking.run_reader import LoggedRun
-
-    client, _ = connect(settings, create=False)
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
-    order = ["attributes.start_time ASC"]
-    found: dict[str, list[LoggedRun]] = {}
-    page: Any = None
-    while page is None or page.token:
-        token = page.token if page else None
-        page = client.search_runs(
-            ids, "attributes.status = 'FINISHED'", order_by=order, page_token=token
-        )
-        for run in page:
-            tags = run.data.tags
-            if "mlflow.parentRunId" not in tags and tags.get("experiment", "none") != "none":
-                found.setdefault(tags["experiment"], []).append(LoggedRun.of(client, run))
-    return found
-
-
 def experiments(config: DictConfig) -> None:
     """Updates the measured column of `experiments/README.md`.
 
     Each experiment's latest finished run on each data set is reported; cross-validations take
     precedence over single trainings. The published results and the commands are not changed.
 
-    Args:
-        config: A composed `conf/experiments.yaml`.
-
     Raises:
         GislrError: The runs cannot be read, or the file has no table of experiments.
     """
+    from gislr.tracking.run_reader import runs_by_experiment
+
     file = project_root() / "experiments" / "README.md"
     runs = runs_by_experiment(read_command(CommandSettings, config).tracking)
     columns = {name: measured(found) for name, found in runs.items()}
