@@ -12,9 +12,7 @@ class Command:
     It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`.
 
     Attributes:
-        name: Its name.
         group: Heading under which `gislr --help` lists it.
-        summary: One line.
         words: Key that arguments without `=` fill, as a list; `None` if they are refused.
         stands_for: The command line that it abbreviates, if any.
     """

@@ -53,25 +53,11 @@ _SECTIONS: dict[str, type[Settings]] = {
 
 @dataclass(frozen=True)
 class Configuration:
-    """A training configuration, checked.
+    """A training configuration, checked: the sections of `conf/train.yaml` as settings.
 
     Attributes:
-        data: The data source.
-        preprocessing: From raw clips to frames.
-        preparation: Where and with how many processes data is prepared.
-        split: Which signers are held out.
-        batches: How batches are sampled.
-        distillation: The teachers, if any.
         augmentation: Random changes of training clips, in this order.
-        model: The model.
-        loss: The loss.
-        arcface: The auxiliary loss.
-        awp: Adversarial weight perturbation.
-        optimizer: The optimizer.
-        schedule: The learning-rate schedule.
-        training: How long and how exactly the model is trained.
-        tracking: Where the run is recorded.
-        sweep: What a sweep optimizes.
+        model: The settings of a model family.
         experiment: Name of the experiment file, or `None`.
         seed: Of weights, dropout and batches.
         values: Everything as nested dictionaries, for the record.

@@ -11,12 +11,7 @@ from gislr.utils.log import printable
 
 
 def explain(error: Exception, name: str) -> str:
-    """Returns an error of Hydra in one sentence, with the nearest name.
-
-    Args:
-        error: Hydra's.
-        name: The command.
-    """
+    """Returns an error of Hydra in one sentence, with the nearest name of the command's keys."""
     message = re.sub(r"^\w+ raised while resolving interpolation: ", "", str(error))
     message = printable(message.replace("\t", ""))
     if key := re.match(r"Could not (?:override|delete|append)[^']*'([^']+)'", message):

@@ -127,10 +127,6 @@ def _changes(override: str, values: dict[str, Any], now: dict[str, Any]) -> bool
 def require_same_data(run: LoggedRun, fingerprint: str) -> None:
     """Refuses other data than a run's, and logs what else has changed since the run began.
 
-    Args:
-        run: The run.
-        fingerprint: Of the data as it is now.
-
     Raises:
         GislrError: The data is not the same.
     """
@@ -146,12 +142,7 @@ def require_same_data(run: LoggedRun, fingerprint: str) -> None:
 
 @contextmanager
 def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Checkpoints]:
-    """Yields a run's checkpoints, locked against other processes; removes them once it has ended.
-
-    Args:
-        run: The run.
-        settings: Where it is recorded.
-    """
+    """Yields a run's checkpoints, locked against other processes; removes them once it ended."""
     from gislr.training.checkpoints import Checkpoints
 
     folder = _folder(settings, run.run_id)

@@ -31,8 +31,6 @@ class TrackedRun:
 
     Attributes:
         client: An `mlflow.MlflowClient`.
-        run_id: The run's id.
-        name: The run's name.
         experiment: Name of its experiment.
         logged: What the run holds already and is not written twice: metrics by name and step, and
             parameters by name.

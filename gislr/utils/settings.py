@@ -79,9 +79,7 @@ def _explained(problem: Any, key: str, names: list[str]) -> GislrError:
     if kind == "literal_error":
         known = [name.strip("'") for name in context["expected"].replace(" or ", ", ").split(", ")]
         return unknown_name(path, problem["input"], known)
-    wanted = _WANTED.get(kind)
-    if wanted is None:
-        wanted = problem["msg"].removeprefix("Input should be ")
+    wanted = _WANTED.get(kind, problem["msg"].removeprefix("Input should be "))
     return SettingError(
         f"{path} must be {wanted.format(**context)}; got {repr(problem['input'])[:100]}."
     )

@@ -1,1 +1,1 @@
-"""What each command does: a function of the command's name that takes a composed configuration."""
+"""What each command does: the function `NAME` takes `conf/NAME.yaml` as Hydra composed it."""

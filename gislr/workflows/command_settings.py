@@ -34,10 +34,6 @@ class CommandSettings(Settings):
 def read_command(kind: type[Kind], config: DictConfig) -> Kind:
     """Returns the keys of a command, checked; other keys of the configuration are left out.
 
-    Args:
-        kind: The command's settings.
-        config: The composed configuration.
-
     Raises:
         SettingError: A value cannot be used.
     """

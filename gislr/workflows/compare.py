@@ -34,9 +34,6 @@ class CompareSettings(CommandSettings):
 def compare(config: DictConfig) -> str:
     """Compares runs and tracks the comparison as a run.
 
-    Args:
-        config: A composed `conf/compare.yaml`.
-
     Returns:
         The comparison as Markdown.
 
@@ -60,18 +57,18 @@ def compare(config: DictConfig) -> str:
     page = comparison_page(models, figures)
     text = page.markdown()
     first = teams[0][0]
-    client = first.client
     compared = ", ".join(_AND.join(run.run_id for run in team) for team in teams)
     tags = {_COMPARISON: compared, "mlflow.note.content": text[:5000]}
     tags["mlflow.source.name"] = "gislr.compare"
-    run_id = client.create_run(first.experiment_id, tags=tags, run_name=_COMPARISON).info.run_id
-    tracked = TrackedRun(client, run_id, _COMPARISON, tracking.experiment)
+    run = first.client.create_run(first.experiment_id, tags=tags, run_name=_COMPARISON)
+    run_id = run.info.run_id
+    tracked = TrackedRun(first.client, run_id, _COMPARISON, tracking.experiment)
     with tracked.folder() as folder:
         (folder / "comparison.md").write_text(text, encoding="utf-8")
         (folder / "comparison.html").write_text(page.html(), encoding="utf-8")
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")
-    client.set_terminated(run_id, FINISHED)
+    tracked.end(FINISHED)
     log.info(f"{text}\ntracked as run {run_id}; to see it: {pages(tracking.uri)}")
     return text
 

@@ -10,7 +10,7 @@ from gislr.utils.addresses import warn_if_public
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
-from gislr.utils.settings import Text, Whole, read_settings
+from gislr.utils.settings import Text, Whole
 from gislr.utils.terminal import progress_bars
 from gislr.workflows.command_settings import CommandSettings, read_command
 
@@ -38,7 +38,7 @@ def sample_clips(files: list[Path]) -> Clips:
     from omegaconf import OmegaConf
 
     from gislr.data.preparation import PreparationSettings
-    from gislr.data.sources.sample import Sample
+    from gislr.data.sources import SOURCES
     from gislr.demo.demo_clips import read_file
     from gislr.utils.paths import config_folder
 
@@ -53,7 +53,7 @@ def sample_clips(files: list[Path]) -> Clips:
     section: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
     with progress_bars() as progress:
         preparation = PreparationSettings(cache=".cache", workers=None)
-        folder = read_settings(Sample, section, "data").raw_clips(preparation, progress)
+        folder = SOURCES.read(section).raw_clips(preparation, progress)
     simulated = sorted(folder.rglob("*.parquet"))[:_SIMULATED_CLIPS]
     numbered = {f"simulated clip {k}": partial(read_file, p) for k, p in enumerate(simulated, 1)}
     return clips | numbered
@@ -71,9 +71,6 @@ class DemoSettings(CommandSettings):
 
 def demo(config: DictConfig) -> None:
     """Serves the page until it is interrupted.
-
-    Args:
-        config: A composed `conf/demo.yaml`.
 
     Raises:
         GislrError: The model or a clip cannot be opened, or the address cannot be used.

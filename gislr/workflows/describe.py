@@ -12,9 +12,6 @@ from gislr.utils.paths import atomic_file, resolve_here
 def describe(config: DictConfig) -> str:
     """Writes `description.html` into the working directory.
 
-    Args:
-        config: A composed `conf/describe.yaml`.
-
     Returns:
         The file's path.
 

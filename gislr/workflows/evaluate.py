@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gislr.data.sources import SOURCES
 from gislr.utils.errors import SettingError
@@ -22,13 +22,11 @@ class EvaluateSettings(CommandSettings):
     run: Text | list[Text]
     signers: Literal["held_out", "all"] | None
     output: Text | None
+    data: Any = None  # Hydra leaves the key out where no data is chosen
 
 
 def evaluate(config: DictConfig) -> dict[str, float]:
     """Evaluates a run's model and says whether the scores equal those that it logged.
-
-    Args:
-        config: A composed `conf/evaluate.yaml`.
 
     Returns:
         The scores by metric.
@@ -46,9 +44,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         raise SettingError("run must be the id of a run, or a list of at least one.")
     run = runs[0]
     configuration = run.configuration()
-    if config.get("data") is not None:
-        data: Any = OmegaConf.to_container(config.data, resolve=True, throw_on_missing=True)
-        configuration = dataclasses.replace(configuration, data=SOURCES.read(data))
+    if settings.data is not None:
+        configuration = dataclasses.replace(configuration, data=SOURCES.read(settings.data))
     stores = open_stores(configuration, runs)
     store = stores[0]
     own = store.fingerprint == run.tags.get("data.fingerprint")

@@ -54,9 +54,6 @@ class ExportSettings(CommandSettings):
 def export(config: DictConfig) -> list[Agreement]:
     """Writes the files of a run's model, here and into the run.
 
-    Args:
-        config: A composed `conf/export.yaml`.
-
     Returns:
         How each file compares with Keras.
 

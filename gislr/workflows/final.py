@@ -66,9 +66,6 @@ class FinalSettings(CommandSettings):
 def final(config: DictConfig) -> str:
     """Trains on all signers, records the evidence and registers the model.
 
-    Args:
-        config: A composed `conf/final.yaml`.
-
     Returns:
         The id of the final run.
 

@@ -35,13 +35,7 @@ TRAINED = 1e-4
 
 @dataclass(frozen=True)
 class Case:
-    """One comparison.
-
-    Attributes:
-        name: What was compared.
-        difference: The largest absolute difference.
-        tolerance: The most it may be.
-    """
+    """One comparison: its largest absolute difference, and the most that it may be."""
 
     name: str
     difference: float
@@ -227,9 +221,6 @@ class ParitySettings(CommandSettings):
 
 def parity(config: DictConfig) -> list[Case]:
     """Recomputes every case of some files and logs the largest difference of each.
-
-    Args:
-        config: A composed `conf/parity.yaml`.
 
     Raises:
         DataError: A file cannot be read, or a difference is above its tolerance.

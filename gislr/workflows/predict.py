@@ -46,9 +46,6 @@ class PredictSettings(CommandSettings):
 def predict(config: DictConfig) -> None:
     """Writes the five most likely signs of clips, with their probabilities.
 
-    Args:
-        config: A composed `conf/predict.yaml`.
-
     Raises:
         GislrError: The model cannot be opened, or, at the end, some clips could not be read.
     """

@@ -1,7 +1,4 @@
-"""Prepares data without training: reads, checks, preprocesses and stores it.
-
-python -m gislr.prepare data=asl_signs data.root=DIR
-"""
+"""Prepares data without training: reads, checks, preprocesses and stores it."""
 
 from __future__ import annotations
 
@@ -14,9 +11,6 @@ from gislr.utils.log import log
 
 def prepare(config: DictConfig) -> Store:
     """Opens the data's store, preparing it when it is new, and says what it holds.
-
-    Args:
-        config: A composed `conf/train.yaml`.
 
     Raises:
         GislrError: The configuration or the data cannot be used.

@@ -48,9 +48,6 @@ class Reproduction:
 def reproduce(config: DictConfig) -> Reproduction:
     """Trains a run again.
 
-    Args:
-        config: A composed `conf/reproduce.yaml`.
-
     Raises:
         GislrError: The run cannot be read, its data is gone, or a metric differs.
     """

@@ -26,9 +26,6 @@ class UiSettings(CommandSettings):
 def ui(config: DictConfig) -> None:
     """Replaces this process with MLflow's server.
 
-    Args:
-        config: A composed `conf/ui.yaml`.
-
     Raises:
         GislrError: The tracking store cannot be used.
     """

@@ -83,9 +83,6 @@ class VideoSettings(CommandSettings):
 def video(config: DictConfig) -> list[Path]:
     """Writes the landmarks of videos, a parquet file each, and returns the files.
 
-    Args:
-        config: A composed `conf/video.yaml`.
-
     Raises:
         GislrError: MediaPipe is not set up, or, in the end, some videos could not be read.
     """

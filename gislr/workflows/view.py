@@ -131,9 +131,6 @@ class ViewSettings(CommandSettings):
 def view(config: DictConfig) -> list[Path]:
     """Draws clips, or augmented versions of them if an augmentation is chosen.
 
-    Args:
-        config: A composed `conf/view.yaml`.
-
     Returns:
         The written files.
 

@@ -1,16 +1,7 @@
 """A Hydra sweeper on Optuna that prunes, resumes and isolates.
 
 `hydra/sweeper=optuna` runs every trial in its own process, prunes by the values that the
-application reports, and resumes a killed sweep. In the application:
-
-    from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
-
-    trial = current_trial()  # Optuna's trial; None outside a sweep
-    for epoch in range(epochs):
-        ...
-        if trial:
-            report_or_prune(trial, score, epoch)  # raises optuna.TrialPruned
-    return score
+application reports, and resumes a killed sweep. The package's README.md shows an application.
 
 Hydra executes modules without an underscore a second time when it looks for plugins; only the
 plugin itself is in one.

@@ -74,11 +74,7 @@ def trial_command(
 ) -> TrialCommand:
     """Returns a trial's command: the sweep's own, with the trial's overrides.
 
-    Args:
-        sweep: The sweep.
-        trial: The trial.
-        overrides: Its overrides.
-        limit_threads: Whether the trials that run at the same time share this machine's cores.
+    With `limit_threads` the trials that run at the same time share this machine's cores.
     """
     settings = sweep.settings
     threads: dict[str, str] = {}
@@ -101,11 +97,7 @@ def trial_command(
 
 
 class TrialProcess:
-    """A trial's running process.
-
-    Args:
-        command: Its command.
-    """
+    """A trial's running process."""
 
     def __init__(self, command: TrialCommand) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="trial-")

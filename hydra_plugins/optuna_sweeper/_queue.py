@@ -30,9 +30,6 @@ class TrialQueue:
     Several sweeps, on several machines, may share a study. A kill between any two writes loses and
     doubles no trial: a retry is enqueued before its trial is marked as failed.
 
-    Args:
-        sweep: The sweep.
-
     Attributes:
         finished: How many trials have ended since this process started.
         failures: How many of them failed, by reason.

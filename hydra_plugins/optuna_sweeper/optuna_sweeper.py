@@ -14,11 +14,7 @@ from hydra_plugins.optuna_sweeper._settings import OptunaSweeperConfig, SweeperS
 
 
 class OptunaSweeper(Sweeper):
-    """Searches with Optuna; see the package.
-
-    Args:
-        settings: The keys of `SweeperSettings`.
-    """
+    """Searches with Optuna; takes the keys of `SweeperSettings`."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings

@@ -24,6 +24,7 @@ def canvas(width: float, height: float, dots_per_inch: int = 120) -> Iterator[Fi
         dots_per_inch: Resolution of the saved image.
     """
     import seaborn
+    from cycler import cycler
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ def canvas(width: float, height: float, dots_per_inch: int = 120) -> Iterator[Fi
     style = {
         **seaborn.axes_style("whitegrid"),
         **seaborn.plotting_context("paper"),
-        "axes.prop_cycle": _cycle(),
+        "axes.prop_cycle": cycler(color=colors(8)),
         "axes.titlelocation": "left",
         "axes.edgecolor": "0.75",
         "figure.constrained_layout.w_pad": 0.1,
@@ -65,9 +66,3 @@ def short_name(name: str, longest: int = _MOST_CHARACTERS) -> str:
 def count_of(number: int, noun: str) -> str:
     """Returns a number and a noun, `1 sign` or `2 signs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _cycle() -> object:
-    from cycler import cycler
-
-    return cycler(color=colors(8))

@@ -148,9 +148,9 @@ def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
 def _prepare(axes: Axes, landmarks: Float32) -> None:
     points = landmarks[:, DRAWN, :2].reshape(-1, 2)
     points = points[np.isfinite(points).all(axis=1)]
-    low, high = (
-        (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(2), np.ones(2))
-    )
+    if not len(points):
+        points = np.array([[0, 0], [1, 1]])
+    low, high = points.min(axis=0), points.max(axis=0)
     middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-3) * (1 + _MARGIN)
     axes.set(
         xlim=(middle[0] - half, middle[0] + half),

@@ -45,17 +45,16 @@ def most_confused(matrix: pd.DataFrame, pairs: int = 50) -> pd.DataFrame:
 
     counts = matrix.to_numpy()
     rows, columns = np.nonzero(counts - np.diag(np.diag(counts)))
-    clips = counts[rows, columns]
-    fraction = clips / counts.sum(axis=1)[rows]
-    order = np.lexsort((-fraction, -clips))[:pairs]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
-            "true_sign": matrix.index.to_numpy()[rows[order]],
-            "predicted_sign": matrix.columns.to_numpy()[columns[order]],
-            "clips": clips[order],
-            "fraction_of_true_sign": fraction[order],
+            "true_sign": matrix.index[rows],
+            "predicted_sign": matrix.columns[columns],
+            "clips": counts[rows, columns],
+            "fraction_of_true_sign": counts[rows, columns] / counts.sum(axis=1)[rows],
         }
     )
+    order = ["clips", "fraction_of_true_sign"]
+    return table.sort_values(order, ascending=False, ignore_index=True).head(pairs)
 
 
 def sort_by_confusion(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -95,8 +94,8 @@ def most_confused_block(matrix: pd.DataFrame, size: int) -> pd.DataFrame:
     size = min(size, len(counts))
     starts = range(len(counts) - size + 1)
     sums = [counts[start : start + size, start : start + size].sum() for start in starts]
-    block = slice(int(np.argmax(sums)), int(np.argmax(sums)) + size)
-    return matrix.iloc[block, block]
+    start = int(np.argmax(sums))
+    return matrix.iloc[start : start + size, start : start + size]
 
 
 def row_fractions(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -30,13 +30,7 @@ _COVERED = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and its 95% interval over signers.
-
-    Attributes:
-        value: The score of all clips, mean over seeds.
-        low: Lower end.
-        high: Upper end.
-    """
+    """A score of all clips, mean over seeds, and the ends of its 95% interval over signers."""
 
     value: float
     low: float

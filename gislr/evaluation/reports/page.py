@@ -50,15 +50,7 @@ class="number"{% endif %}>{{ value | cell }}</td>{% endfor %}</tr>{% endfor %}</
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page.
-
-    Attributes:
-        title: Its heading.
-        text: A sentence below it.
-        figures: Matplotlib figures, or PNG.
-        charts: Plotly figures.
-        tables: Data frames.
-    """
+    """A section of a page: a heading, a sentence below it, figures, Plotly charts and tables."""
 
     title: str
     text: str = ""
@@ -69,13 +61,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
-
-    Attributes:
-        title: Its heading.
-        lead: A sentence below it.
-        sections: Its sections.
-    """
+    """A page: a heading, a sentence below it, and sections."""
 
     title: str
     lead: str
@@ -121,7 +107,6 @@ def _base64(figure: Figure | bytes) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Returns a cell's text."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.4g}"
     return str(value)

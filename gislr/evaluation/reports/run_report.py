@@ -127,7 +127,7 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
     error = calibration(predictions).error
     scores = [*predictions.score().items(), ("calibration_error", error)]
     per_signer = report.tables[PER_SIGNER]
-    curves = [report.figures[name] for name in (LEARNING_CURVES,) if name in report.figures]
+    curves = [report.figures[LEARNING_CURVES]] if LEARNING_CURVES in report.figures else []
     return [
         Section(
             "Scores", figures=curves, tables=[pd.DataFrame(scores, columns=["score", "value"])]
