@@ -7,13 +7,16 @@ million parameters at the defaults with 250 signs.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal
 
 from gislr.batches.packing import OWN, Layout
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.models.families import MODELS, AttentionSettings
+from gislr.utils.errors import SettingError
 from gislr.utils.settings import Positive, Rate, Whole
 
+_NOSE = 1
 _BATCH_MOMENTUM = 0.95
 """Keras' 0.99 would need more steps than a short training has."""
 
@@ -55,7 +58,6 @@ class ConvTransformer(AttentionSettings):
         from gislr.models import layers as shared
         from gislr.models.attention import SegmentAttention
         from gislr.models.conv_transformer import conv_layers as layers
-        from gislr.models.conv_transformer.frame_features import frame_features
 
         policy: dict[str, Any] = {"dtype": precision}
         whole: dict[str, Any] = {"dtype": "float32"}
@@ -93,15 +95,7 @@ class ConvTransformer(AttentionSettings):
             inner = dense(normalized(x, f"{name}_norm"), wide, f"{name}_1", "silu")
             return added(x, dense(inner, self.units, f"{name}_2"), f"{name}_dropout")
 
-        x = frame_features(
-            inputs,
-            layout,
-            preprocessing,
-            centering=self.centering,
-            wrist_relative_hand=self.wrist_relative_hand,
-            distances=self.distances,
-            deltas=self.deltas,
-        )
+        x = self._frame_features(inputs, layout, preprocessing)
         x = normalized(dense(x, self.units, "stem"), "stem_norm")
         for stage in range(self.num_stages):
             for k in range(self.num_convolutions):
@@ -117,3 +111,41 @@ class ConvTransformer(AttentionSettings):
         )(clips)
         logits = keras.layers.Dense(signs, name="classifier", **whole)(clips)
         return keras.Model(inputs, logits, name=self.name)
+
+    def _frame_features(
+        self, inputs: dict[str, Any], layout: Layout, preprocessing: PreprocessingSettings
+    ) -> Any:
+        """Returns the features of each frame, [rows, row frames, features]."""
+        import keras
+        from keras import ops
+
+        from gislr.models import layers as shared
+        from gislr.models.conv_transformer import conv_layers, frame_features
+
+        kept, whole = preprocessing.landmark_set, {"dtype": "float32"}
+        values, found = shared.SplitMissing(name="split_missing", **whole)(inputs["frames"])
+        if self.centering == "nose":
+            place = kept.place_of(_NOSE)
+            if place is None:
+                raise SettingError(
+                    "model.centering=nose needs landmarks that hold the nose; "
+                    f"preprocessing.landmarks={preprocessing.landmarks} does not. "
+                    "Use preprocessing=whole."
+                )
+            center = frame_features.Centering(place, layout.segments, name="centering", **whole)
+            landmarks = center(values, found, inputs["segment_ids"])
+        else:
+            landmarks = shared.Standardize(name="standardize", **whole)(values, found)
+        flat = keras.layers.Reshape((-1, math.prod(preprocessing.shape)), **whole)
+        collected = [(flat(landmarks), flat(found))]
+        if self.wrist_relative_hand:
+            hands = [[hand.start, hand.stop] for hand in kept.hands]
+            relative = frame_features.WristRelativeHand(hands, name="wrist_relative_hand", **whole)
+            collected.append(relative(values, found))
+        if self.distances:
+            pairs = frame_features.measured_pairs(kept)
+            layer = frame_features.Distances(pairs, name="distances", **whole)
+            collected.append(layer(values, found))
+        x, known = (ops.concatenate(arrays, axis=-1) for arrays in zip(*collected, strict=True))
+        deltas = conv_layers.TemporalDeltas(self.deltas, name="deltas", **whole)
+        return deltas(x, known, inputs["segment_ids"])

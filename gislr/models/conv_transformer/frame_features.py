@@ -6,29 +6,17 @@ is missing.
 
 from __future__ import annotations
 
-import math
+from itertools import combinations
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from gislr.batches.packing import Layout
 from gislr.data.landmarks import LandmarkSet
-from gislr.data.preprocessing import PreprocessingSettings
-from gislr.models.conv_transformer.conv_layers import TemporalDeltas
-from gislr.models.layers import (
-    PACKAGE,
-    SplitMissing,
-    Standardize,
-    membership,
-    rows_and_frames,
-)
-from gislr.utils.errors import SettingError
+from gislr.models.layers import PACKAGE, membership, rows_and_frames
 
-_NOSE = 1
 _TIPS = (4, 8, 12, 16, 20)
-_WRIST = 0
 _LEAST = 1e-3
 """Hands and clips are assumed to be at least this large, in shares of the image."""
 _FACE = (1, 61, 291, 500, 501)
@@ -95,9 +83,9 @@ class WristRelativeHand(keras.layers.Layer):
         shapes, masks = [], []
         for start, stop in self.hands:
             hand, known = landmarks[:, :, start:stop], found[:, :, start:stop]
-            wrist = slice(_WRIST, _WRIST + 1)
-            known = ops.logical_and(known, known[:, :, wrist])
-            shape = ops.where(known, hand - hand[:, :, wrist], 0.0)
+            # The wrist is a hand's first landmark.
+            known = ops.logical_and(known, known[:, :, :1])
+            shape = ops.where(known, hand - hand[:, :, :1], 0.0)
             reach = ops.sum(ops.square(shape[..., :2]), axis=-1, keepdims=True)
             size = ops.sqrt(ops.maximum(ops.max(reach, axis=2, keepdims=True), _LEAST**2))
             flat = (*rows_and_frames(landmarks), (stop - start - 1) * landmarks.shape[-1])
@@ -137,61 +125,6 @@ def measured_pairs(kept: LandmarkSet) -> list[list[int]]:
     pairs = []
     for hand in kept.hands:
         tips = [hand.start + tip for tip in _TIPS]
-        pairs += [[a, b] for k, a in enumerate(tips) for b in tips[k + 1 :]]
+        pairs += [list(pair) for pair in combinations(tips, 2)]
         pairs += [[tip, place] for tip in tips for place in face]
     return pairs
-
-
-def frame_features(
-    inputs: dict[str, Any],
-    layout: Layout,
-    preprocessing: PreprocessingSettings,
-    *,
-    centering: str,
-    wrist_relative_hand: bool,
-    distances: bool,
-    deltas: int,
-) -> Any:
-    """Returns the features of each frame, [rows, row frames, features].
-
-    Args:
-        inputs: See `gislr.models.layers.row_inputs`.
-        layout: The shape of the rows.
-        preprocessing: What the frames hold.
-        centering: Here as below: `conf/model/conv_transformer.yaml` explains the keys.
-        wrist_relative_hand: See there.
-        distances: See there.
-        deltas: See there.
-
-    Raises:
-        SettingError: The landmarks lack the one that clips are centered on.
-    """
-    kept, whole = preprocessing.landmark_set, {"dtype": "float32"}
-    values, found = SplitMissing(name="split_missing", **whole)(inputs["frames"])
-    if centering == "nose":
-        place = _place_of_nose(preprocessing)
-        center = Centering(place, layout.segments, name="centering", **whole)
-        landmarks = center(values, found, inputs["segment_ids"])
-    else:
-        landmarks = Standardize(name="standardize", **whole)(values, found)
-    flat = keras.layers.Reshape((-1, math.prod(preprocessing.shape)), **whole)
-    collected = [(flat(landmarks), flat(found))]
-    if wrist_relative_hand:
-        hands = [[hand.start, hand.stop] for hand in kept.hands]
-        relative = WristRelativeHand(hands, name="wrist_relative_hand", **whole)
-        collected.append(relative(values, found))
-    if distances:
-        layer = Distances(measured_pairs(kept), name="distances", **whole)
-        collected.append(layer(values, found))
-    x, known = (ops.concatenate(arrays, axis=-1) for arrays in zip(*collected, strict=True))
-    return TemporalDeltas(deltas, name="deltas", **whole)(x, known, inputs["segment_ids"])
-
-
-def _place_of_nose(preprocessing: PreprocessingSettings) -> int:
-    place = preprocessing.landmark_set.place_of(_NOSE)
-    if place is None:
-        raise SettingError(
-            "model.centering=nose needs landmarks that hold the nose; "
-            f"preprocessing.landmarks={preprocessing.landmarks} does not. Use preprocessing=whole."
-        )
-    return place
