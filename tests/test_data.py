@@ -17,13 +17,13 @@ from gislr.data import landmark_statistics as statistics
 from gislr.data import preparation
 from gislr.data.landmarks import DOMINANT_HAND
 from gislr.data.listing import Listing, read_listing
-from gislr.data.preparation import prepare_asl_signs
+from gislr.data.preparation import PreparationSettings, prepare_asl_signs
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
-from gislr.data.sources.arrays import prepare_arrays
+from gislr.data.sources.arrays import Arrays, prepare_arrays
 from gislr.data.store import open_store
 from gislr.data.store_writer import FrameBlock, write_store
-from gislr.utils.errors import DataError
+from gislr.utils.errors import DataError, SettingError
 from tests.conftest import clip_table, landmarks_of, make_store, separable_clips, write_folder
 
 
@@ -328,6 +328,19 @@ def test_participants_come_from_a_listing(arrays, asl_signs, tmp_path):
     assert set(store.clips.signers) == {"100", "101", "102", "103"}
 
 
+def test_participants_that_are_no_text_are_told(arrays, tmp_path):
+    (arrays / "who.csv").write_bytes("participant_id\nä\n".encode("latin-1"))
+    with pytest.raises(DataError, match="could not be read as a CSV file"):
+        prepare_arrays(arrays, "who.csv", axes="xy", cache=tmp_path / "cache")
+
+
+def test_arrays_of_other_frames_than_the_configuration_names_are_told(arrays, tmp_path):
+    source = Arrays(name="arrays", root=str(arrays), participants="who.npy")
+    preparation = PreparationSettings(cache=str(tmp_path / "cache"), workers=1)
+    with pytest.raises(SettingError, match=r"preprocessing\.frames must be 64"):
+        source.open_store(reference(32), preparation, lambda description, total: lambda n: None)
+
+
 ARRAY_PROBLEMS = {
     "missing": (lambda root: (root / "y.npy").unlink(), "y.npy was expected"),
     "pickle": (
@@ -335,6 +348,11 @@ ARRAY_PROBLEMS = {
         "must be a .npy file of numbers",
     ),
     "shape": (lambda root: np.save(root / "X.npy", np.zeros((2, 3))), "X.npy must be float32"),
+    "no clips": (
+        lambda root: np.save(root / "X.npy", np.zeros((0, 64, 66, 3))),
+        "one clip or more",
+    ),
+    "one frame": (lambda root: np.save(root / "X.npy", np.zeros((32, 1, 66, 3))), "2 to 4096"),
     "labels": (lambda root: np.save(root / "y.npy", np.zeros(5)), "whole numbers of shape"),
     "negative": (
         lambda root: np.save(root / "y.npy", np.full(32, -1)),
@@ -345,6 +363,7 @@ ARRAY_PROBLEMS = {
         "must be numbers of the shape",
     ),
     "signers": (lambda root: np.save(root / "who.npy", np.zeros(5)), "a signer for each of 32"),
+    "a number": (lambda root: np.save(root / "who.npy", 5), "a signer for each of 32"),
     "no signers": (lambda root: (root / "who.npy").unlink(), "signers cannot be kept apart"),
 }
 

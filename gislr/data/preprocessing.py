@@ -22,6 +22,9 @@ from gislr.utils.settings import Settings
 
 Float32 = NDArray[np.float32]
 
+MIN_FRAMES, MAX_FRAMES = 2, 4096
+"""The least and the most that `preprocessing.frames` may be."""
+
 OFTEN_FOUND = 0.5
 """Hands are compared by motion where one is detected at least this often as the other."""
 
@@ -41,7 +44,7 @@ class PreprocessingSettings(Settings):
     """
 
     name: Literal["reference", "whole"]
-    frames: Annotated[int, Field(ge=2, le=4096)]
+    frames: Annotated[int, Field(ge=MIN_FRAMES, le=MAX_FRAMES)]
     landmarks: str
     dominant_hand: Literal["detections", "motion"]
     axes: Literal["xy", "xyz"]

@@ -20,7 +20,7 @@ from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.landmarks import DOMINANT_HAND
 from gislr.data.listing import Listing
 from gislr.data.preparation import PreparationSettings, make_once
-from gislr.data.preprocessing import PreprocessingSettings, reference
+from gislr.data.preprocessing import MAX_FRAMES, MIN_FRAMES, PreprocessingSettings, reference
 from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.data.store import STORE_VERSION, Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
@@ -62,12 +62,18 @@ class Arrays(DataSource):
                 f"got preprocessing.name={preprocessing.name} and "
                 f"preprocessing.landmarks={preprocessing.landmarks}. Use data=asl_signs for others."
             )
-        return prepare_arrays(
+        store = prepare_arrays(
             resolve_here(self.root),
             self.participants,
             axes=preprocessing.axes,
             cache=preparation.folder("stores"),
         )
+        if store.most_frames != preprocessing.frames:
+            raise SettingError(
+                f"preprocessing.frames must be {store.most_frames}, as {FRAMES} has them; "
+                f"got {preprocessing.frames}."
+            )
+        return store
 
 
 def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> Store:
@@ -131,6 +137,9 @@ def _check(
     correct = frames.ndim == 4 and frames.shape[2:] == (landmarks, 3) and frames.dtype.kind == "f"
     require(correct, FRAMES, frames, f"float32 [clips, frames, {landmarks}, 3]")
     clips, most_frames = frames.shape[:2]
+    correct = clips > 0 and MIN_FRAMES <= most_frames <= MAX_FRAMES
+    expected = f"one clip or more of {MIN_FRAMES} to {MAX_FRAMES} frames each"
+    require(correct, FRAMES, frames, expected)
     correct = labels.shape == (clips,) and labels.dtype.kind in "iu"
     require(correct, LABELS, labels, f"whole numbers of shape [{clips}], one for each clip")
     correct = frame_index.shape == (clips, most_frames) and frame_index.dtype.kind in "iuf"
@@ -149,10 +158,13 @@ def _read_participants(path: Path, clips: int) -> list[str]:
             f"{path} is none. Without it signers cannot be kept apart."
         )
     if path.suffix == ".csv":
-        with path.open(newline="", encoding="utf-8") as file:
-            signers = [str(row.get("participant_id") or "") for row in csv.DictReader(file)]
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                signers = [str(row.get("participant_id") or "") for row in csv.DictReader(file)]
+        except (OSError, ValueError, csv.Error) as error:
+            raise DataError(f"{path} could not be read as a CSV file: {error}") from None
     else:
-        signers = [str(signer) for signer in _load(path).tolist()]
+        signers = [str(signer) for signer in _load(path).ravel().tolist()]
     if len(signers) != clips or not all(signers):
         raise DataError(f"{path} must name a signer for each of {clips} clips; got {len(signers)}.")
     return signers
