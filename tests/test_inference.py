@@ -52,6 +52,8 @@ def test_landmarks_from_json_are_read():
         (np.zeros((3, 543, 3), complex), "got complex128"),
         (np.full((3, 543, 3), np.nan), "every one of this clip is missing"),
         (np.full((3, 543, 3), np.inf), "got infinity"),
+        (np.full((3, 543, 3), 1e300), "got infinity"),
+        ([[[10**400, None, 0.5]] * 543], "got something else"),
         ([[1.0, 2.0], [3.0]], "got something else"),
         ("clip", "got <U4"),
         (None, "got"),

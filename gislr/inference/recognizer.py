@@ -105,8 +105,8 @@ def check_landmarks(landmarks: Any) -> Float32:
     try:
         found = np.asarray(landmarks)
         if found.dtype == object:
-            found = found.astype(np.float32)
-    except (TypeError, ValueError):
+            found = found.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{wanted}; got something else.") from None
     if not np.issubdtype(found.dtype, np.floating):
         raise DataError(
@@ -122,8 +122,10 @@ def check_landmarks(landmarks: Any) -> Float32:
         raise DataError(
             f"A clip must have 1 to {MOST_FRAMES:,} frames; got {len(found):,}. Cut it into signs."
         )
+    with np.errstate(over="ignore"):
+        found = found.astype(np.float32)
     if np.isinf(found).any():
         raise DataError("Landmarks must be finite, or NaN where nothing was found; got infinity.")
     if np.isnan(found).all():
         raise DataError("A clip must hold landmarks; every one of this clip is missing.")
-    return found.astype(np.float32)
+    return found
