@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
@@ -133,21 +133,6 @@ def _prepare_shards(
             done(len(paths))
         else:
             todo[shard] = paths
-    problems: Problems = defaultdict(list)
-    for shard, found in _run(listing.root, settings, todo, workers):
-        done(len(todo[shard]))
-        for kind, paths in found.items():
-            problems[kind] += paths
-    if problems:
-        # Once the files are mended, the key is another: nothing would read these shards again.
-        shutil.rmtree(folder, ignore_errors=True)
-        raise_problems({key: sorted(paths) for key, paths in sorted(problems.items())})
-    return shards
-
-
-def _run(
-    root: Path, settings: PreprocessingSettings, todo: dict[Path, list[str]], workers: int
-) -> Iterator[tuple[Path, Problems]]:
     # joblib's processes do not run the caller's script again, which would wait here for itself.
     parallel = Parallel(
         min(workers, len(todo)) or 1,
@@ -156,9 +141,18 @@ def _run(
         backend="loky",
         idle_worker_timeout=_IDLE_SECONDS,
     )
-    yield from parallel(
-        delayed(_prepare)(root, paths, settings, shard) for shard, paths in todo.items()
-    )
+    problems: Problems = defaultdict(list)
+    for shard, found in parallel(
+        delayed(_prepare)(listing.root, paths, settings, shard) for shard, paths in todo.items()
+    ):
+        done(len(todo[shard]))
+        for kind, paths in found.items():
+            problems[kind] += paths
+    if problems:
+        # Once the files are mended, the key is another: nothing would read these shards again.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise_problems({key: sorted(paths) for key, paths in sorted(problems.items())})
+    return shards
 
 
 def _prepare(

@@ -113,11 +113,10 @@ def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:
     chunk = column.combine_chunks()
     if chunk.type == pa.int16() and not chunk.null_count:
         # Arrow's own conversion would import pandas, in every process.
-        order = np.frombuffer(chunk.buffers()[1], np.int16)[chunk.offset :][: len(chunk)]
-        return order.reshape(-1, LANDMARKS_PER_FRAME)
-    return np.asarray(chunk.to_numpy(zero_copy_only=False), np.int64).reshape(
-        -1, LANDMARKS_PER_FRAME
-    )
+        order: Any = np.frombuffer(chunk.buffers()[1], np.int16)[chunk.offset :][: len(chunk)]
+    else:
+        order = np.asarray(chunk.to_numpy(zero_copy_only=False), np.int64)
+    return order.reshape(-1, LANDMARKS_PER_FRAME)
 
 
 def _values(column: Any, wanted: NDArray[np.int64]) -> NDArray[np.float64]:
