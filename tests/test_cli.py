@@ -122,6 +122,17 @@ def test_options_of_hydra_keep_their_values():
         hydra_arguments(COMMANDS["train"], ["model=3"])
 
 
+def test_an_argument_may_be_longer_than_a_file_name():
+    runs = f"run=[{','.join(['0123456789abcdef' * 2] * 9)}]"
+    assert hydra_arguments(COMMANDS["evaluate"], [runs]) == [runs]
+
+
+def test_the_configuration_of_a_sweep_is_shown_without_its_values():
+    assert hydra_arguments(COMMANDS["cross_validate"], ["--cfg=job"]) == ["--cfg=job"]
+    with pytest.raises(SettingError, match="leave out -m"):
+        hydra_arguments(COMMANDS["train"], ["-m", "--cfg", "job", "seed=1,2"])
+
+
 def test_help_starts_without_hydra_and_a_configuration_without_the_workflow():
     script = (
         "import sys; sys.argv = ['gislr', *{!r}.split()]\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from gislr.cli.commands import Command
 from gislr.config.config_files import composed_files, groups
@@ -17,6 +17,8 @@ _OPTIONS = (
     *("--hydra-help", "--experimental-rerun", "--shell-completion", "-sc"),
 )
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")
+_SHOW = {"--cfg", "-c", "--info", "-i"}
+_SWEEP = {"-m", "--multirun"}
 _SPLIT = "group_kfold"
 _SEEDS = "range(0,2)"
 
@@ -38,11 +40,15 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         ['output=figures', 'clips=["clip.parquet"]']
     """
     choices = groups(command.name)
+    options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
+    if options & _SHOW and options & _SWEEP:
+        raise SettingError("--cfg and --info show one run, and a sweep has many; leave out -m.")
     words: list[str] = []
     kept: list[str] = []
     previous = ""
     for argument in arguments:
-        is_word = "=" not in argument or Path(argument).exists()
+        # A pathlib.Path raises an error for a name that is too long.
+        is_word = "=" not in argument or os.path.exists(argument)  # noqa: PTH110
         if argument.startswith("-"):
             _require_option(argument)
         if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
@@ -54,7 +60,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         kept.append(f"{command.words}=[{','.join(words)}]")
     if command.name == "final":
         kept = [argument.replace("+experiments=", "experiment=", 1) for argument in kept]
-    if command.name == "cross_validate" and not {"--cfg", "-c"}.intersection(kept):
+    if command.name == "cross_validate" and not options & _SHOW:
         kept = with_folds(kept)
     return kept
 
@@ -96,4 +102,4 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
 
 def is_sweep(arguments: Sequence[str]) -> bool:
     """Tells whether arguments start a sweep, rather than one of its trials."""
-    return bool({"-m", "--multirun"}.intersection(arguments)) and "hydra.mode=RUN" not in arguments
+    return bool(_SWEEP.intersection(arguments)) and "hydra.mode=RUN" not in arguments
