@@ -25,6 +25,11 @@ _NOT_IN_IDENTITY = ("tracking", "preparation", "sweep", "experiment")
 _ADDED_BY_SWEEPS = ("hydra.run.dir=", "+hydra.callbacks.optuna_sweeper.")
 
 
+def code_tags() -> dict[str, str]:
+    """Returns `git_tags` and, as `version.NAME`, the `versions`."""
+    return git_tags() | {f"version.{name}": found for name, found in versions().items()}
+
+
 def git_tags() -> dict[str, str]:
     """Returns the commit and whether the tree differs from it; `unknown` outside a checkout."""
     commit = _git("rev-parse", "HEAD")
@@ -84,11 +89,7 @@ def changes(tags: Mapping[str, str], fingerprint: str) -> list[str]:
         tags: The run's.
         fingerprint: Of its data as it is now.
     """
-    now = {
-        **git_tags(),
-        **{f"version.{name}": found for name, found in versions().items()},
-        "data.fingerprint": fingerprint,
-    }
+    now = {**code_tags(), "data.fingerprint": fingerprint}
     lines = [
         f"{name}: {tags.get(name, 'unknown')}, now {value}"
         for name, value in now.items()

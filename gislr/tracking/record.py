@@ -49,8 +49,7 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         IDENTITY: provenance.identity(configuration.values, store.fingerprint),
         "held_out_signers": ", ".join(split.held_out) or "none",
         "mlflow.note.content": f"`{provenance.command()}`",
-        **provenance.git_tags(),
-        **{f"version.{name}": found for name, found in provenance.versions().items()},
+        **provenance.code_tags(),
     }
 
 

@@ -46,18 +46,18 @@ def compare(config: DictConfig) -> str:
 
     settings = read_command(CompareSettings, config)
     tracking = settings.tracking
-    teams = [[find_run(tracking, run_id) for run_id in ids.split(_AND)] for ids in settings.runs]
+    groups = [[find_run(tracking, run_id) for run_id in ids.split(_AND)] for ids in settings.runs]
     if settings.experiment is not None:
         finished = finished_runs(tracking, settings.experiment)
-        teams += [[run] for run in finished if _COMPARISON not in run.tags]
-    if len(teams) < 2:
-        raise SettingError(f"A comparison needs at least two runs; got {len(teams)}.")
-    models = [_compared_model(team, average_seeds=settings.average_seeds) for team in teams]
+        groups += [[run] for run in finished if _COMPARISON not in run.tags]
+    if len(groups) < 2:
+        raise SettingError(f"A comparison needs at least two runs; got {len(groups)}.")
+    models = [_compared_model(group, average_seeds=settings.average_seeds) for group in groups]
     figures = comparison_figures(models)
     page = comparison_page(models, figures)
     text = page.markdown()
-    first = teams[0][0]
-    compared = ", ".join(_AND.join(run.run_id for run in team) for team in teams)
+    first = groups[0][0]
+    compared = ", ".join(_AND.join(run.run_id for run in group) for group in groups)
     tags = {_COMPARISON: compared, "mlflow.note.content": text[:5000]}
     tags["mlflow.source.name"] = "gislr.compare"
     run = first.client.create_run(first.experiment_id, tags=tags, run_name=_COMPARISON)
@@ -73,20 +73,20 @@ def compare(config: DictConfig) -> str:
     return text
 
 
-def _compared_model(team: Sequence[LoggedRun], *, average_seeds: bool) -> ComparedModel:
+def _compared_model(group: Sequence[LoggedRun], *, average_seeds: bool) -> ComparedModel:
     """Returns a run, or several whose probabilities are averaged seed by seed, to be compared."""
     from gislr.evaluation.metrics.comparison import ComparedModel
     from gislr.inference.logged_models import average
     from gislr.tracking.record import SWEEP
 
-    left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in team[0].tags else ()))
-    logged = [run.training().parameters for run in team]
+    left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in group[0].tags else ()))
+    logged = [run.training().parameters for run in group]
     parameters = {
         key: f" {_AND} ".join(dict.fromkeys(each.get(key, "") for each in logged))
         for key in dict.fromkeys(key for each in logged for key in each)
         if not key.startswith(left_out)
     }
-    by_run = [run.predictions() for run in team]
+    by_run = [run.predictions() for run in group]
     if len({len(seeds) for seeds in by_run}) > 1:
         raise SettingError(
             "Runs that are averaged must have as many seeds each; got "
@@ -95,7 +95,7 @@ def _compared_model(team: Sequence[LoggedRun], *, average_seeds: bool) -> Compar
     predictions = [average(same_seed) for same_seed in zip(*by_run, strict=True)]
     if average_seeds:
         predictions = [average(predictions)]
-    return ComparedModel(f" {_AND} ".join(_name(run) for run in team), parameters, predictions)
+    return ComparedModel(f" {_AND} ".join(_name(run) for run in group), parameters, predictions)
 
 
 def _name(run: LoggedRun) -> str:

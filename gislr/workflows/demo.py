@@ -29,9 +29,6 @@ _SIMULATED_CLIPS = 4
 def sample_clips(files: list[Path]) -> Clips:
     """Returns a function that reads each clip of the page, by name: files and simulated clips.
 
-    Args:
-        files: Parquet files.
-
     Raises:
         DataError: A file does not exist.
     """

@@ -49,12 +49,7 @@ def output_files(sources: Sequence[str], output: Path) -> list[Path]:
 
 
 def write_landmarks(source: str, seconds: float, path: Path) -> None:
-    """Writes the landmarks of a video, or of a recording, as a parquet file.
-
-    Args:
-        source: A video file or `webcam`.
-        seconds: The length of a recording.
-        path: The parquet file.
+    """Writes the landmarks of a video, or of so many seconds of `webcam`, as a parquet file.
 
     Raises:
         DataError: The video cannot be used, or the file cannot be written.

@@ -23,11 +23,7 @@ _VERSIONS = 5
 
 
 def view_clip(path: Path, folder: Path) -> list[Path]:
-    """Writes an animation of a clip and a strip of its frames.
-
-    Args:
-        path: The clip's parquet file.
-        folder: Output folder.
+    """Writes an animation of a clip and a strip of its frames into a folder.
 
     Returns:
         The GIF, the HTML page and the PNG.

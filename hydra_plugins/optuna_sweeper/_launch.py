@@ -123,7 +123,7 @@ def _next_trial(sweep: Sweep, queue: TrialQueue) -> tuple[optuna.Trial, list[str
 
 def _record(sweep: Sweep, queue: TrialQueue, trial: optuna.Trial, outcome: Outcome) -> None:
     frozen = queue.tell(trial, outcome)
-    _terminal.write(_terminal.trial_line(sweep, frozen))
+    print(_terminal.trial_line(sweep, frozen), flush=True)
     for callback in callbacks:
         callback.on_trial_end(sweep, frozen)
 

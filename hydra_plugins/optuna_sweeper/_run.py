@@ -53,7 +53,7 @@ def run_sweep(
         queue.enqueue_grid()
     for callback in callbacks:
         callback.on_sweep_start(sweep)
-    _terminal.write(_terminal.opening(sweep, retries))
+    print(_terminal.opening(sweep, retries), flush=True)
     reason: str | None = "The sweep was killed."
     try:
         if config.hydra.launcher._target_ == _BASIC_LAUNCHER:
@@ -68,7 +68,7 @@ def run_sweep(
         reason = "Interrupted; the same command resumes it."
         raise
     finally:
-        _terminal.write(_terminal.closing(sweep))
+        print(_terminal.closing(sweep), flush=True)
         for callback in callbacks:
             callback.on_sweep_end(sweep, reason)
     return sweep.study
@@ -129,12 +129,12 @@ def _dry_run(sweep: Sweep, queue: TrialQueue) -> None:
     is_grid = sweep.settings.sampler == GRID
     if is_grid:
         queue.enqueue_grid()  # into the copy of the study
-    _terminal.write(_terminal.opening(sweep, 0))
+    print(_terminal.opening(sweep, 0), flush=True)
     planned: list[str] = []
     while len(planned) < _DRY_RUN_LIMIT and (item := queue.ask()):
         reused = "  (reused)" if cached_result(sweep, item[1]) else ""
         planned.append(f"{' '.join(item[1])}{reused}")
     for number, line in enumerate(planned):
-        _terminal.write(f"would run {number:>{len(str(len(planned)))}}  {line}")
+        print(f"would run {number:>{len(str(len(planned)))}}  {line}", flush=True)
     if planned and not is_grid and sweep.settings.sampler != "random":
-        _terminal.write("Later trials depend on the results of earlier ones; these are guesses.")
+        print("Later trials depend on the results of earlier ones; these are guesses.", flush=True)

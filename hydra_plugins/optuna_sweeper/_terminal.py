@@ -11,11 +11,6 @@ from hydra_plugins.optuna_sweeper._sweep import REASON, REUSED, SECONDS, Sweep
 _TOP = 5
 
 
-def write(text: str) -> None:
-    """Prints a line at once."""
-    print(text, flush=True)
-
-
 def opening(sweep: Sweep, retries: int) -> str:
     """Returns what the sweep searches and how many trials it has already."""
     settings = sweep.settings
