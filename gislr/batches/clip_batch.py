@@ -112,19 +112,12 @@ class ClipBatch:
 
 
 def first_frames(lengths: Int64) -> Int64:
-    """Returns where each clip begins when their frames follow one another, int64 [clips].
-
-    Args:
-        lengths: int64 [clips].
-    """
+    """Returns the first frame of each clip among the frames of all, int64 [clips]."""
     return np.cumsum(lengths) - lengths
 
 
 def frames_within(lengths: Int64) -> Int64:
     """Returns the place of each frame in its clip, int64 [frames].
-
-    Args:
-        lengths: int64 [clips].
 
     Example:
         >>> frames_within(np.array([2, 3])).tolist()

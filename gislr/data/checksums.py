@@ -104,7 +104,7 @@ def open_sealed_json(data: bytes) -> dict[str, Any]:
 
 
 def sealed(data: bytes) -> bytes:
-    """Returns bytes with their checksum behind them."""
+    """Returns bytes, followed by their checksum."""
     return data + zlib.crc32(data).to_bytes(_TRAILER, "little")
 
 

@@ -70,8 +70,7 @@ def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float
 
 
 def _rows(store: Store, clips: NDArray[np.int64]) -> NDArray[np.int64]:
-    chosen = np.zeros(len(store.clips), bool)
-    chosen[clips] = True
+    chosen = np.isin(np.arange(len(store.clips)), clips)
     return np.flatnonzero(np.repeat(chosen, store.clips.lengths))
 
 

@@ -149,7 +149,7 @@ def _prepare_shards(
         for kind, paths in found.items():
             problems[kind] += paths
     if problems:
-        # Once the files are mended, the key is another: nothing would read these shards again.
+        # Once the files are corrected, the key is another: nothing would read these shards again.
         shutil.rmtree(folder, ignore_errors=True)
         raise_problems({key: sorted(paths) for key, paths in sorted(problems.items())})
     return shards

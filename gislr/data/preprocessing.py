@@ -2,7 +2,7 @@
 
 Source: Wijkhuizen's "GISLR TF Data Processing & Transformer Training" notebook, as rebuilt in the
 2023 report. Faults of the reference that are kept because published numbers rest on them: a clip
-of exactly `frames` kept frames is blurred by the resize. Faults that are mended: a clip of more
+of exactly `frames` kept frames is blurred by the resize. Faults that are fixed: a clip of more
 than `frames ** 2` raw frames no longer crashes, and a clip without any hand is `None` instead of
 padding alone.
 """

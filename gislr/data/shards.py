@@ -38,9 +38,9 @@ def prepare_shard(
             read = read_clip(root / path, settings.landmark_set.read)
         except ClipProblem as problem:
             problems.setdefault((problem.kind, problem.remedy), []).append(path)
-            continue
-        clips.append(preprocess_read(read, settings))
-        raw_lengths.append(len(read))
+        else:
+            clips.append(preprocess_read(read, settings))
+            raw_lengths.append(len(read))
     if problems:
         return problems
     block = _frame_block(clips, raw_lengths, settings)

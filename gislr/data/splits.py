@@ -58,7 +58,7 @@ class GroupShuffle(SplitSettings):
         _require_signers(signers, 2, self.name)
         splitter = GroupShuffleSplit(n_splits=1, test_size=self.test_size, random_state=self.seed)
         _, held_out = next(splitter.split(signers, groups=_sortable(signers)))
-        return [str(signer) for signer in signers[held_out]]
+        return signers[held_out].tolist()
 
 
 @SPLITS.register("group_kfold")
@@ -90,7 +90,7 @@ class GroupKFold(SplitSettings):
         _require_signers(signers, self.folds, self.name)
         splitter = Splitter(n_splits=self.folds, shuffle=True, random_state=self.seed)
         folds = list(splitter.split(signers, groups=_sortable(signers)))
-        return [str(signer) for signer in signers[folds[self.fold][1]]]
+        return signers[folds[self.fold][1]].tolist()
 
 
 @SPLITS.register("none")

@@ -87,9 +87,7 @@ class ONNXRecognizer:
         self.signs = signs
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(model) if isinstance(model, Path) else model, options
-        )
+        self._session = onnxruntime.InferenceSession(model, options)
 
     def probabilities(self, clips: Sequence[Float32]) -> Float32:
         """See `gislr.inference.Recognizer`."""

@@ -51,12 +51,7 @@ def trained_model(
 
 
 def open_stores(configuration: Configuration, runs: Sequence[LoggedRun]) -> list[Store]:
-    """Opens the same clips as each of several runs reads them; each preprocessing once.
-
-    Args:
-        configuration: Which clips.
-        runs: The runs.
-    """
+    """Opens the configuration's clips as each of several runs reads them."""
     opened: dict[PreprocessingSettings, Store] = {}
     readings = [run.configuration().preprocessing for run in runs]
     for reading in dict.fromkeys(readings):

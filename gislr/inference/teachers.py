@@ -15,12 +15,7 @@ from gislr.utils.errors import SettingError
 def teacher_soft_labels(
     configuration: Configuration, store: Store, split: Split
 ) -> NDArray[np.float32] | None:
-    """Returns the soft labels of every clip where there are teachers, else `None`.
-
-    Args:
-        configuration: Of the student's training.
-        store: Its data.
-        split: Its split.
+    """Returns the soft labels of a student's training, `None` where there are no teachers.
 
     Returns:
         float32 [clips of the store, signs].

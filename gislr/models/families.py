@@ -108,15 +108,9 @@ def build_model(
     precision: str,
     statistics: Statistics | None = None,
 ) -> Any:
-    """Builds a model of any family, see `Family.build`.
+    """Builds a model from what `MODELS.read` returned, see `Family.build`.
 
-    Args:
-        settings: What `MODELS.read` returned.
-        signs: Number of signs.
-        layout: The shape of the rows that it reads.
-        preprocessing: What the frames hold.
-        precision: A dtype policy of Keras.
-        statistics: What it standardizes with; nothing changes without them.
+    It standardizes landmarks with the statistics; without them nothing changes.
     """
     model = settings.build(
         signs=signs, layout=layout, preprocessing=preprocessing, precision=precision

@@ -17,12 +17,7 @@ def is_tensorflow() -> bool:
 
 
 def seed_everything(seed: int, *, deterministic: bool) -> None:
-    """Seeds Python, NumPy and the backend; asks TensorFlow for repeatable operations.
-
-    Args:
-        seed: Of weights, dropout and batches.
-        deterministic: Whether operations must be repeatable.
-    """
+    """Seeds Python, NumPy and the backend; asks TensorFlow for deterministic operations."""
     keras.utils.set_random_seed(seed)
     if deterministic and is_tensorflow():
         import tensorflow as tf
@@ -40,11 +35,7 @@ def uses_xla() -> bool:
 
 
 def count_devices(devices: str) -> int:
-    """Returns the number of local devices to train on.
-
-    Args:
-        devices: `1` or `all`.
-    """
+    """Returns the number of local devices to train on, where `devices` is `1` or `all`."""
     return len(_local_devices()) if devices == "all" else 1
 
 

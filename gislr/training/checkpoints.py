@@ -48,12 +48,7 @@ class Checkpoints:
     def save(
         self, epochs: int, state: Mapping[str, NDArray[Any]], history: Mapping[str, Sequence[float]]
     ) -> None:
-        """Writes a checkpoint and removes all but the last two.
-
-        Args:
-            epochs: Number of epochs that are trained.
-            state: What `TrainingLoop.state` returned.
-            history: Every metric's values, one per epoch.
+        """Writes the checkpoint after some epochs and removes all but the last two.
 
         Raises:
             OSError: It cannot be written; the ones before it remain.

@@ -18,12 +18,8 @@ class OutOfMemory(GislrError):
 def explain_lack_of_memory(samples_per_class: int, precision: str) -> Iterator[None]:
     """Replaces the errors of NumPy and of each backend that mean a lack of memory.
 
-    Args:
-        samples_per_class: `batches.samples_per_class`.
-        precision: `training.precision`.
-
     Raises:
-        OutOfMemory: There is too little memory; it says what to lower.
+        OutOfMemory: There is too little memory; it says which of the settings to lower.
     """
     try:
         yield
@@ -31,9 +27,8 @@ def explain_lack_of_memory(samples_per_class: int, precision: str) -> Iterator[N
         text = f"{type(error).__name__} {error}"
         if not isinstance(error, MemoryError) and not any(sign in text for sign in _SIGNS):
             raise
-        finer = (
-            "" if precision == "mixed_bfloat16" else ", or set training.precision=mixed_bfloat16"
-        )
+        bfloat16 = "mixed_bfloat16"
+        finer = "" if precision == bfloat16 else f", or set training.precision={bfloat16}"
         raise OutOfMemory(
             "The training must fit into memory, but it does not; lower batches.samples_per_class "
             f"(now {samples_per_class}) or the model's size{finer}."

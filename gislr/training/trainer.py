@@ -59,14 +59,7 @@ def trainer_of(
 def compile_model(
     model: Any, optimizer: OptimizerSettings, loss: Loss, *, soft_labels: bool = False
 ) -> None:
-    """Gives a model its optimizer, loss and metrics.
-
-    Args:
-        model: What `trainer_of` returned.
-        optimizer: The optimizer.
-        loss: The loss.
-        soft_labels: Whether batches have soft labels.
-    """
+    """Gives what `trainer_of` returned its optimizer, its loss and metrics for its labels."""
     signs = model.output_shape[-1]
     metrics = keras.metrics
     accuracy, top_k = (

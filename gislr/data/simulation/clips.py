@@ -165,5 +165,4 @@ def _forget(
     found &= hands_found
     image[np.ix_(~found, signing)] = np.nan
     image[np.ix_(~camera.found_resting_hand(found, rng) | (not hands_found), resting)] = np.nan
-    face_rows = np.arange(GROUPS["face"][1])
-    image[np.ix_(~camera.found_face(len(image), rng), face_rows)] = np.nan
+    image[~camera.found_face(len(image), rng), : GROUPS["face"][1]] = np.nan
