@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from gislr.evaluation.metrics.scores import lower_is_better, score_names
 from gislr.utils.errors import SettingError, unknown_name
 from gislr.utils.settings import Settings
 
@@ -69,8 +70,6 @@ def direction(name: str) -> str:
         >>> direction("val_loss"), direction("val_weighted_f1")
         ('minimize', 'maximize')
     """
-    from gislr.evaluation.metrics.scores import lower_is_better, score_names
-
     known = (*(f"val_{metric}" for metric in score_names()), *_TRAINED_ON, _PARAMETERS)
     if name not in known:
         raise unknown_name("sweep.objective", name, known)

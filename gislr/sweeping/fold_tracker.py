@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
@@ -16,7 +17,6 @@ from hydra_plugins.optuna_sweeper import Sweep
 if TYPE_CHECKING:
     import optuna
 
-    from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 
 FOLD, SEED = "split.fold", "seed"
 

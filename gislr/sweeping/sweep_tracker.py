@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.utils.log import log
-from hydra_plugins.optuna_sweeper import Sweep
+from hydra_plugins.optuna_sweeper import Sweep, write_plots
 
 if TYPE_CHECKING:
     import optuna
@@ -27,8 +27,6 @@ class SweepTracker(ParentRun):
 
     def conclude(self, sweep: Sweep) -> None:
         """Records the best trial and Optuna's plots; logs the command that trains it."""
-        from hydra_plugins.optuna_sweeper import write_plots
-
         ranked = sweep.ranked()
         if not ranked:
             return

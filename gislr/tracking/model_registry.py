@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gislr.tracking.run_reader import LoggedRun
 from gislr.utils.errors import GislrError
-
-if TYPE_CHECKING:
-    from gislr.tracking.run_reader import LoggedRun
 
 NAME, CHAMPION = "gislr", "champion"
 _RUN, _PROTOCOL, _FINGERPRINT, _SCORE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,12 @@ from gislr.data import landmark_statistics as statistics
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.splits import Split
 from gislr.data.store import Store
+from gislr.evaluation.figures.data_figures import landmark_box_plots
+from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
 from gislr.utils.settings import flatten
-
-if TYPE_CHECKING:
-    from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 
 WEIGHTS, MODEL = "model.weights.h5", "model"
 """Artifacts: the weights, and the model that MLflow loads."""
@@ -83,8 +83,6 @@ def record_statistics(
     run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
 ) -> None:
     """Records the statistics that standardize landmarks, and their box plots."""
-    from gislr.evaluation.figures.data_figures import landmark_box_plots
-
     with run.folder("statistics") as folder:
         landmarks = store.preprocessing.landmark_set
         statistics.write(measured, landmarks, folder)
@@ -110,9 +108,6 @@ def record_evaluation(
         history: One value per epoch of each metric.
         held_out: Whether the clips are of held-out signers; they are training clips otherwise.
     """
-    from gislr.evaluation.metrics.clip_predictions import FILE
-    from gislr.evaluation.reports.run_report import write_evaluation
-
     with run.folder(EVALUATION if held_out else TRAIN_EVALUATION) as folder:
         predictions.save(folder / FILE)
         write_evaluation(

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
@@ -20,13 +20,11 @@ from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
 from gislr.tracking.run_reader import LoggedRun, find_run
 from gislr.tracking.tracking_store import connect, local_folder
+from gislr.training.checkpoints import Checkpoints
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper import is_gone
-
-if TYPE_CHECKING:
-    from gislr.training.checkpoints import Checkpoints
 
 _LAST = "last"
 _MAY_CHANGE = (f"{RESUME}=", "tracking.uri=", "tracking.experiment=", "preparation.", "data.root=")
@@ -143,8 +141,6 @@ def require_same_data(run: LoggedRun, fingerprint: str) -> None:
 @contextmanager
 def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Checkpoints]:
     """Yields a run's checkpoints, locked against other processes; removes them once it ended."""
-    from gislr.training.checkpoints import Checkpoints
-
     folder = _folder(settings, run.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock(folder)):

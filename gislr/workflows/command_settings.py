@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
+from omegaconf import DictConfig
 from pydantic import BeforeValidator
 
 from gislr.config.composition import plain_values
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.utils.settings import Settings, read_settings
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 Kind = TypeVar("Kind", bound="CommandSettings")
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from omegaconf import DictConfig
+
+from gislr.evaluation.metrics.comparison import ComparedModel
+from gislr.evaluation.reports.comparison_page import comparison_figures, comparison_page
+from gislr.inference.logged_models import average
+from gislr.tracking.record import SWEEP
+from gislr.tracking.run import FINISHED, TrackedRun
+from gislr.tracking.run_reader import LoggedRun, find_run, finished_runs
 from gislr.tracking.tracking_store import pages
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from gislr.evaluation.metrics.comparison import ComparedModel
-    from gislr.tracking.run_reader import LoggedRun
 
 _AND = "+"
 _COMPARISON = "comparison"
@@ -40,10 +41,6 @@ def compare(config: DictConfig) -> str:
     Raises:
         GislrError: A run cannot be read, or they were evaluated on different clips.
     """
-    from gislr.evaluation.reports.comparison_page import comparison_figures, comparison_page
-    from gislr.tracking.run import FINISHED, TrackedRun
-    from gislr.tracking.run_reader import find_run, finished_runs
-
     settings = read_command(CompareSettings, config)
     tracking = settings.tracking
     groups = [[find_run(tracking, run_id) for run_id in ids.split(_AND)] for ids in settings.runs]
@@ -75,10 +72,6 @@ def compare(config: DictConfig) -> str:
 
 def _compared_model(group: Sequence[LoggedRun], *, average_seeds: bool) -> ComparedModel:
     """Returns a run, or several whose probabilities are averaged seed by seed, to be compared."""
-    from gislr.evaluation.metrics.comparison import ComparedModel
-    from gislr.inference.logged_models import average
-    from gislr.tracking.record import SWEEP
-
     left_out = (*_NO_PARAMETERS, *(_OF_FOLDS if SWEEP in group[0].tags else ()))
     logged = [run.training().parameters for run in group]
     parameters = {

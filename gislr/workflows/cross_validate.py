@@ -7,15 +7,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from omegaconf import DictConfig
+
+from gislr.config.composition import compose
 from gislr.sweeping.fold_tracker import CrossValidationTracker
+from gislr.tracking.run_reader import find_run
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
+from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import TrainingResult, train
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 SWEEP_CALLBACK = CrossValidationTracker
 """Puts the folds together when all of them are trained."""
@@ -56,10 +57,6 @@ def run_cross_validation(overrides: Sequence[str]) -> CrossValidationResult:
     Raises:
         GislrError: The command failed, or folds are missing.
     """
-    from gislr.config.composition import compose
-    from gislr.tracking.run_reader import find_run
-    from gislr.workflows.command_settings import CommandSettings, read_command
-
     where = [override for override in overrides if override.startswith("tracking.")]
     tracking = read_command(CommandSettings, compose("cross_validate", *where)).tracking
     command = [sys.executable, "-m", "gislr.cross_validate", *overrides]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.data.preparation import PreparationSettings
+from gislr.data.sources import SOURCES
+from gislr.demo import webcam
+from gislr.demo.demo_clips import read_file
+from gislr.demo.server import DemoServer
+from gislr.inference.open_model import open_recognizer
 from gislr.utils.addresses import warn_if_public
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
-from gislr.utils.paths import resolve_here
+from gislr.utils.paths import config_folder, resolve_here
 from gislr.utils.settings import Text, Whole
 from gislr.utils.terminal import progress_bars
 from gislr.workflows.command_settings import CommandSettings, read_command
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
-    from numpy.typing import NDArray
-    from omegaconf import DictConfig
-
-    Clips = dict[str, Callable[[], NDArray[np.float32]]]
+Clips = dict[str, Callable[[], NDArray[np.float32]]]
 
 _SIMULATED_CLIPS = 4
 
@@ -32,13 +36,6 @@ def sample_clips(files: list[Path]) -> Clips:
     Raises:
         DataError: A file does not exist.
     """
-    from omegaconf import OmegaConf
-
-    from gislr.data.preparation import PreparationSettings
-    from gislr.data.sources import SOURCES
-    from gislr.demo.demo_clips import read_file
-    from gislr.utils.paths import config_folder
-
     for path in files:
         if not path.is_file():
             raise DataError(f"clips must name parquet files; there is no {path}.")
@@ -74,14 +71,8 @@ def demo(config: DictConfig) -> None:
     """
     settings = read_command(DemoSettings, config)
     if settings.fetch_webcam:
-        from gislr.demo.webcam import fetch
-
-        log.info(f"MediaPipe's JavaScript is in {fetch()}")
+        log.info(f"MediaPipe's JavaScript is in {webcam.fetch()}")
         return
-    from gislr.demo.server import DemoServer
-    from gislr.demo.webcam import folder
-    from gislr.inference.open_model import open_recognizer
-
     model = settings.model
     recognizer = open_recognizer(settings.tracking, model)
     samples = sample_clips([resolve_here(name) for name in settings.clips])
@@ -89,7 +80,7 @@ def demo(config: DictConfig) -> None:
     title = "/".join(Path(model).parts[-2:]) if model.endswith(".tflite") else model
     warn_if_public(settings.host)
     address = (settings.host, settings.port)
-    server = DemoServer(address, recognizer, samples, webcam=folder(), title=title)
+    server = DemoServer(address, recognizer, samples, webcam=webcam.folder(), title=title)
     log.info(f"gislr's page: {server.address} (Ctrl-C ends it)")
     with server:
         server.serve_forever()

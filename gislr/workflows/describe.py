@@ -5,6 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from gislr.config.configuration import open_data, read_configuration
+from gislr.evaluation.reports.data_page import data_page, suspect_clips
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
 
@@ -18,8 +19,6 @@ def describe(config: DictConfig) -> str:
     Raises:
         GislrError: The configuration or the data is invalid.
     """
-    from gislr.evaluation.reports.data_page import data_page, suspect_clips
-
     configuration = read_configuration(config)
     store = open_data(configuration)
     name = configuration.data.name

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from omegaconf import DictConfig
 
 from gislr.data.sources import SOURCES
+from gislr.evaluation.reports.run_report import write_evaluation
+from gislr.tracking.run_reader import find_run
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -37,7 +39,6 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     settings = read_command(EvaluateSettings, config)
     with quiet_backend():
         from gislr.inference.logged_models import average, open_stores, predict_logged
-        from gislr.tracking.run_reader import find_run
     names = settings.run if isinstance(settings.run, list) else [settings.run]
     runs = [member for name in names for member in find_run(settings.tracking, name).members()]
     if not runs:
@@ -73,8 +74,6 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             else "equals the logged metrics"
         )
     if settings.output is not None:
-        from gislr.evaluation.reports.run_report import write_evaluation
-
         folder = resolve_here(settings.output)
         write_evaluation(folder, predictions, store, title=run.name, signers=signers)
         log.info(f"written to {folder}")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from omegaconf import DictConfig
 
+from gislr.tracking.run_reader import LoggedRun, runs_by_experiment
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from gislr.tracking.run_reader import LoggedRun
 
 _HEADER = "| experiment | command | published | measured |"
 _RULE = "|---|---|---|---|"
@@ -94,8 +90,6 @@ def experiments(config: DictConfig) -> None:
     Raises:
         GislrError: The runs cannot be read, or the file has no table of experiments.
     """
-    from gislr.tracking.run_reader import runs_by_experiment
-
     file = project_root() / "experiments" / "README.md"
     runs = runs_by_experiment(read_command(CommandSettings, config).tracking)
     columns = {name: measured(found) for name, found in runs.items()}

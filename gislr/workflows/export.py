@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import DictConfig
 
-from gislr.config.configuration import open_data
+from gislr.config.configuration import Configuration, open_data
 from gislr.data.label_map import LABEL_MAP, write_label_map
+from gislr.data.raw_clips import read_clip
 from gislr.data.sources import SOURCES
 from gislr.export import PRECISIONS, Precision
+from gislr.export.agreement import Agreement, compare, table
+from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
+from gislr.tracking.run_reader import find_run
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
@@ -28,13 +33,9 @@ from gislr.utils.settings import Positive, Text
 from gislr.workflows.command_settings import CommandSettings, read_command
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from gislr.config.configuration import Configuration
-    from gislr.export.agreement import Agreement
     from gislr.inference.keras_recognizer import KerasRecognizer
 
-    Float32 = NDArray[np.float32]
+Float32 = NDArray[np.float32]
 
 ARTIFACTS = "export"
 """Folder of the run's artifacts that holds the files, too."""
@@ -64,9 +65,7 @@ def export(config: DictConfig) -> list[Agreement]:
     if not settings.precisions and not settings.onnx:
         raise SettingError(f"precisions must name at least one of {', '.join(PRECISIONS)}.")
     with quiet_backend():
-        from gislr.export.agreement import table
         from gislr.inference.keras_recognizer import KerasRecognizer
-        from gislr.tracking.run_reader import find_run
     run = find_run(settings.tracking, settings.run)
     recognizer = KerasRecognizer.of_run(run)
     configuration = run.members()[0].configuration()
@@ -108,8 +107,6 @@ def comparison_clips(
     Raises:
         DataError: The data holds no raw clips.
     """
-    from gislr.data.raw_clips import read_clip
-
     store = open_data(configuration)
     if store.raw_clips is None:
         raise DataError(
@@ -148,9 +145,7 @@ def write_files(
     Raises:
         GislrError: A file of float32 weights does not agree with Keras.
     """
-    from gislr.export.agreement import compare
     from gislr.export.litert import SUBMISSION, litert, submission
-    from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 
     expected, signs = recognizer.probabilities(clips), recognizer.signs
     contents: dict[str, bytes] = {}

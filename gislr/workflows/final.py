@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from pydantic import model_validator
 
 from gislr.config.configuration import read_configuration
 from gislr.data.label_map import LABEL_MAP, write_label_map
+from gislr.inference.litert_recognizer import LITERT_FILE
+from gislr.inference.registration import log_served_model
 from gislr.tracking import model_registry as registry
 from gislr.tracking import provenance
 from gislr.tracking.model_registry import Evidence
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
+from gislr.tracking.run_reader import MEMBERS, LoggedRun, find_run, newest_validated
+from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import config_folder
@@ -27,9 +31,6 @@ from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Positive, Text, Whole
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import train
-
-if TYPE_CHECKING:
-    from gislr.tracking.run_reader import LoggedRun
 
 EVIDENCE_FILE, KERAS_FILE = "evidence.json", "model.keras"
 FINAL, EVIDENCE = "final", "evidence.run_id"
@@ -72,8 +73,6 @@ def final(config: DictConfig) -> str:
     Raises:
         GislrError: The run cannot be read, or held nobody out.
     """
-    from gislr.tracking.run_reader import find_run, newest_validated
-
     settings = read_command(FinalSettings, config)
     if settings.run is not None:
         named = find_run(settings.tracking, settings.run)
@@ -127,8 +126,6 @@ def _train(values: dict[str, Any], evidence: Evidence, settings: FinalSettings, 
 
 def _unused_member(chosen: DictConfig, evidence: Evidence) -> str | None:
     """Returns the id of an equal run for the same evidence that belongs to no final run."""
-    from gislr.tracking.tracking_store import connect
-
     configuration = read_configuration(chosen)
     client, experiment_id = connect(configuration.tracking)
     identity = provenance.identity(configuration.values, evidence.fingerprint)
@@ -143,8 +140,6 @@ def _unused_member(chosen: DictConfig, evidence: Evidence) -> str | None:
 
 def _ensemble(trained: list[str], evidence: Evidence, settings: FinalSettings) -> str:
     """Creates the run of several models, the parent of their runs; returns its id."""
-    from gislr.tracking.run_reader import MEMBERS, find_run
-
     first = find_run(settings.tracking, trained[0])
     tags = {
         **{k: v for k, v in first.tags.items() if k != IDENTITY and not k.startswith("mlflow.")},
@@ -168,8 +163,6 @@ def _publish(run: LoggedRun, evidence: Evidence, settings: FinalSettings) -> Non
     with quiet_backend():
         from gislr.export.litert import litert
         from gislr.inference.keras_recognizer import KerasRecognizer
-        from gislr.inference.litert_recognizer import LITERT_FILE
-        from gislr.inference.registration import log_served_model
 
     logged = {(name, 0) for name in run.metrics}
     tracked = TrackedRun(run.client, run.run_id, run.name, settings.tracking.experiment, logged)
@@ -193,8 +186,6 @@ def _publish(run: LoggedRun, evidence: Evidence, settings: FinalSettings) -> Non
 
 def _complete(run: LoggedRun, settings: FinalSettings) -> None:
     """Publishes a final run that was interrupted before, or promotes a registered one."""
-    from gislr.tracking.run_reader import find_run
-
     version = registry.registered_version(run.client, run.run_id)
     if version is None and settings.register_model:
         if run.status != FINISHED:

@@ -7,10 +7,11 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import DictConfig
 
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
@@ -23,9 +24,6 @@ from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import DictConfig
 
+from gislr.data.raw_clips import require_clip
 from gislr.inference import Prediction, Recognizer, check_landmarks, most_likely
+from gislr.inference.open_model import open_recognizer
 from gislr.inference.recognizer import TOP
 from gislr.utils.errors import DataError
 from gislr.utils.log import printable
@@ -23,9 +26,6 @@ from gislr.utils.terminal import progress_bars
 from gislr.video import VIDEO_SUFFIXES, read_video, read_webcam
 from gislr.video.reading import RECORDED_SECONDS, WEBCAM
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 Clip = str | Path | NDArray[np.float32]
 Predictions = Iterable[tuple[Path, Prediction]]
@@ -49,8 +49,6 @@ def predict(config: DictConfig) -> None:
     Raises:
         GislrError: The model cannot be opened, or, at the end, some clips could not be read.
     """
-    from gislr.inference.open_model import open_recognizer
-
     settings = read_command(PredictSettings, config)
     files, problems = clip_files(settings.clips), list[str]()
     recognizer = open_recognizer(settings.tracking, settings.model)
@@ -94,8 +92,6 @@ def read_landmarks(file: Path, seconds: float = RECORDED_SECONDS) -> NDArray[np.
         DataError: The file cannot be used.
         GislrError: MediaPipe is not set up.
     """
-    from gislr.data.raw_clips import require_clip
-
     if file == Path(WEBCAM):
         return check_landmarks(read_webcam(seconds))
     is_video = file.suffix.lower() in VIDEO_SUFFIXES

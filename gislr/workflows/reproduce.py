@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_data
 from gislr.tracking import provenance
+from gislr.tracking.run_reader import find_run
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.settings import Text
@@ -51,8 +52,6 @@ def reproduce(config: DictConfig) -> Reproduction:
     Raises:
         GislrError: The run cannot be read, its data is gone, or a metric differs.
     """
-    from gislr.tracking.run_reader import find_run
-
     settings = read_command(ReproduceSettings, config)
     run = find_run(settings.tracking, settings.run)
     configuration = run.configuration()

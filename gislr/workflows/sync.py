@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from omegaconf import DictConfig
 
+from gislr.tracking.outbox import Outbox, read_entry, waiting_entries
 from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 def sync(config: DictConfig) -> int:
@@ -27,8 +25,6 @@ def sync(config: DictConfig) -> int:
         GislrError: Some could not be sent.
     """
     from mlflow.exceptions import MlflowException
-
-    from gislr.tracking.outbox import Outbox, read_entry, waiting_entries
 
     settings = read_command(CommandSettings, config).tracking
     failures = []

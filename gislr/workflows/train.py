@@ -14,6 +14,8 @@ from gislr.config.configuration import RESUME, Configuration, open_data, read_co
 from gislr.data import landmark_statistics as statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.reports.summary import training_summary
 from gislr.inference.teachers import teacher_soft_labels
 from gislr.sweeping.parent_run import RUN_ID, trial_tags
 from gislr.sweeping.sweep_tracker import SweepTracker
@@ -26,6 +28,7 @@ from gislr.tracking.resuming import (
 )
 from gislr.tracking.run import TrackedRun, tracked_run
 from gislr.tracking.tracking_store import pages
+from gislr.training.checkpoints import Checkpoints
 from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
@@ -35,7 +38,6 @@ from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 if TYPE_CHECKING:
     import optuna
 
-    from gislr.training.checkpoints import Checkpoints
     from gislr.training.loop import TrainingDiverged, TrainingLoop
 
 SWEEP_CALLBACK = SweepTracker
@@ -131,8 +133,6 @@ def _train(
 ) -> TrainingResult:
     store, split = data
     with quiet_backend():
-        from gislr.evaluation.metrics.clip_predictions import ClipPredictions
-        from gislr.evaluation.reports.summary import training_summary
         from gislr.training.loop import TrainingDiverged
         from gislr.training.prediction import predict
         from gislr.training.trainer import trainable_parameters

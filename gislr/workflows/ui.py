@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
 
 from gislr.tracking.tracking_store import SQLITE, local_folder, tracking_uri
 from gislr.utils.addresses import warn_if_public
 from gislr.utils.log import log
 from gislr.utils.settings import Text, Whole
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 class UiSettings(CommandSettings):

@@ -6,8 +6,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from omegaconf import DictConfig
+
+from gislr.data.raw_clips import write_clip
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
@@ -15,9 +17,6 @@ from gislr.utils.settings import AboveZero, Text
 from gislr.video.environment import mediapipe_python, set_up
 from gislr.video.reading import WEBCAM, read_video, read_webcam
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 SUFFIX = ".parquet"
 
@@ -55,8 +54,6 @@ def write_landmarks(source: str, seconds: float, path: Path) -> None:
         DataError: The video cannot be used, or the file cannot be written.
         GislrError: MediaPipe is not set up.
     """
-    from gislr.data.raw_clips import write_clip
-
     landmarks = read_webcam(seconds) if source == WEBCAM else read_video(resolve_here(source))
     try:
         with atomic_file(path) as partial:

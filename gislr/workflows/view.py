@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from omegaconf import DictConfig
 
+from gislr.batches.clip_batch import ClipBatch
 from gislr.config.configuration import Configuration, read_configuration
 from gislr.data.preprocessing import preprocess
+from gislr.data.raw_clips import require_clip
+from gislr.evaluation.figures import clip_figures
+from gislr.evaluation.reports.page import png
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 _VERSIONS = 5
 
@@ -31,10 +32,6 @@ def view_clip(path: Path, folder: Path) -> list[Path]:
     Raises:
         DataError: The file is not a clip.
     """
-    from gislr.data.raw_clips import require_clip
-    from gislr.evaluation.figures import clip_figures
-    from gislr.evaluation.reports.page import png
-
     landmarks = require_clip(path)
     gif, html = clip_figures.animation(landmarks, path.stem)
     written = [folder / f"{path.stem}{suffix}" for suffix in (".gif", ".html", ".png")]
@@ -61,11 +58,6 @@ def view_augmentation(
     Raises:
         DataError: A file is not a clip, or contains no hand.
     """
-    from gislr.batches.clip_batch import ClipBatch
-    from gislr.data.raw_clips import require_clip
-    from gislr.evaluation.figures import clip_figures
-    from gislr.evaluation.reports.page import png
-
     settings = configuration.preprocessing
     clips = []
     for path in paths:
