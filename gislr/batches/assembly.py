@@ -30,8 +30,7 @@ class Batch:
         segment_ids: int32 [rows, row frames], from 1; 0 for an empty or masked position.
         labels: int32 [rows, segments]; 0 in an empty segment.
         clips: int64 [rows, segments], rows of the store; -1 in an empty segment.
-        soft_labels: float32 [rows, segments, signs], where clips show more than their label; else
-            `None`.
+        soft_labels: float32 [rows, segments, signs], or `None` for hard labels.
     """
 
     frames: NDArray[np.float32]
@@ -117,7 +116,7 @@ def assemble(
         frame_masking: Probability that a frame is masked.
         generator: Source of every draw; without one nothing is masked or augmented.
         augmentation: How clips are changed.
-        soft_labels: float32 [clips of the store, signs], where clips show more than their label.
+        soft_labels: float32 [clips of the store, signs], or `None` for hard labels.
         rows: Number of rows, at least what packing needs; few sizes are used when `None`.
     """
     lengths, labels = store.clips.lengths[clips], store.clips.labels[clips]

@@ -27,7 +27,7 @@ class ClipBatch:
         valid: bool [frames]; other frames are masked, but stay in their places.
         lengths: int64 [clips], the number of frames of each clip, at least 1.
         labels: int32 [clips].
-        soft_labels: float32 [clips, signs], or `None` where each clip shows its label alone.
+        soft_labels: float32 [clips, signs], or `None` for hard labels.
         signs: Number of signs.
         most_frames: The most frames that a clip may have.
         landmarks: What the landmarks are.

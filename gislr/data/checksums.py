@@ -41,10 +41,10 @@ class ChecksummedFile:
         self._file.write(data)
         rest = memoryview(data)
         while rest:
-            behind = self._size % CHUNK
-            if not behind:
+            filled = self._size % CHUNK
+            if not filled:
                 self._chunks.append(0)
-            part = rest[: CHUNK - behind]
+            part = rest[: CHUNK - filled]
             self._chunks[-1] = zlib.crc32(part, self._chunks[-1])
             self._size += len(part)
             rest = rest[len(part) :]

@@ -153,7 +153,7 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
 
 
 def _path(wrist: Float32) -> float:
-    """Returns how far a point moves from frame to frame, in shares of the image.
+    """Returns how far a point moves from frame to frame, as a fraction of the image.
 
     Args:
         wrist: float32 [frames, 2], NaN where it was not found.

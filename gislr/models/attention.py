@@ -73,8 +73,8 @@ class SegmentAttention(keras.layers.Layer):
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * depth**-0.5
         scores = ops.cast(scores, "float32")
         if self.mask == "queries":
-            # Float32 forgets a score beside 1e9, so a masked row becomes uniform; its gradient does
-            # not vanish. Both are legacy Keras', and published weights were trained with them.
+            # A float32 score is rounded away next to 1e9, so a masked row becomes uniform; its
+            # gradient does not vanish. Legacy Keras did both, and published weights rest on it.
             valid = ops.expand_dims(ops.cast(segment_ids > 0, "float32"), (1, 3))
             scores = scores + (valid - 1) * 1e9
         else:

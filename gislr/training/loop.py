@@ -163,7 +163,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         metrics = logs or {}
-        # The epoch ends first: TensorFlow complains of batches that nobody takes.
+        # The epoch ends first: TensorFlow warns of batches that are left in its queue.
         if self._diverged is None and not math.isfinite(metrics["loss"]):
             self._diverged = batch, metrics["loss"]
         self._after_step(batch, metrics)

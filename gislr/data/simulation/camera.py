@@ -20,7 +20,7 @@ _PERSPECTIVE: Final = 0.12
 _POSE_DEPTH: Final = 2.0
 """MediaPipe's depths of the pose are this much larger than those of hands and face."""
 _NOISE: Final = {"face": 0.0012, "left_hand": 0.0035, "pose": 0.005, "right_hand": 0.0035}
-"""Standard deviation of each landmark from frame to frame, in shares of the image."""
+"""Standard deviation of each landmark from frame to frame, as a fraction of the image."""
 _SWAY: Final = 0.004
 _SEAT: Final = 0.012
 _DISTANCE: Final = 0.03

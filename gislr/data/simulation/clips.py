@@ -73,7 +73,7 @@ def simulate_clip(
     poses = body.pose(head, signer.head_height, hands, signer.arm)
     scene = np.concatenate([faces, hands[0], poses, hands[1]], axis=1)
     image = camera.photograph(scene, signer, rng)
-    _forget(image, signer, time, rng, hands_found=hands_found)
+    _remove_undetected(image, signer, time, rng, hands_found=hands_found)
     return SimulatedClip(camera.frame_numbers(length, rng), np.round(image * _STEPS) * (1 / _STEPS))
 
 
@@ -150,7 +150,7 @@ def _mouth(signer: Signer, version: Version, time: Timeline, rng: np.random.Gene
     return np.clip(mouth + unrest, 0.0, 1.2)
 
 
-def _forget(
+def _remove_undetected(
     image: Float64,
     signer: Signer,
     time: Timeline,

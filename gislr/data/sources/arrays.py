@@ -147,7 +147,7 @@ def _check(
     require(correct, FRAME_INDEX, frame_index, expected)
     real = np.asarray(frame_index) >= 0
     if (real[:, 1:] & ~real[:, :-1]).any():
-        raise DataError(f"{FRAME_INDEX} must be -1 only behind a clip's last frame; it is not.")
+        raise DataError(f"{FRAME_INDEX} must be -1 only after a clip's last frame; it is not.")
     return clips, most_frames
 
 

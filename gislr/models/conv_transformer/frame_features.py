@@ -18,7 +18,7 @@ from gislr.models.layers import PACKAGE, membership, rows_and_frames
 
 _TIPS = (4, 8, 12, 16, 20)
 _LEAST = 1e-3
-"""Hands and clips are assumed to be at least this large, in shares of the image."""
+"""Hands and clips are assumed to be at least this fraction of the image."""
 _FACE = (1, 61, 291, 500, 501)
 """The nose, the corners of the mouth and the shoulders."""
 
@@ -96,7 +96,7 @@ class WristRelativeHand(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Distances(keras.layers.Layer):
-    """Distances in the image between pairs of landmarks, as shares of its width.
+    """Distances in the image between pairs of landmarks, as fractions of its width.
 
     Input: float32 and bool [rows, frames, landmarks, axes]. Output: float32 and bool [rows, frames,
     pairs]: the distances, and whether both landmarks were found.
