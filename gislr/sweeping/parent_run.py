@@ -12,6 +12,7 @@ from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.record import IDENTITY, SWEEP
 from gislr.tracking.run import FINISHED, KILLED, TrackedRun, mark_running, mark_vanished
+from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.tracking_store import connect, pages
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
@@ -38,7 +39,7 @@ def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict
     )
     tags = {"study": trial.study.study_name, "trial": str(trial.number), "mlflow.runName": name}
     parent = trial.study.user_attrs.get(PARENT)
-    return tags | ({"mlflow.parentRunId": str(parent)} if parent else {})
+    return tags | ({PARENT_TAG: str(parent)} if parent else {})
 
 
 class ParentRun(SweepCallback):

@@ -62,7 +62,6 @@ def record_inputs(
         name=configuration.data.name,
         fingerprint=store.fingerprint,
         source=str(getattr(configuration.data, "root", "simulated")),
-        context="training",
     )
     run.metrics(
         {
@@ -101,12 +100,8 @@ def record_evaluation(
 ) -> None:
     """Records the tables, the figures and the page of an evaluation.
 
-    Args:
-        run: The run.
-        store: The prepared data.
-        predictions: Those of the evaluation clips.
-        history: One value per epoch of each metric.
-        held_out: Whether the clips are of held-out signers; they are training clips otherwise.
+    `history` has one value per epoch of each metric. If not `held_out`, the predictions are of
+    training clips.
     """
     with run.folder(EVALUATION if held_out else TRAIN_EVALUATION) as folder:
         predictions.save(folder / FILE)

@@ -71,17 +71,10 @@ class TrackedRun:
         cut = {key: value[:_LONGEST_VALUE] for key, value in values.items()}
         self._outbox.put("values", {"tags": cut})
 
-    def dataset(self, name: str, fingerprint: str, source: str, context: str) -> None:
-        """Records the data that the run used as an MLflow dataset.
-
-        Args:
-            name: The data source's name.
-            fingerprint: Digest of its content.
-            source: Where it lies.
-            context: Its use, such as `training`.
-        """
-        content = {"name": name, "digest": fingerprint[:32], "source": source, "context": context}
-        self._outbox.put("dataset", content)
+    def dataset(self, name: str, fingerprint: str, source: str) -> None:
+        """Records the data that the run trains on as an MLflow dataset; `source` is its place."""
+        content = {"name": name, "digest": fingerprint[:32], "source": source}
+        self._outbox.put("dataset", content | {"context": "training"})
 
     @contextmanager
     def folder(self, path: str | None = None) -> Iterator[Path]:

@@ -22,11 +22,12 @@ from gislr.utils.errors import GislrError
 MEMBERS = "members"
 """Tag of a final run of several seeds: the ids of the trainings that it averages."""
 
+PARENT_TAG = "mlflow.parentRunId"
+
 OUT_OF_FOLD = "out_of_fold"
 """Artifact of a cross-validation: the pooled predictions of each seed."""
 
 _FINISHED = "attributes.status = 'FINISHED'"
-_PARENT = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class LoggedRun:
             return self
         if best := self.tags.get("best.run_id"):
             return LoggedRun.of(self.client, best)
-        query = f"tags.`{_PARENT}` = '{self.run_id}' and {_FINISHED}"
+        query = f"tags.`{PARENT_TAG}` = '{self.run_id}' and {_FINISHED}"
         children = self.client.search_runs([self.experiment_id], query, max_results=1)
         if not children:
             raise GislrError(f"Run {self.run_id} must hold a finished training; it holds none yet.")
@@ -106,7 +107,7 @@ class LoggedRun:
 
     def was_chosen(self) -> bool:
         """Tells whether it is a trial of a sweep, which selects the best of them."""
-        parent = self.tags.get(_PARENT)
+        parent = self.tags.get(PARENT_TAG)
         return bool(parent) and "best.run_id" in self.client.get_run(parent).data.tags
 
     def members(self) -> list[LoggedRun]:
@@ -192,7 +193,7 @@ def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
     for run in client.search_runs([experiment_id], query) if experiment_id else []:
         if run.data.tags.get("held_out_signers") in (None, "none"):
             continue
-        parent = run.data.tags.get(_PARENT)
+        parent = run.data.tags.get(PARENT_TAG)
         whole = client.get_run(parent) if parent else run
         return LoggedRun.of(client, whole if "cv_weighted_f1" in whole.data.metrics else run)
     raise GislrError(
@@ -235,4 +236,4 @@ def _whole_runs(client: Any, **where: Any) -> list[LoggedRun]:
     found = mlflow.search_runs(
         filter_string=_FINISHED, order_by=order, output_format="list", **where
     )
-    return [LoggedRun.of(client, run) for run in found if _PARENT not in run.data.tags]
+    return [LoggedRun.of(client, run) for run in found if PARENT_TAG not in run.data.tags]

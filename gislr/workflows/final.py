@@ -22,7 +22,7 @@ from gislr.tracking import provenance
 from gislr.tracking.model_registry import Evidence
 from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
-from gislr.tracking.run_reader import MEMBERS, LoggedRun, find_run, newest_validated
+from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun, find_run, newest_validated
 from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
@@ -36,7 +36,6 @@ EVIDENCE_FILE, KERAS_FILE = "evidence.json", "model.keras"
 FINAL, EVIDENCE = "final", "evidence.run_id"
 """Tags: of final runs, and the id of the validated run that they and their members rest on."""
 
-_PARENT = "mlflow.parentRunId"
 _SHARED = ("config.yaml", "held_out_signers.txt", LABEL_MAP, "statistics")
 # Artifacts that are the same for each seed.
 
@@ -134,7 +133,7 @@ def _unused_member(chosen: DictConfig, evidence: Evidence) -> str | None:
         f"tags.`{IDENTITY}` = '{identity}' and tags.`{EVIDENCE}` = '{evidence.run_id}' "
         f"and attributes.status = '{FINISHED}'",
     )
-    unused = (run for run in found if not {_PARENT, FINAL}.intersection(run.data.tags))
+    unused = (run for run in found if not {PARENT_TAG, FINAL}.intersection(run.data.tags))
     return next((str(run.info.run_id) for run in unused), None)
 
 
@@ -154,7 +153,7 @@ def _ensemble(trained: list[str], evidence: Evidence, settings: FinalSettings) -
             for artifact in present.intersection(_SHARED):
                 first.artifact(artifact, folder)
         for member in trained:
-            first.client.set_tag(member, _PARENT, run.run_id)
+            first.client.set_tag(member, PARENT_TAG, run.run_id)
     return run.run_id
 
 

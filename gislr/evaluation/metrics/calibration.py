@@ -12,6 +12,8 @@ from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 
 Float64 = NDArray[np.float64]
 
+BINS = 15
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -22,7 +24,7 @@ class Calibration:
         accuracy: float64 [bins].
         clips: int64 [bins].
         error: The expected calibration error: the mean of |accuracy - confidence| over clips
-            (Guo et al. 2017); bins of equal width, those without clips are left out.
+            (Guo et al. 2017); 15 bins of equal width, those without clips are left out.
     """
 
     confidence: Float64
@@ -31,15 +33,15 @@ class Calibration:
     error: float
 
 
-def calibration(predictions: ClipPredictions, bins: int = 15) -> Calibration:
+def calibration(predictions: ClipPredictions) -> Calibration:
     """Compares the probability of the predicted sign with how often it is right."""
     confidence = predictions.probabilities.max(axis=1).astype(np.float64)
     right = predictions.predicted == predictions.labels
-    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    clips = np.bincount(place, minlength=bins)
+    place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    clips = np.bincount(place, minlength=BINS)
     some = clips > 0
-    mean = np.bincount(place, confidence, bins)[some] / clips[some]
-    accuracy = np.bincount(place, right, bins)[some] / clips[some]
+    mean = np.bincount(place, confidence, BINS)[some] / clips[some]
+    accuracy = np.bincount(place, right, BINS)[some] / clips[some]
     error = float((np.abs(accuracy - mean) * clips[some]).sum() / len(predictions))
     return Calibration(mean, accuracy, clips[some], error)
 

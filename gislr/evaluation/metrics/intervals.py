@@ -20,6 +20,7 @@ SCORES = ("acc", "balanced_acc", "weighted_f1", "macro_f1")
 """The scores that have intervals: those that confusion counts determine."""
 
 DRAWS = 2000
+"""Number of resamplings of the signers."""
 
 FEW_SIGNERS = 8
 """With fewer signers than this, the bootstrap makes intervals far too narrow."""
@@ -88,22 +89,21 @@ def scores_of_counts(counts: Float64) -> dict[str, Float64]:
     }
 
 
-def score_intervals(seeds: Sequence[ClipPredictions], draws: int = DRAWS) -> dict[str, Interval]:
+def score_intervals(seeds: Sequence[ClipPredictions]) -> dict[str, Interval]:
     """Returns each score with its interval over signers.
 
     Args:
         seeds: Predictions of the same clips by one or several seeds; scores are means over them.
-        draws: Number of resamplings of the signers.
 
     Raises:
         DataError: The clips differ.
     """
-    drawn = _drawn_scores(seeds, _common_signers(seeds), draws)
+    drawn = _drawn_scores(seeds, _common_signers(seeds))
     return {name: _interval(values) for name, values in drawn.items()}
 
 
 def paired_differences(
-    first: Sequence[ClipPredictions], second: Sequence[ClipPredictions], draws: int = DRAWS
+    first: Sequence[ClipPredictions], second: Sequence[ClipPredictions]
 ) -> dict[str, Difference]:
     """Returns how much better the second model is than the first, on the same signers.
 
@@ -112,13 +112,12 @@ def paired_differences(
     Args:
         first: Predictions by one or several seeds.
         second: Predictions of the same clips by another model.
-        draws: Number of resamplings of the signers.
 
     Raises:
         DataError: The clips differ.
     """
     signers = _common_signers([*first, *second])
-    one, other = (_drawn_scores(seeds, signers, draws) for seeds in (first, second))
+    one, other = (_drawn_scores(seeds, signers) for seeds in (first, second))
     found = {}
     for name in SCORES:
         values = other[name] - one[name]
@@ -138,16 +137,14 @@ def _common_signers(predictions: Sequence[ClipPredictions]) -> list[str]:
     return first.signer_names
 
 
-def _drawn_scores(
-    seeds: Sequence[ClipPredictions], signers: list[str], draws: int
-) -> dict[str, Float64]:
-    """Returns scores, means over seeds, float64 [1 + draws]: of all signers, then of each draw."""
+def _drawn_scores(seeds: Sequence[ClipPredictions], signers: list[str]) -> dict[str, Float64]:
+    """Returns scores, means over seeds, float64 [1 + DRAWS]: of all signers, then of each draw."""
     signs = len(seeds[0].signs)
     counts = np.zeros((len(seeds), len(signers), signs, signs))
     for of_seed, seed in zip(counts, seeds, strict=True):
         np.add.at(of_seed, (np.searchsorted(signers, seed.signers), seed.labels, seed.predicted), 1)
     probabilities = np.full(len(signers), 1 / len(signers))
-    drawn = np.random.default_rng(0).multinomial(len(signers), probabilities, size=draws)
+    drawn = np.random.default_rng(0).multinomial(len(signers), probabilities, size=DRAWS)
     weights = np.concatenate([np.ones((1, len(signers))), drawn])
     parts = [
         scores_of_counts(np.tensordot(some, counts, axes=(1, 1)))

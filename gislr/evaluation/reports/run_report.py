@@ -14,7 +14,7 @@ from gislr.evaluation.figures import quality_figures, score_figures
 from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
 from gislr.evaluation.figures.confusion_figure import confusion_figure
 from gislr.evaluation.metrics import confusion, tables
-from gislr.evaluation.metrics.calibration import calibration
+from gislr.evaluation.metrics.calibration import BINS, calibration
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.page import Page, Section, png
 
@@ -142,7 +142,7 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
         ),
         Section(
             "Calibration",
-            f"Expected calibration error (ECE): {error:.3f}, 15 bins.",
+            f"Expected calibration error (ECE): {error:.3f}, {BINS} bins.",
             figures=[quality_figures.reliability_diagram({"this run": predictions})],
         ),
         Section(
