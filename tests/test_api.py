@@ -76,7 +76,7 @@ def trained(workplace):
 @pytest.mark.slow
 def test_a_run_is_trained_evaluated_and_opened(trained, workplace, client, asl_signs, tmp_path):
     run = client.get_run(trained.run_id)
-    assert metric_values(client, run, "val_acc") == trained.metric_values["val_acc"]
+    assert metric_values(client, run, "val_acc") == trained.history["val_acc"]
     assert run.data.tags["mlflow.note.content"].startswith("`gislr train data=asl_signs")
     scores = gislr.evaluate(trained.run_id, workplace[-1])
     assert scores == trained.scores

@@ -17,8 +17,9 @@ _OPTIONS = (
     *("--hydra-help", "--experimental-rerun", "--shell-completion", "-sc"),
 )
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")
-_SHOW = {"--cfg", "-c", "--info", "-i"}
-_SWEEP = {"-m", "--multirun"}
+SHOW = {"--cfg", "-c", "--info", "-i"}
+SWEEP = {"-m", "--multirun"}
+"""Options that ask for a sweep."""
 _SPLIT = "group_kfold"
 _SEEDS = "range(0,2)"
 
@@ -41,7 +42,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     """
     choices = groups(command.name)
     options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
-    if options & _SHOW and options & _SWEEP:
+    if options & SHOW and options & SWEEP:
         raise SettingError("--cfg and --info show one run, and a sweep has many; leave out -m.")
     words: list[str] = []
     kept: list[str] = []
@@ -60,7 +61,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         kept.append(f"{command.words}=[{','.join(words)}]")
     if command.name == "final":
         kept = [argument.replace("+experiments=", "experiment=", 1) for argument in kept]
-    if command.name == "cross_validate" and not options & _SHOW:
+    if command.name == "cross_validate" and not options & SHOW:
         kept = with_folds(kept)
     return kept
 
@@ -98,8 +99,3 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
         seeds = f"range({seeds},{int(seeds) + 1})"
     kept = [argument for argument in arguments if not argument.startswith("seed=")]
     return ["-m", *kept, f"split.fold=range(0,{folds})", f"seed={seeds}"]
-
-
-def is_sweep(arguments: Sequence[str]) -> bool:
-    """Tells whether arguments start a sweep, rather than one of its trials."""
-    return bool(_SWEEP.intersection(arguments)) and "hydra.mode=RUN" not in arguments
