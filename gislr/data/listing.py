@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,9 @@ class Listing:
     sequences: list[str]
     labels: NDArray[np.int32]
     signs: list[str]
+    splits: list[str] = field(default_factory=list)
+    spans: NDArray[np.int64] | None = None
+    columns: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 def read_listing(root: Path) -> Listing:
@@ -63,7 +66,7 @@ def read_listing(root: Path) -> Listing:
     index = {sign: label for label, sign in enumerate(signs)}
     labels = np.array([index.get(sign, -1) for sign in columns["sign"]], np.int32)
     paths, signers, sequences = (columns[name] for name in LISTING_COLUMNS[:3])
-    outside, missing = _bad_paths(root, paths)
+    outside, missing = bad_paths(root, paths)
     known, counts = np.unique(np.array(sequences, dtype=object), return_counts=True)
     problems: Problems = {
         ("Signs that the label map does not hold", f"Add them to {LABEL_MAP} or {_REMOVE}"): sorted(
@@ -135,7 +138,7 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
     return {name: table.column(name).to_pylist() for name in LISTING_COLUMNS}
 
 
-def _bad_paths(root: Path, paths: Sequence[str]) -> tuple[list[str], list[str]]:
+def bad_paths(root: Path, paths: Sequence[str]) -> tuple[list[str], list[str]]:
     """Returns the paths that leave the root, and those of no file."""
     outside, missing = [], []
     by_folder: dict[str, list[str]] = defaultdict(list)

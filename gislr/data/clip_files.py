@@ -1,0 +1,193 @@
+"""Reads the landmarks of one clip from a file of any format: parquet, NumPy arrays, `.pose`.
+
+Formats: the Kaggle set's parquet; `.npy` and `.npz`, an array [frames, landmarks, 2 or 3] of image
+coordinates (shares of width and height), NaN or 0 in all axes where nothing was found; and `.pose`
+of the `pose-format` library (https://github.com/sign-language-processing/pose), whose pixels are
+divided by the size in its header.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.data.landmark_layouts import LAYOUTS, LandmarkLayout, layout_for
+from gislr.data.landmarks import GROUPS
+from gislr.data.raw_clips import MOST_FRAMES, ClipProblem, read_clip
+
+Float32 = NDArray[np.float32]
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".avi", ".mkv", ".m4v")
+
+_LARGEST_COORDINATE = 10
+"""Landmarks may lie outside the image, but not ten images away: then they are pixels."""
+
+_ARRAY = "landmarks"
+_POSE_COMPONENTS = {
+    "FACE_LANDMARKS": "face",
+    "LEFT_HAND_LANDMARKS": "left_hand",
+    "POSE_LANDMARKS": "pose",
+    "RIGHT_HAND_LANDMARKS": "right_hand",
+}
+
+
+def read_landmarks(
+    path: Path,
+    wanted: NDArray[np.int64] | None = None,
+    *,
+    layout: LandmarkLayout | None = None,
+    span: tuple[int, int] = (0, -1),
+) -> Float32:
+    """Reads the landmarks of one clip, whatever the format of its file.
+
+    Args:
+        path: The file; its suffix says the format.
+        wanted: int64, which of Holistic's 543 landmarks; all when `None`.
+        layout: The landmarks of an array; by their number when `None`.
+        span: First frame, from 0, and the frame after the last one; -1 for the file's end.
+
+    Returns:
+        float32 [frames, wanted, 3], NaN where nothing was found or the file lacks a landmark.
+
+    Raises:
+        ClipProblem: The file cannot be used.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise ClipProblem(
+            "Files of an unknown format", f"Landmarks are read from {', '.join(READERS)}."
+        )
+    start, stop = span
+    frames = READERS[suffix](path, wanted, layout)
+    cut = frames[start : None if stop < 0 else stop]
+    if not len(cut) or stop > len(frames):
+        raise ClipProblem(
+            "Clips that start or end behind the last frame of their file",
+            "Mend start and end: frames are counted from 0, and the end is not included.",
+        )
+    return cut
+
+
+def _read_parquet(
+    path: Path, wanted: NDArray[np.int64] | None, layout: LandmarkLayout | None
+) -> Float32:
+    return read_clip(path, wanted)
+
+
+def _read_array(
+    path: Path, wanted: NDArray[np.int64] | None, layout: LandmarkLayout | None
+) -> Float32:
+    try:
+        array = np.load(path, allow_pickle=False)
+        if isinstance(array, np.lib.npyio.NpzFile):
+            with array as archive:
+                name = _ARRAY if _ARRAY in archive.files else archive.files[0]
+                array = archive[name]
+    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile):
+        raise ClipProblem(
+            "Unreadable arrays", "Each must be a NumPy file of numbers; pickles are never read."
+        ) from None
+    return _checked(array, layout, wanted)
+
+
+def _checked(
+    array: NDArray[Any], layout: LandmarkLayout | None, wanted: NDArray[np.int64] | None
+) -> Float32:
+    if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu":
+        raise ClipProblem(
+            "Arrays of another shape", "Each must be numbers [frames, landmarks, 2 or 3]."
+        )
+    _require_length(len(array))
+    layout = layout or layout_for(array.shape[1])
+    if layout is None or len(layout) != array.shape[1]:
+        known = ", ".join(f"{name} ({len(layout)})" for name, layout in LAYOUTS.items())
+        raise ClipProblem(
+            f"Arrays of {array.shape[1]} landmarks",
+            f"Known layouts: {known}; describe another one by data.layout.",
+        )
+    values = array.astype(np.float32)
+    values[(values == 0).all(axis=-1)] = np.nan
+    require_image_coordinates(values)
+    holistic = layout.to_holistic(values)
+    return holistic if wanted is None else holistic[:, wanted]
+
+
+def _require_length(frames: int) -> None:
+    if frames == 0:
+        raise ClipProblem("Files without a frame", "A clip has at least one frame.")
+    if frames > MOST_FRAMES:
+        raise ClipProblem(f"Files of more than {MOST_FRAMES:,} frames", "Cut them into signs.")
+
+
+def require_image_coordinates(values: Float32) -> None:
+    """Checks that x and y are shares of the image.
+
+    Raises:
+        ClipProblem: They are pixels, or infinite.
+    """
+    if np.isinf(values).any():
+        raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
+    if (np.abs(values[..., :2]) > _LARGEST_COORDINATE).any():
+        raise ClipProblem(
+            "Files in pixels",
+            "x and y are shares of the image; divide them by its width and its height.",
+        )
+
+
+def _read_pose(
+    path: Path, wanted: NDArray[np.int64] | None, layout: LandmarkLayout | None
+) -> Float32:
+    try:
+        from pose_format import Pose
+    except ImportError:
+        raise ClipProblem(
+            "Files of the pose format", "Install its library to read them: pip install pose-format."
+        ) from None
+    try:
+        pose = Pose.read(path.read_bytes())
+        data = np.asarray(pose.body.data.data, np.float32)[:, 0]
+        found = np.asarray(pose.body.confidence)[:, 0] > 0
+        size = np.array([pose.header.dimensions.width, pose.header.dimensions.height], np.float32)
+    except Exception:  # the library names none
+        raise ClipProblem(
+            "Unreadable files", "Each must be a .pose file; fetch it again."
+        ) from None
+    _require_length(len(data))
+    data[..., :2] /= np.maximum(size, 1)
+    data[~found] = np.nan
+    return _checked(data[:, :, :3], _pose_layout(pose.header.components), wanted)
+
+
+def _pose_layout(components: Any) -> LandmarkLayout:
+    """Returns the layout of a `.pose` file, whose header names its landmarks."""
+    rows: list[int] = []
+    for component in components:
+        first, size = GROUPS.get(_POSE_COMPONENTS.get(component.name, ""), (0, 0))
+        points = component.points
+        if size and component.name.startswith("FACE"):
+            numbers = [int(point) if point.isdecimal() else size for point in points]
+        elif size and len(points) == size:
+            numbers = list(range(size))
+        else:
+            numbers = [size] * len(points)
+        rows += [first + n if n < size else -1 for n in numbers]
+    if max(rows, default=-1) < 0:
+        raise ClipProblem(
+            "Files of the pose format without MediaPipe's landmarks",
+            f"They must hold one of {', '.join(_POSE_COMPONENTS)}.",
+        )
+    return LandmarkLayout(".pose", np.array(rows, np.int64))
+
+
+READERS: dict[str, Callable[[Path, NDArray[np.int64] | None, LandmarkLayout | None], Float32]] = {
+    ".parquet": _read_parquet,
+    ".npy": _read_array,
+    ".npz": _read_array,
+    ".pose": _read_pose,
+}
+"""By suffix, what reads float32 [frames, wanted, 3] of a file."""

@@ -1,0 +1,166 @@
+"""Manifests: a CSV or parquet file with a row for each clip, wherever its landmarks lie.
+
+Columns: `path` (from the manifest's folder) and `sign`; if known, `signer`, `split` (train, val,
+test) and `start` and `end`, frames from 0, the end not included. Other columns are kept, so that
+`split=by_column` can hold out the clips of a session or a place. Excel's CSV files are read as they
+are: semicolons or tabs, a byte order mark.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.data.clip_files import READERS, VIDEO_SUFFIXES
+from gislr.data.listing import Listing, Problems, bad_paths, raise_problems
+from gislr.utils.errors import DataError
+
+REQUIRED = ("path", "sign")
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
+    ("val", "valid", "validation", "dev"), "val"
+)
+"""What a manifest may call the parts of a published split, and what they are called here."""
+
+
+def read_manifest(path: Path, root: Path | None = None) -> Listing:
+    """Reads and checks a manifest; no clip is opened.
+
+    Args:
+        path: The CSV or parquet file.
+        root: The folder that its paths count from; the manifest's own when `None`.
+
+    Raises:
+        DataError: Anything is missing or contradicts itself; one sentence for each kind.
+    """
+    columns = _read_table(path)
+    root = path.parent if root is None else root
+    paths, signs = columns.pop("path"), columns.pop("sign")
+    signers = columns.pop("signer", [""] * len(paths))
+    splits = columns.pop("split", [""] * len(paths))
+    starts, ends = columns.pop("start", None), columns.pop("end", None)
+    spans = np.stack([_frames(starts, 0, len(paths)), _frames(ends, -1, len(paths))], axis=1)
+    outside, missing = bad_paths(root, paths)
+    problems: Problems = {
+        ("Rows without a sign, by line", "Name it, or remove the row."): _lines(signs, ""),
+        ("Paths that leave the data root", f"Every path must stay inside {root}."): outside,
+        ("Missing files", f"Put them under {root}, or remove their rows."): missing,
+        (
+            "Videos",
+            "gislr extract finds their landmarks and writes the manifest to train on.",
+        ): [p for p in paths if p.lower().endswith(VIDEO_SUFFIXES)],
+        ("Files of an unknown format", f"Landmarks are read from {', '.join(READERS)}."): [
+            p for p in paths if not p.lower().endswith((*READERS, *VIDEO_SUFFIXES))
+        ],
+        (
+            "Rows whose start or end is no frame, by line",
+            "Frames are whole numbers from 0, and the end comes behind the start.",
+        ): [str(k + 2) for k in np.flatnonzero(_unusable(spans))],
+        ("Unknown splits", f"Use {', '.join(dict.fromkeys(SPLITS.values()))}."): sorted(
+            {split for split in splits if split and split.lower() not in SPLITS}
+        ),
+        (
+            "Rows without a split beside rows that have one, by line",
+            "Name every clip's split, or none.",
+        ): _lines(splits, "") if any(splits) else [],
+        (
+            "Rows without a signer beside rows that have one, by line",
+            "Name every clip's signer, or none.",
+        ): _lines(signers, "") if any(signers) else [],
+        (
+            "Signers that differ only in capital letters",
+            "Write each signer in one way: signers are kept apart by name.",
+        ): _same_but_for_case(signers),
+        (
+            "Clips that stand in several rows",
+            "Keep one row for each, or tell them apart by start and end.",
+        ): _repeated(paths, spans, signs),
+    }
+    raise_problems(problems)
+    known = sorted(set(signs))
+    index = {sign: label for label, sign in enumerate(known)}
+    return Listing(
+        root,
+        paths,
+        signers,
+        [str(row) for row in range(len(paths))],
+        np.array([index[sign] for sign in signs], np.int32),
+        known,
+        splits=[SPLITS.get(split.lower(), "") for split in splits],
+        spans=spans,
+        columns=columns,
+    )
+
+
+def _read_table(path: Path) -> dict[str, list[str]]:
+    """Returns the columns as text without surrounding spaces."""
+    import pandas as pd
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            with path.open(encoding="utf-8-sig") as file:
+                delimiter = max(",;\t", key=file.readline().count)
+            table = pd.read_csv(
+                path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+            )
+    except FileNotFoundError:
+        raise DataError(f"data.manifest must name a CSV or parquet file; {path} is none.") from None
+    except UnicodeDecodeError:
+        raise DataError(f'{path} must be text in UTF-8; save it as "CSV UTF-8".') from None
+    except (OSError, ValueError) as error:  # pandas' and Arrow's own are ValueErrors
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise DataError(f"{path} could not be read as a manifest: {reason}") from None
+    columns = {
+        str(name).strip().lower(): ["" if value is None else str(value).strip() for value in column]
+        for name, column in table.astype(object).where(table.notna(), None).items()
+    }
+    lacking = [name for name in REQUIRED if name not in columns]
+    if lacking:
+        raise DataError(
+            f"{path} must have the columns {' and '.join(REQUIRED)}; {', '.join(lacking)} missing. "
+            f"Its columns are {', '.join(columns)[:200]}."
+        )
+    if not len(table):
+        raise DataError(f"{path} must list at least one clip; it lists none.")
+    return columns
+
+
+def _frames(column: list[str] | None, default: int, rows: int) -> NDArray[np.int64]:
+    """Returns a column of frame numbers; `default` where empty, -2 where it holds no number."""
+    values = [""] * rows if column is None else column
+    return np.array([_frame(value, default) for value in values], np.int64)
+
+
+def _frame(value: str, default: int) -> int:
+    if not value:
+        return default
+    whole = value.removesuffix(".0")
+    return int(whole) if whole.isdecimal() and len(whole) < 10 else -2
+
+
+def _unusable(spans: NDArray[np.int64]) -> NDArray[np.bool_]:
+    start, end = spans.T
+    return (start < 0) | (end < -1) | ((end >= 0) & (end <= start))
+
+
+def _lines(values: list[str], wanted: str) -> list[str]:
+    return [str(row + 2) for row, value in enumerate(values) if value == wanted]
+
+
+def _same_but_for_case(names: list[str]) -> list[str]:
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        spellings[name.casefold()].add(name)
+    return ["/".join(sorted(found)) for found in spellings.values() if len(found) > 1]
+
+
+def _repeated(paths: list[str], spans: NDArray[np.int64], signs: list[str]) -> list[str]:
+    rows: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for path, span, sign in zip(paths, spans.tolist(), signs, strict=True):
+        rows[path, *span].append(sign)
+    return [f"{key[0]}: {', '.join(found)}" for key, found in rows.items() if len(found) > 1]
