@@ -18,7 +18,8 @@ from benchmarks.training import VARIANTS
 from gislr.batches import Layout, TrainingBatches
 from gislr.config.configuration import default_configuration
 from gislr.data import landmark_statistics as statistics
-from gislr.data.preparation import prepare_asl_signs
+from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.preparation import prepare_clips
 from gislr.data.preprocessing import reference
 from gislr.data.splits import GroupKFold, Split, split_clips
 from gislr.data.store import Store
@@ -77,9 +78,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fold", type=int, default=0)
     arguments = parser.parse_args()
-    store = prepare_asl_signs(
-        arguments.root, settings=reference(64), cache=resolve(".cache") / "stores"
-    )
+    listing = read_asl_signs(arguments.root)
+    store = prepare_clips(listing, settings=reference(64), cache=resolve(".cache") / "stores")
     split = split_clips(
         GroupKFold(name="group_kfold", folds=5, fold=arguments.fold, seed=42),
         store.clips.signers,

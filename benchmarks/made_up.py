@@ -48,7 +48,6 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
         root=folder,
         paths=names,
         signers=[str(clip % REAL_SIGNERS) for clip in range(clips)],
-        sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign {sign}" for sign in range(signs)],
     )

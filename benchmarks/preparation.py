@@ -23,8 +23,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from gislr.data.listing import read_listing
-from gislr.data.preparation import CLIPS_PER_SHARD, cpu_count, prepare_asl_signs
+from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.preparation import CLIPS_PER_SHARD, cpu_count, prepare_clips
 from gislr.data.preprocessing import reference
 from gislr.data.raw_clips import AXES, ORDER_COLUMN
 from gislr.data.simulation import SimulationSettings
@@ -62,7 +62,7 @@ def read_columns_bare(paths: list[Path]) -> int:
 def read_all(root: Path, workers: int, read: Callable[[list[Path]], int]) -> float:
     """Returns the seconds of reading the needed columns of every clip."""
     began = time.perf_counter()
-    paths = [root / path for path in read_listing(root).paths]
+    paths = [root / path for path in read_asl_signs(root).paths]
     parts = [paths[k : k + CLIPS_PER_SHARD] for k in range(0, len(paths), CLIPS_PER_SHARD)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         sum(pool.map(read, parts))
@@ -73,7 +73,9 @@ def prepare(root: Path, workers: int) -> float:
     """Returns the seconds of preparing every clip into an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         began = time.perf_counter()
-        prepare_asl_signs(root, settings=reference(64), cache=Path(cache), workers=workers)
+        prepare_clips(
+            read_asl_signs(root), settings=reference(64), cache=Path(cache), workers=workers
+        )
         return time.perf_counter() - began
 
 
@@ -85,10 +87,12 @@ def digest(cache: Path) -> str:
 
 
 _PREPARE = (
-    "import sys; from pathlib import Path; from gislr.data.preparation import prepare_asl_signs\n"
+    "import sys; from pathlib import Path; from gislr.data.preparation import prepare_clips\n"
+    "from gislr.data.kaggle_folder import read_asl_signs\n"
     "from gislr.data.preprocessing import reference\n"
     "if __name__ == '__main__':\n"
-    "    prepare_asl_signs(Path(sys.argv[1]), settings=reference(64), cache=Path(sys.argv[2]))\n"
+    "    listing = read_asl_signs(Path(sys.argv[1]))\n"
+    "    prepare_clips(listing, settings=reference(64), cache=Path(sys.argv[2]))\n"
 )
 
 
@@ -129,7 +133,7 @@ def main() -> None:
         )
         for _ in range(arguments.rounds)
     ]
-    clips = len(read_listing(root).paths)
+    clips = len(read_asl_signs(root).paths)
     seconds = middle.median(turn[0] for turn in rounds)
     print(f"prepare {clips:,} clips with {workers} processes: {seconds:.2f} s")
     for k, name in ((1, "parquet.read_table"), (2, "ParquetFile without pre_buffer")):

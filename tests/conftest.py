@@ -136,7 +136,6 @@ def make_store(
         root=folder,
         paths=names,
         signers=[str(k % 2) for k in range(clips)],
-        sequences=names,
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign{k}" for k in range(signs)],
     )

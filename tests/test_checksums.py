@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from gislr.data import checksums, preparation
 from gislr.data.checksums import open_sealed, open_sealed_json, sealed, sealed_json
-from gislr.data.preparation import prepare_asl_signs
+from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.preparation import prepare_clips
 from gislr.data.preprocessing import reference
 from gislr.data.store import open_store
 from gislr.utils.errors import DataError
@@ -141,7 +142,9 @@ def test_a_broken_shard_of_a_killed_preparation_is_made_anew(
     monkeypatch.setattr(preparation, "CLIPS_PER_SHARD", 5)
 
     def prepare(cache):
-        return prepare_asl_signs(asl_signs, settings=reference(64), cache=cache, workers=1)
+        return prepare_clips(
+            read_asl_signs(asl_signs), settings=reference(64), cache=cache, workers=1
+        )
 
     whole = prepare(tmp_path / "whole")
     with monkeypatch.context() as patch:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from gislr.data import landmark_statistics as statistics
 from gislr.data import preparation
+from gislr.data.kaggle_folder import read_asl_signs
 from gislr.data.landmarks import DOMINANT_HAND
-from gislr.data.listing import Listing, read_listing
-from gislr.data.preparation import PreparationSettings, prepare_asl_signs
+from gislr.data.listing import Listing
+from gislr.data.preparation import PreparationSettings
 from gislr.data.preprocessing import pad, preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.sources.arrays import Arrays, prepare_arrays
@@ -28,7 +29,9 @@ from tests.conftest import clip_table, landmarks_of, make_store, separable_clips
 
 
 def prepare(root, cache, **options):
-    return prepare_asl_signs(root, settings=reference(64), cache=cache, **{"workers": 1, **options})
+    listing = read_asl_signs(root)
+    options = {"workers": 1, **options}
+    return preparation.prepare_clips(listing, settings=reference(64), cache=cache, **options)
 
 
 def test_a_clip_is_read_as_it_was_written(tmp_path):
@@ -63,7 +66,9 @@ def test_the_cache_is_used_again_and_notices_other_data(asl_signs, tmp_path):
     assert again.folder == first.folder
     assert not counted
     assert (
-        prepare_asl_signs(root, settings=reference(32), cache=tmp_path / "cache").folder
+        preparation.prepare_clips(
+            read_asl_signs(root), settings=reference(32), cache=tmp_path / "cache"
+        ).folder
         != first.folder
     )
     pq.write_table(clip_table(landmarks_of(6, 99)), root / "train_landmark_files/100/1000.parquet")
@@ -104,9 +109,11 @@ def test_a_script_prepares_in_processes_without_a_guard_of_its_own(asl_signs, tm
     script.write_text(
         "from pathlib import Path\n"
         "from gislr.data import preparation\n"
+        "from gislr.data.kaggle_folder import read_asl_signs\n"
         "from gislr.data.preprocessing import reference\n"
         "preparation.CLIPS_PER_SHARD = 8\n"
-        f"store = preparation.prepare_asl_signs(Path({str(asl_signs)!r}), settings=reference(64), "
+        f"listing = read_asl_signs(Path({str(asl_signs)!r}))\n"
+        "store = preparation.prepare_clips(listing, settings=reference(64), "
         f"cache=Path({str(tmp_path / 'cache')!r}), workers=2)\n"
         "print(len(store.clips))\n"
     )
@@ -142,7 +149,7 @@ def test_what_goes_into_a_store_comes_out(tmp_path, lengths, holes, cut):
     names = [f"{k}\n\"'é" for k in range(len(clips))]
     target = tmp_path / "store"
     labels = np.arange(len(clips), dtype=np.int32)
-    listing = Listing(tmp_path, names, names, names, labels, names)
+    listing = Listing(tmp_path, names, names, labels, names)
     write_store(target, blocks, listing, reference(64), sum(lengths))
     store = open_store(target)
     kept = [k for k, n in enumerate(lengths) if n]
@@ -236,7 +243,7 @@ def test_problems_of_the_listing_are_told(small, name):
     breaks, message = LISTING_PROBLEMS[name]
     breaks(small)
     with pytest.raises(DataError, match=message) as caught:
-        read_listing(small)
+        read_asl_signs(small)
     assert len(caught.value.problems) == 1
 
 
@@ -244,7 +251,7 @@ def test_problems_of_several_kinds_are_told_together(small):
     edit_listing(small, lambda text: text.replace(",1001,", ",1000,").replace(",b\n", ",c\n"))
     shutil.rmtree(small / "train_landmark_files/1")
     with pytest.raises(DataError) as caught:
-        read_listing(small)
+        read_asl_signs(small)
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         "Signs that the label map does not hold",
         "Duplicate sequence ids",
@@ -410,6 +417,6 @@ def test_statistics_are_written_as_the_reports_six_files(tmp_path):
 def test_the_label_map_decides_the_order_of_signs(small):
     path = small / "sign_to_prediction_index_map.json"
     path.write_text(json.dumps({"a": 1, "b": 0}))
-    listing = read_listing(small)
+    listing = read_asl_signs(small)
     assert listing.signs == ["b", "a"]
     assert listing.labels.tolist() == [1, 0, 1, 0]

@@ -8,8 +8,9 @@ import pytest
 
 from gislr.cli.arguments import with_folds
 from gislr.config.composition import compose
+from gislr.data.kaggle_folder import read_asl_signs
 from gislr.data.landmarks import LEFT_HAND
-from gislr.data.preparation import prepare_asl_signs
+from gislr.data.preparation import prepare_clips
 from gislr.data.preprocessing import reference
 from gislr.evaluation.figures import clip_figures
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
@@ -227,7 +228,9 @@ def test_suspect_clips_are_listed_with_their_problem(tmp_path):
         ("5", "e", landmarks_of(4, hand=None)),
     ]
     root = write_folder(tmp_path / "raw", clips)
-    store = prepare_asl_signs(root, settings=reference(64), cache=tmp_path / "cache", workers=1)
+    store = prepare_clips(
+        read_asl_signs(root), settings=reference(64), cache=tmp_path / "cache", workers=1
+    )
     table = suspect_clips(store).set_index("sign")["problem"].to_dict()
     assert table == {
         "b": "frozen",
@@ -256,7 +259,9 @@ def test_a_clip_without_anything_is_drawn_too():
 def test_what_is_kept_of_a_clip_is_drawn_where_it_was(hand, tmp_path):
     raw = landmarks_of(4, hand=hand)
     root = write_folder(tmp_path / "raw", [("1", "a", raw)])
-    store = prepare_asl_signs(root, settings=reference(64), cache=tmp_path / "cache", workers=1)
+    store = prepare_clips(
+        read_asl_signs(root), settings=reference(64), cache=tmp_path / "cache", workers=1
+    )
     kept = clip_figures.kept_landmarks(store, 0)
     rows = np.flatnonzero(np.isfinite(kept[0, :, 0]))
     assert len(rows) == 66

@@ -1,10 +1,15 @@
 """A manifest is read as people write it, and its problems are told together."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from gislr.data.manifest import read_manifest
+from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.preparation import prepare_clips
+from gislr.data.preprocessing import reference
+from gislr.data.sources.clips import read_manifest
 from gislr.utils.errors import DataError
 
 
@@ -99,7 +104,7 @@ def test_what_is_no_manifest(folder, text, sentence):
 def test_other_encodings_and_no_file(folder):
     with pytest.raises(DataError, match="must be text in UTF-8"):
         read_manifest(manifest(folder, "path,sign\na.npy,für\n", encoding="latin-1"))
-    with pytest.raises(DataError, match="data.manifest must name a CSV or parquet file"):
+    with pytest.raises(DataError, match=r"data\.manifest must name a CSV or parquet file"):
         read_manifest(folder / "none.csv")
 
 
@@ -107,3 +112,29 @@ def test_a_hundred_thousand_rows(folder):
     rows = "".join(f"a.npy,sign{k % 2000},s{k % 90},{k},{k + 1}\n" for k in range(100_000))
     path = manifest(folder, f"path,sign,signer,start,end\n{rows}")
     assert len(read_manifest(path).signs) == 2000
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+def test_a_manifest_of_a_kaggle_folder_gives_its_store(asl_signs, tmp_path, suffix):
+    listing = read_asl_signs(asl_signs)
+    names = []
+    for clip, path in enumerate(listing.paths):
+        names.append(path.removesuffix(".parquet") + suffix)
+        file = tmp_path / names[-1]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if suffix == ".npz":
+            np.savez_compressed(file, listing.read(clip))
+        else:
+            shutil.copy(asl_signs / path, file)
+    columns = {"path": names, "sign": [listing.signs[label] for label in listing.labels]}
+    pd.DataFrame({**columns, "signer": listing.signers}).to_csv(tmp_path / "clips.csv")
+    settings, cache = reference(64), tmp_path / "cache"
+    expected = prepare_clips(listing, settings=settings, cache=cache, workers=1)
+    got = prepare_clips(read_manifest(tmp_path / "clips.csv"), settings=settings, cache=cache)
+    np.testing.assert_array_equal(got.frames, expected.frames)
+    np.testing.assert_array_equal(got.frame_index, expected.frame_index)
+    assert got.clips.signers.tolist() == expected.clips.signers.tolist()
+    shown, known = (
+        [store.signs[label] for label in store.clips.labels] for store in (got, expected)
+    )
+    assert shown == known

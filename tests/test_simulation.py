@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gislr.data.kaggle_folder import read_asl_signs
 from gislr.data.landmarks import LEFT_HAND, LIPS, RIGHT_HAND
-from gislr.data.listing import read_listing
 from gislr.data.preprocessing import preprocess, reference
 from gislr.data.raw_clips import read_clip
 from gislr.data.simulation import SimulationSettings, folder, write_folder
@@ -28,7 +28,7 @@ def sample(tmp_path_factory):
 
 
 def clips_of(root):
-    listing = read_listing(root)
+    listing = read_asl_signs(root)
     return listing, [read_clip(root / path) for path in listing.paths]
 
 
@@ -57,7 +57,7 @@ def test_files_have_the_real_columns_and_types(sample):
 
 
 def test_what_was_not_found_is_null_a_whole_hand_or_face_at_a_time(sample):
-    for path in read_listing(sample).paths:
+    for path in read_asl_signs(sample).paths:
         table = pq.read_table(sample / path)
         values = table.column("x").combine_chunks()
         assert not np.isnan(values.drop_null().to_numpy()).any()

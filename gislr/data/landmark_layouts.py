@@ -95,17 +95,28 @@ def _rows(kind: str, chosen: int | Sequence[int] | None, name: str) -> list[int]
     return [first + n for n in numbers]
 
 
-LAYOUTS = {
-    name: layout_of(groups, name)
-    for name, groups in {
-        "holistic": ["face", "left_hand", "pose", "right_hand"],
-        "holistic_478": ["face", {_SKIP: 10}, "left_hand", "pose", "right_hand"],
-        "hands_and_pose": ["pose", "left_hand", "right_hand"],
-        "hands": ["left_hand", "right_hand"],
-    }.items()
+_GROUPS: dict[str, list[Group]] = {
+    "holistic": ["face", "left_hand", "pose", "right_hand"],
+    "holistic_478": ["face", {_SKIP: 10}, "left_hand", "pose", "right_hand"],
+    "hands_and_pose": ["pose", "left_hand", "right_hand"],
+    "hands": ["left_hand", "right_hand"],
 }
+LAYOUTS = {name: layout_of(groups, name) for name, groups in _GROUPS.items()}
 """Layouts by name: Holistic's 543; with the ten points of the irises, 553; without the face, 75,
 in the order of the `pose-format` library; both hands, 42."""
+
+
+def layout_named(layout: str | Sequence[Group]) -> LandmarkLayout:
+    """Returns a known layout, or the one that a list of groups describes.
+
+    Raises:
+        SettingError: The name or a group is unknown.
+    """
+    if not isinstance(layout, str):
+        return layout_of(layout)
+    if layout not in LAYOUTS:
+        raise unknown_name("data.layout", layout, LAYOUTS)
+    return LAYOUTS[layout]
 
 
 def layout_for(landmarks: int) -> LandmarkLayout | None:

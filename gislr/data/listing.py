@@ -1,7 +1,5 @@
-"""Lists the clips of a folder in the layout of Kaggle's "Isolated Sign Language Recognition".
+"""Clips and what they show: what each data source lists, and how its problems are told.
 
-A folder holds `train.csv` (path, participant_id, sequence_id, sign), the label map
-`sign_to_prediction_index_map.json` and one parquet file for each clip, 543 rows for each frame.
 Problems are reported together, one sentence for each kind.
 """
 
@@ -10,23 +8,20 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.label_map import LABEL_MAP, read_label_map
+from gislr.data.clip_files import read_landmarks
+from gislr.data.landmark_layouts import LandmarkLayout
 from gislr.utils.errors import DataError
-
-LISTING = "train.csv"
-LISTING_COLUMNS = ("path", "participant_id", "sequence_id", "sign")
 
 Problems = dict[tuple[str, str], list[str]]
 """By kind and remedy, what has the problem."""
 
 _EXAMPLES_SHOWN = 3
-_REMOVE = f"take their clips out of {LISTING}."
 
 
 @dataclass(frozen=True)
@@ -34,59 +29,67 @@ class Listing:
     """Clips and what they show.
 
     Attributes:
-        root: The folder.
-        paths: Where each clip lies, relative to the root.
-        signers: Each clip's participant, str.
-        sequences: Each clip's sequence id, str.
+        root: The folder that paths count from.
+        paths: Where each clip lies.
+        signers: Each clip's signer, str; all empty where the source does not know them.
         labels: int32, each clip's index in `signs`.
-        signs: The glosses, in the order of the label map.
+        signs: The glosses, in the order of a model's probabilities.
+        splits: Each clip's part of a published split: `train`, `val` or `test`; empty without one.
+        spans: int64 [clips, 2], first frame of each clip in its file and the frame after the last
+            one, -1 for the file's end; `None` when every clip is a whole file.
+        columns: Further text of each clip, by name, which a split may group by.
+        layout: The landmarks of arrays; by their number when `None`.
     """
 
     root: Path
     paths: list[str]
     signers: list[str]
-    sequences: list[str]
     labels: NDArray[np.int32]
     signs: list[str]
     splits: list[str] = field(default_factory=list)
     spans: NDArray[np.int64] | None = None
     columns: Mapping[str, list[str]] = field(default_factory=dict)
+    layout: LandmarkLayout | None = None
 
+    def read(self, clip: int, wanted: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Reads the landmarks of a clip, see `read_landmarks`.
 
-def read_listing(root: Path) -> Listing:
-    """Reads and checks `train.csv` and the label map; no landmark file is opened.
+        Args:
+            clip: Which one.
+            wanted: int64, which of Holistic's 543 landmarks; all when `None`.
 
-    Raises:
-        DataError: Anything is missing or contradicts itself; one sentence for each kind.
-    """
-    if not root.is_dir():
-        raise DataError(f"data.root must be a folder that holds {LISTING}; {root} is not a folder.")
-    columns = _read_csv(root / LISTING)
-    signs = read_label_map(root / LABEL_MAP)
-    index = {sign: label for label, sign in enumerate(signs)}
-    labels = np.array([index.get(sign, -1) for sign in columns["sign"]], np.int32)
-    paths, signers, sequences = (columns[name] for name in LISTING_COLUMNS[:3])
-    outside, missing = bad_paths(root, paths)
-    known, counts = np.unique(np.array(sequences, dtype=object), return_counts=True)
-    problems: Problems = {
-        ("Signs that the label map does not hold", f"Add them to {LABEL_MAP} or {_REMOVE}"): sorted(
-            set(columns["sign"]) - set(signs)
-        ),
-        ("Duplicate sequence ids", f"Every clip of {LISTING} needs a sequence_id of its own."): (
-            known[counts > 1].tolist()
-        ),
-        (
-            "Clips without a signer, by line",
-            f"Name the participant_id in these lines of {LISTING}: signers are kept apart by it.",
-        ): [str(row + 2) for row, signer in enumerate(signers) if not signer.strip()],
-        (
-            "Paths that leave the data root",
-            f"Every path of {LISTING} must be relative and stay inside {root}.",
-        ): outside,
-        ("Missing files", f"Put them under {root} or {_REMOVE}"): missing,
-    }
-    raise_problems(problems)
-    return Listing(root, paths, signers, sequences, labels, signs)
+        Raises:
+            ClipProblem: Its file cannot be used.
+        """
+        start, end = (0, -1) if self.spans is None else self.spans[clip].tolist()
+        path = self.root / self.paths[clip]
+        return read_landmarks(path, wanted, layout=self.layout, span=(start, end))
+
+    def described(self) -> dict[str, object]:
+        """Returns all of it but the folder, as JSON holds it."""
+        return {
+            "paths": self.paths,
+            "signers": self.signers,
+            "labels": self.labels.tolist(),
+            "signs": self.signs,
+            "splits": self.splits,
+            "spans": None if self.spans is None else self.spans.tolist(),
+            "columns": dict(self.columns),
+            "layout": None if self.layout is None else self.layout.rows.tolist(),
+        }
+
+    def part(self, start: int, stop: int) -> Listing:
+        """Returns some consecutive clips."""
+        rows = slice(start, stop)
+        return replace(
+            self,
+            paths=self.paths[rows],
+            signers=self.signers[rows],
+            labels=self.labels[rows],
+            splits=self.splits[rows],
+            spans=None if self.spans is None else self.spans[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+        )
 
 
 def raise_problems(problems: Problems) -> None:
@@ -106,36 +109,6 @@ def raise_problems(problems: Problems) -> None:
             sentences.append(f"{kind}: {len(examples)} ({', '.join(shown)}{more}). {remedy}")
     if sentences:
         raise DataError(sentences)
-
-
-def _read_csv(path: Path) -> dict[str, list[str]]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    if not path.is_file():
-        raise DataError(f"{LISTING} was expected in {path.parent}; there is none. Check data.root.")
-    try:
-        table = csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(LISTING_COLUMNS, pa.string()),
-                strings_can_be_null=False,
-            ),
-        )
-        columns = table.column_names
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise DataError(f"{path} could not be read as a CSV file: {reason}") from None
-    missing = [name for name in LISTING_COLUMNS if name not in columns]
-    if missing:
-        raise DataError(
-            f"{path} must have the columns {', '.join(LISTING_COLUMNS)}; "
-            f"{', '.join(missing)} missing. Add them to its first line."
-        )
-    if table.num_rows == 0:
-        raise DataError(f"{path} must list at least one clip; it lists none.")
-    return {name: table.column(name).to_pylist() for name in LISTING_COLUMNS}
 
 
 def bad_paths(root: Path, paths: Sequence[str]) -> tuple[list[str], list[str]]:

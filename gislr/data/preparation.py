@@ -1,4 +1,4 @@
-"""Prepares a folder of raw clips once: reads, preprocesses and stores it, with all cores.
+"""Prepares raw clips once: reads, preprocesses and stores it, with all cores.
 
 The work is cut into shards of consecutive clips. Each is written beside its place and renamed, so
 that a preparation that was killed resumes there and ends with the same bytes.
@@ -12,20 +12,12 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from filelock import FileLock
 from joblib import Parallel, delayed
 
-from gislr.data.label_map import LABEL_MAP
-from gislr.data.listing import (
-    LISTING,
-    Listing,
-    Problems,
-    files_in,
-    raise_problems,
-    read_listing,
-)
+from gislr.data.listing import Listing, Problems, files_in, raise_problems
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.shards import is_whole, load_shard, prepare_shard
 from gislr.data.store import STORE_VERSION, Store, open_store
@@ -62,52 +54,53 @@ def cpu_count() -> int:
 
 
 def source_key(listing: Listing, settings: PreprocessingSettings) -> str:
-    """Returns the cache key of a folder: its listing, its files' sizes and times, the settings."""
-    key = [STORE_VERSION, *settings.model_dump(exclude={"axes"}).values()]
+    """Returns the cache key of clips: their listing, their files' sizes and times, the settings."""
+    described = listing.described()
+    key = [STORE_VERSION, *settings.model_dump(exclude={"axes"}).values(), described]
     digest = hashlib.sha256(json.dumps(key).encode())
-    for name in (LISTING, LABEL_MAP):
-        digest.update((listing.root / name).read_bytes())
-    folders = sorted({str(PurePosixPath(path).parent) for path in listing.paths})
-    for folder in folders:
+    members = set(listing.paths)
+    folders = {path.rpartition("/")[0] for path in members}
+    for folder in sorted(folders):
         for name, file in sorted(files_in(listing.root / folder).items()):
-            stat = file.stat()
-            digest.update(f"{folder}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+            path = f"{folder}/{name}" if folder else name
+            if path in members:
+                stat = file.stat()
+                digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:20]
 
 
-def prepare_asl_signs(
-    root: Path,
+def prepare_clips(
+    listing: Listing,
     *,
     settings: PreprocessingSettings,
     cache: Path,
     workers: int | None = None,
     advance: Callable[[int], Advance] | None = None,
 ) -> Store:
-    """Opens the store of a folder in the asl-signs layout, preparing it when it is new.
+    """Opens the store of some clips, preparing it when it is new.
 
     Args:
-        root: The folder.
+        listing: The clips.
         settings: How raw clips become frames.
         cache: Where stores are kept.
         workers: Number of processes; all cores when `None`.
         advance: Called with the number of clips to prepare; returns what counts the done ones.
 
     Raises:
-        DataError: The folder or its files cannot be used; one sentence for each kind of problem.
+        DataError: Files cannot be used; one sentence for each kind of problem.
     """
-    listing = read_listing(root)
     target = cache / source_key(listing, settings)
     partial = target.with_name(f"{target.name}.partial")
 
-    def prepare() -> None:
+    def make() -> None:
         done = advance(len(listing.paths)) if advance else lambda clips: None
         shards = _prepare_shards(listing, settings, partial, workers or cpu_count(), done)
         total = sum(int(load_shard(shard).lengths.sum()) for shard in shards)
         write_store(target, map(load_shard, shards), listing, settings, total)
         shutil.rmtree(partial, ignore_errors=True)
 
-    make_once(target, prepare)
-    return open_store(target, settings.axes, raw_clips=root)
+    make_once(target, make)
+    return open_store(target, settings.axes, listing)
 
 
 def make_once(target: Path, make: Callable[[], None]) -> None:
@@ -128,11 +121,11 @@ def _prepare_shards(
     shards = [folder / f"{start:09d}.npz" for start in starts]
     todo = {}
     for start, shard in zip(starts, shards, strict=True):
-        paths = listing.paths[start : start + CLIPS_PER_SHARD]
+        part = listing.part(start, start + CLIPS_PER_SHARD)
         if is_whole(shard):
-            done(len(paths))
+            done(len(part.paths))
         else:
-            todo[shard] = paths
+            todo[shard] = part
     # joblib's processes do not run the caller's script again, which would wait here for itself.
     parallel = Parallel(
         min(workers, len(todo)) or 1,
@@ -143,9 +136,9 @@ def _prepare_shards(
     )
     problems: Problems = defaultdict(list)
     for shard, found in parallel(
-        delayed(_prepare)(listing.root, paths, settings, shard) for shard, paths in todo.items()
+        delayed(_prepare)(part, settings, shard) for shard, part in todo.items()
     ):
-        done(len(todo[shard]))
+        done(len(todo[shard].paths))
         for kind, paths in found.items():
             problems[kind] += paths
     if problems:
@@ -156,6 +149,6 @@ def _prepare_shards(
 
 
 def _prepare(
-    root: Path, paths: list[str], settings: PreprocessingSettings, shard: Path
+    listing: Listing, settings: PreprocessingSettings, shard: Path
 ) -> tuple[Path, Problems]:
-    return shard, prepare_shard(root, paths, settings, shard)
+    return shard, prepare_shard(listing, settings, shard)

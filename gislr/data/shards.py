@@ -10,21 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from gislr.data.checksums import open_sealed, sealed
-from gislr.data.listing import Problems
+from gislr.data.listing import Listing, Problems
 from gislr.data.preprocessing import (
     PreparedClip,
     PreprocessingSettings,
     preprocess_read,
 )
-from gislr.data.raw_clips import ClipProblem, read_clip
+from gislr.data.raw_clips import ClipProblem
 from gislr.data.store_writer import FrameBlock
 from gislr.utils.errors import DataError
 from gislr.utils.paths import errors_name_path
 
 
-def prepare_shard(
-    root: Path, paths: list[str], settings: PreprocessingSettings, shard: Path
-) -> Problems:
+def prepare_shard(listing: Listing, settings: PreprocessingSettings, shard: Path) -> Problems:
     """Preprocesses some clips and writes them as one file; nothing is written if one is unusable.
 
     Returns:
@@ -33,9 +31,9 @@ def prepare_shard(
     problems: Problems = {}
     clips: list[PreparedClip | None] = []
     raw_lengths = []
-    for path in paths:
+    for clip, path in enumerate(listing.paths):
         try:
-            read = read_clip(root / path, settings.landmark_set.read)
+            read = listing.read(clip, settings.landmark_set.read)
         except ClipProblem as problem:
             problems.setdefault((problem.kind, problem.remedy), []).append(path)
         else:

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.checksums import open_sealed_json, require_unchanged
+from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.utils.errors import DataError
 
-STORE_VERSION = 6
+STORE_VERSION = 7
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
 FRAMES, FRAME_INDEX, CLIPS = "frames.npy", "frame_index.npy", "clips.npz"
@@ -39,20 +40,20 @@ class ClipTable:
     Attributes:
         paths: Where each clip came from, str.
         signers: str.
-        sequences: str.
         labels: int32 [clips].
         lengths: int64 [clips], frames kept; 0 for a clip without a hand.
         raw_lengths: int64 [clips], frames of the raw clip; 0 where unknown.
         left_dominant: bool [clips].
+        splits: Part of a published split, `train`, `val` or `test`; empty without one.
     """
 
     paths: NDArray[np.str_]
     signers: NDArray[np.str_]
-    sequences: NDArray[np.str_]
     labels: NDArray[np.int32]
     lengths: NDArray[np.int64]
     raw_lengths: NDArray[np.int64]
     left_dominant: NDArray[np.bool_]
+    splits: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,7 +77,7 @@ class Store:
         signs: The glosses; a label is an index into them.
         fingerprint: Digest of the content (landmarks, labels, signers, signs).
         preprocessing: How its clips were made from raw ones.
-        raw_clips: The folder of the raw clips, from which their paths count, if there is one.
+        listing: The raw clips that it was prepared from, if they are still there.
     """
 
     folder: Path
@@ -88,7 +89,7 @@ class Store:
     signs: list[str]
     fingerprint: str
     preprocessing: PreprocessingSettings
-    raw_clips: Path | None = None
+    listing: Listing | None = None
 
     @property
     def most_frames(self) -> int:
@@ -129,13 +130,13 @@ class Store:
         )
 
 
-def open_store(folder: Path, axes: str = "xy", raw_clips: Path | None = None) -> Store:
+def open_store(folder: Path, axes: str = "xy", listing: Listing | None = None) -> Store:
     """Opens a store.
 
     Args:
         folder: Where it lies.
         axes: What models read of it; a store keeps all three.
-        raw_clips: The folder of the raw clips that it was prepared from, if there is one.
+        listing: The raw clips that it was prepared from, if they are still there.
 
     Raises:
         DataError: The folder holds no whole store of this version, a byte of it has changed, or it
@@ -161,7 +162,7 @@ def open_store(folder: Path, axes: str = "xy", raw_clips: Path | None = None) ->
         signs=list(description["signs"]),
         fingerprint=description["fingerprint"],
         preprocessing=PreprocessingSettings(**{**description["preprocessing"], "axes": axes}),
-        raw_clips=raw_clips,
+        listing=listing,
     )
 
 

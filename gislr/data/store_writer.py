@@ -82,11 +82,11 @@ def write_store(
         table = ClipTable(
             paths=np.asarray(listing.paths, np.str_),
             signers=np.asarray(listing.signers, np.str_),
-            sequences=np.asarray(listing.sequences, np.str_),
             labels=listing.labels,
             lengths=lengths,
             raw_lengths=raw_lengths,
             left_dominant=left_dominant,
+            splits=np.asarray(listing.splits or [""] * len(lengths), np.str_),
         )
         # An archive is not written from front to back, which its checksums are.
         archive = io.BytesIO()

@@ -47,8 +47,8 @@ def sample_clips(files: list[Path]) -> Clips:
     section: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
     with progress_bars() as progress:
         preparation = PreparationSettings(cache=".cache", workers=None)
-        folder = SOURCES.read(section).raw_clips(preparation, progress)
-    simulated = sorted(folder.rglob("*.parquet"))[:_SIMULATED_CLIPS]
+        listing = SOURCES.read(section).listing(preparation, progress)
+    simulated = [listing.root / path for path in sorted(listing.paths)[:_SIMULATED_CLIPS]]
     numbered = {f"simulated clip {k}": partial(read_file, p) for k, p in enumerate(simulated, 1)}
     return clips | numbered
 

@@ -19,7 +19,6 @@ from omegaconf import DictConfig
 
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.data.raw_clips import read_clip
 from gislr.data.sources import SOURCES
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
@@ -108,7 +107,7 @@ def comparison_clips(
         DataError: The data holds no raw clips.
     """
     store = open_data(configuration)
-    if store.raw_clips is None:
+    if store.listing is None:
         raise DataError(
             f"Files are compared with Keras on raw clips, but {configuration.data.name} data "
             "holds none; add data=sample, or data=asl_signs data.root=DIR."
@@ -119,7 +118,7 @@ def comparison_clips(
     spread = np.linspace(0, len(candidates) - 1, min(count, len(candidates))).round().astype(int)
     chosen = candidates[np.unique(spread)]
     places = np.array([signs.index(s) if s in signs else -1 for s in store.signs], np.int32)
-    clips = [read_clip(store.raw_clips / path) for path in all_clips.paths[chosen].tolist()]
+    clips = [store.listing.read(clip) for clip in chosen.tolist()]
     return clips, places[all_clips.labels[chosen]]
 
 

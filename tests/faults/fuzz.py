@@ -86,7 +86,7 @@ def parquet_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
 
 def listing_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """A train.csv with odd names, and with changed bytes."""
-    from gislr.data.listing import read_listing
+    from gislr.data.kaggle_folder import read_asl_signs
 
     root = folder / "data"
     if not root.exists():
@@ -102,7 +102,7 @@ def listing_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
         fields[rng.randrange(4)] = f'"{odd}"'
         lines[rng.randrange(len(lines))] = ",".join(fields)
         (root / "train.csv").write_text("\n".join(lines), encoding="utf-8", errors="replace")
-    return lambda: read_listing(root)
+    return lambda: read_asl_signs(root)
 
 
 def label_map_cases(rng: random.Random, folder: Path) -> Callable[[], object]:

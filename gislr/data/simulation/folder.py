@@ -12,12 +12,12 @@ from typing import Final
 
 import numpy as np
 
+from gislr.data.kaggle_folder import LISTING, LISTING_COLUMNS
 from gislr.data.label_map import LABEL_MAP, write_label_map
-from gislr.data.listing import LISTING, LISTING_COLUMNS
 from gislr.data.raw_clips import write_clip
-from gislr.data.simulation.clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.signers import Signer, draw_signers, draw_version
 from gislr.data.simulation.signs import SIGNS
+from gislr.data.simulation.simulated_clips import SimulatedClip, simulate_clip
 from gislr.data.simulation.simulation_settings import SimulationSettings
 from gislr.utils.paths import atomic_folder
 

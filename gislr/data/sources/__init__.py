@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from gislr.data.preparation import PreparationSettings, prepare_asl_signs
+from gislr.data.listing import Listing
+from gislr.data.preparation import PreparationSettings, prepare_clips
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.store import Store
 from gislr.utils.registry import Registry
@@ -17,7 +17,7 @@ Progress = Callable[[str, int], Callable[[int], None]]
 
 
 class DataSource(Settings):
-    """The `data` section of a configuration: raw clips in a folder, unless `open_store` differs.
+    """The `data` section of a configuration: a listing of clips, unless `open_store` differs.
 
     Attributes:
         name: The name under which it is registered.
@@ -25,12 +25,15 @@ class DataSource(Settings):
 
     name: str
 
-    def raw_clips(self, preparation: PreparationSettings, progress: Progress) -> Path:
-        """Returns a folder of raw clips in the layout that `gislr.data.listing` reads.
+    def listing(self, preparation: PreparationSettings, progress: Progress) -> Listing:
+        """Lists the clips and checks what can be checked without opening them.
 
         Args:
             preparation: Where clips are kept that have to be made first.
             progress: Reports how far that is.
+
+        Raises:
+            GislrError: The data or a setting cannot be used.
         """
         raise NotImplementedError
 
@@ -50,8 +53,8 @@ class DataSource(Settings):
         Raises:
             GislrError: The data or a setting cannot be used.
         """
-        return prepare_asl_signs(
-            self.raw_clips(preparation, progress),
+        return prepare_clips(
+            self.listing(preparation, progress),
             settings=preprocessing,
             cache=preparation.folder("stores"),
             workers=preparation.workers,

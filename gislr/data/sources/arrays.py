@@ -101,9 +101,8 @@ def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> 
             stat = (root / name).stat()
             digest.update(f"{root / name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     target = cache / digest.hexdigest()[:20]
-    numbers = [str(clip) for clip in range(clips)]
-    paths = [f"{FRAMES}[{number}]" for number in numbers]
-    listing = Listing(root, paths, signers, numbers, np.asarray(labels, np.int32), signs)
+    paths = [f"{FRAMES}[{clip}]" for clip in range(clips)]
+    listing = Listing(root, paths, signers, np.asarray(labels, np.int32), signs)
     total = int(np.count_nonzero(frame_index >= 0))
 
     def write() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.listing import Listing
 from gislr.data.preparation import PreparationSettings
 from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.utils.paths import resolve_here
@@ -12,7 +12,7 @@ from gislr.utils.settings import Text
 
 @SOURCES.register("asl_signs")
 class AslSigns(DataSource):
-    """Raw clips, see `gislr.data.listing`.
+    """Raw clips, see `gislr.data.kaggle_folder`.
 
     Attributes:
         root: The folder; a relative one counts from the working directory.
@@ -20,5 +20,5 @@ class AslSigns(DataSource):
 
     root: Text
 
-    def raw_clips(self, preparation: PreparationSettings, progress: Progress) -> Path:
-        return resolve_here(self.root)
+    def listing(self, preparation: PreparationSettings, progress: Progress) -> Listing:
+        return read_asl_signs(resolve_here(self.root))

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.listing import Listing
 from gislr.data.preparation import PreparationSettings, make_once
 from gislr.data.simulation import SIMULATION_VERSION, SimulationSettings, write_folder
 from gislr.data.sources import SOURCES, DataSource, Progress
@@ -17,10 +19,11 @@ from gislr.data.sources import SOURCES, DataSource, Progress
 class Sample(SimulationSettings, DataSource):
     """Simulated clips; scores on them say nothing about sign language."""
 
-    def raw_clips(self, preparation: PreparationSettings, progress: Progress) -> Path:
+    def listing(self, preparation: PreparationSettings, progress: Progress) -> Listing:
         settings = SimulationSettings(**self.model_dump(exclude={"name"}))
         samples = preparation.folder("samples")
-        return sample_folder(settings, samples, partial(progress, "Simulating clips"))
+        advance = partial(progress, "Simulating clips")
+        return read_asl_signs(sample_folder(settings, samples, advance))
 
 
 def sample_folder(

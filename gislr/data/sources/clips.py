@@ -9,6 +9,7 @@ are: semicolons or tabs, a byte order mark.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.clip_files import READERS, VIDEO_SUFFIXES
+from gislr.data.landmark_layouts import layout_named
 from gislr.data.listing import Listing, Problems, bad_paths, raise_problems
+from gislr.data.preparation import PreparationSettings
+from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.utils.errors import DataError
+from gislr.utils.paths import resolve_here
+from gislr.utils.settings import Text
 
 REQUIRED = ("path", "sign")
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
     ("val", "valid", "validation", "dev"), "val"
 )
 """What a manifest may call the parts of a published split, and what they are called here."""
+
+
+@SOURCES.register("clips")
+class Clips(DataSource):
+    """The clips of a manifest.
+
+    Attributes:
+        manifest: The CSV or parquet file; a relative one counts from the working directory.
+        root: The folder that its paths count from; the manifest's own when `None`.
+        layout: The landmarks of arrays: a name of `LAYOUTS` or a list of groups, see `layout_of`;
+            by their number when `None`.
+    """
+
+    manifest: Text
+    root: Text | None
+    layout: str | list[str | dict[str, int | list[int]]] | None
+
+    def listing(self, preparation: PreparationSettings, progress: Progress) -> Listing:
+        root = None if self.root is None else resolve_here(self.root)
+        layout = None if self.layout is None else layout_named(self.layout)
+        return replace(read_manifest(resolve_here(self.manifest), root), layout=layout)
 
 
 def read_manifest(path: Path, root: Path | None = None) -> Listing:
@@ -86,7 +113,6 @@ def read_manifest(path: Path, root: Path | None = None) -> Listing:
         root,
         paths,
         signers,
-        [str(row) for row in range(len(paths))],
         np.array([index[sign] for sign in signs], np.int32),
         known,
         splits=[SPLITS.get(split.lower(), "") for split in splits],
