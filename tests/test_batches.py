@@ -57,6 +57,16 @@ def test_signs_come_as_often_as_the_balance_says(class_balance, share):
     assert len(np.unique(drawn)) == 100, "every clip is drawn"
 
 
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_a_batch_of_a_size_draws_signs_by_the_balance(size):
+    labels = np.repeat(np.array([0, 1, 3], np.int32), [80, 15, 5])
+    sampler = BalancedSampler(labels, 4, 1.0, size)
+    drawn = [sampler.draw(np.random.default_rng(k)) for k in range(9000 // size)]
+    assert {len(batch) for batch in drawn} == {size} == {sampler.batch_size}
+    often = np.bincount(labels[np.concatenate(drawn)], minlength=4) / sum(map(len, drawn))
+    np.testing.assert_allclose(often, [1 / 3, 1 / 3, 0, 1 / 3], atol=0.03)
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 64), max_size=200),

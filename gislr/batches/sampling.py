@@ -1,4 +1,4 @@
-"""Balanced sampling: every sign the same number of times in every batch."""
+"""Balanced sampling: how often each sign comes in a batch."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ class BatchSettings(Settings):
 
     Attributes:
         samples_per_class: How many clips of every sign.
+        size: How many clips in all, whatever the number of signs; `None` for the product of
+            `samples_per_class` and the signs.
         class_balance: See `BalancedSampler`.
     """
 
     samples_per_class: Positive
+    size: Positive | None
     class_balance: Probability
 
 
@@ -27,16 +30,24 @@ class BalancedSampler:
     Args:
         labels: int32 [clips], the labels of the clips to draw from.
         samples_per_class: How many of each sign a batch holds, at least 1; on average, unless
-            `class_balance` is 1.
+            `class_balance` is 1 and `size` is `None`.
+        size: How many clips a batch holds instead: signs come as `class_balance` says on average.
         class_balance: With 1 every sign comes equally often, with 0 as often as it has clips;
             between them, as often as that number to the power of 1 - `class_balance`.
+
+    Attributes:
+        batch_size: Number of clips of a batch.
 
     Raises:
         SettingError: There is no clip.
     """
 
     def __init__(
-        self, labels: NDArray[np.int32], samples_per_class: int, class_balance: float = 1.0
+        self,
+        labels: NDArray[np.int32],
+        samples_per_class: int,
+        class_balance: float = 1.0,
+        size: int | None = None,
     ) -> None:
         if not len(labels):
             raise SettingError("A batch needs clips to draw from; there is none.")
@@ -47,12 +58,9 @@ class BalancedSampler:
         starts = np.concatenate([[0], np.cumsum(counts)])[present]
         self._starts = np.repeat(starts, samples_per_class)
         often = counts[labels] ** -class_balance
-        self._upto = None if class_balance == 1 else np.cumsum(often / often.sum())
-
-    @property
-    def batch_size(self) -> int:
-        """Number of clips of a batch: signs with clips x clips a sign."""
-        return len(self._counts)
+        exact = class_balance == 1 and size is None
+        self._upto = None if exact else np.cumsum(often / often.sum())
+        self.batch_size = len(self._counts) if size is None else size
 
     def draw(self, generator: np.random.Generator) -> NDArray[np.int64]:
         """Returns the positions of one batch's clips among `labels`, int64 [clips a batch]."""

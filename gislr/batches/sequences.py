@@ -30,6 +30,7 @@ class TrainingBatches:
         augmentation: How clips are changed.
         soft_labels: float32 [clips of the store, signs]; each clip's label alone when `None`.
         class_balance: How equally often signs come, see `BalancedSampler`.
+        size: How many clips a batch holds; `samples_per_class` of each sign when `None`.
     """
 
     store: Store
@@ -42,11 +43,12 @@ class TrainingBatches:
     augmentation: Sequence[Transform] = ()
     soft_labels: NDArray[np.float32] | None = None
     class_balance: float = 1.0
+    size: int | None = None
 
     @cached_property
     def _sampler(self) -> BalancedSampler:
         labels = self.store.clips.labels[self.clips]
-        return BalancedSampler(labels, self.samples_per_class, self.class_balance)
+        return BalancedSampler(labels, self.samples_per_class, self.class_balance, self.size)
 
     @property
     def batch_size(self) -> int:

@@ -62,6 +62,7 @@ def build_training(
         layout,
         samples_per_class=configuration.batches.samples_per_class,
         class_balance=configuration.batches.class_balance,
+        size=configuration.batches.size,
         frame_masking=configuration.model.frame_masking,
         seed=configuration.seed,
         augmentation=configuration.augmentation,
