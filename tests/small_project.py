@@ -91,6 +91,14 @@ class SmallProject:
         [listing] = (self.root / ".cache").rglob("train.csv")
         return Path(shutil.copytree(listing.parent, self.root.parent / "asl-signs"))
 
+    @cached_property
+    def manifest(self) -> Path:
+        """A manifest of the data."""
+        rows = (self.data / "train.csv").read_text().splitlines()
+        path = self.data / "clips.csv"
+        path.write_text("\n".join(["path,signer,sequence,sign", *rows[1:]]))
+        return path
+
     @property
     def clip(self) -> Path:
         """A clip of the data."""
@@ -146,6 +154,7 @@ class SmallProject:
             r"models:/gislr@champion": lambda _: self.champion,
             r"exports/NAME\b": lambda _: self.exported,
             r"\bCLIP\b": lambda _: str(self.clip),
+            r"\bMANIFEST\b": lambda _: str(self.manifest),
             r"\bDIR\b": lambda _: str(self.data),
             r"\+experiments=NAME\b": lambda _: f"+experiments={_QUICK * bool(self.sweep)}",
             r"experiment=NAME\b": lambda _: f"experiment={_COMPARED * bool(self.runs)}",

@@ -131,7 +131,7 @@ def test_other_shapes_are_refused():
         preprocess(np.zeros((4, 66, 3), np.float32), 64)
 
 
-@pytest.mark.parametrize("landmarks", ["hand_and_mouth", "both_hands", "competition"])
+@pytest.mark.parametrize("landmarks", ["hands", "hand_and_mouth", "both_hands", "competition"])
 def test_a_clip_and_its_mirror_image_are_prepared_alike(landmarks):
     settings = whole(landmarks, axes="xyz")
     read = settings.landmark_set.read

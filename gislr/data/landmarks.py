@@ -161,8 +161,8 @@ def landmark_set(parts: Mapping[str, Landmarks], fixed: Collection[str] = ()) ->
 LANDMARKS: Registry[LandmarkSet] = Registry(
     "landmarks", "gislr.data.landmarks", setting="preprocessing.landmarks"
 )
-"""Sets by name: the reference's 66; 30 of the dominant hand, its arm and the mouth; 98 of both
-hands and arms, lips, nose and shoulders; the 118 of the competition's winner."""
+"""Sets by name: the reference's 66; the 42 of both hands; 30 of the dominant hand, its arm and the
+mouth; 98 of both hands and arms, lips, nose and shoulders; the 118 of the competition's winner."""
 
 _DOMINANT = {"hand": LEFT_HAND, "pose": LEFT_ARM}
 _BOTH = {"lips": LIPS, **_DOMINANT, "other_hand": RIGHT_HAND, "other_pose": RIGHT_ARM}
@@ -172,6 +172,7 @@ DOMINANT_HAND = landmark_set({"lips": LIPS, **_DOMINANT}, fixed=["lips"])
 """The reference's 66."""
 
 LANDMARKS.register("dominant_hand")(DOMINANT_HAND)
+LANDMARKS.register("hands")(landmark_set({"hand": LEFT_HAND, "other_hand": RIGHT_HAND}))
 LANDMARKS.register("hand_and_mouth")(landmark_set({"lips": MOUTH, **_DOMINANT}))
 LANDMARKS.register("both_hands")(landmark_set({**_BOTH, "nose": NOSE, "shoulders": SHOULDERS}))
 LANDMARKS.register("competition")(landmark_set({**_HANDS, "eye": LEFT_EYE, "other_eye": RIGHT_EYE}))
