@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gislr.data.clip_files import read_landmarks
+from gislr.data.clip_files import read_clip_file, require_clip
 from gislr.data.landmark_layouts import LAYOUTS, layout_for, layout_of
 from gislr.data.landmarks import GROUPS, LANDMARKS
 from gislr.data.raw_clips import ClipProblem, write_clip
-from gislr.utils.errors import SettingError
+from gislr.utils.errors import DataError, SettingError
+from gislr.workflows.predict import clip_files
 from tests.conftest import landmarks_of
 
 
@@ -29,21 +30,21 @@ def test_an_array_holds_what_its_layout_says(name, suffix, axes, tmp_path):
     path = tmp_path / f"clip{suffix}"
     array = of_layout(layout, whole, axes)
     np.save(path, array) if suffix == ".npy" else np.savez(path, landmarks=array)
-    read = read_landmarks(path)
+    read = read_clip_file(path)
     has = np.isin(np.arange(543), layout.rows)
     np.testing.assert_array_equal(read[:, has, :axes], whole[:, has, :axes])
     assert np.isnan(read[:, ~has]).all()
     assert np.isnan(read[..., axes:]).all()
     assert layout_for(len(layout)) is layout
     wanted = LANDMARKS["both_hands"].read
-    np.testing.assert_array_equal(read_landmarks(path, wanted, span=(1, 4)), read[1:4, wanted])
+    np.testing.assert_array_equal(read_clip_file(path, wanted, span=(1, 4)), read[1:4, wanted])
 
 
 def test_a_parquet_file_is_cut_too(tmp_path):
     whole = landmarks_of(6)
     write_clip(tmp_path / "clip.parquet", whole)
     np.testing.assert_array_equal(
-        read_landmarks(tmp_path / "clip.parquet", span=(2, -1)), whole[2:]
+        read_clip_file(tmp_path / "clip.parquet", span=(2, -1)), whole[2:]
     )
 
 
@@ -83,7 +84,7 @@ def test_a_point_of_zeros_is_missing(tmp_path):
     array = np.full((2, 42, 2), 0.5, np.float32)
     array[0, 3] = 0
     np.save(tmp_path / "clip.npy", array)
-    read = read_landmarks(tmp_path / "clip.npy")
+    read = read_clip_file(tmp_path / "clip.npy")
     assert np.isnan(read[0, GROUPS["left_hand"][0] + 3]).all()
     assert np.count_nonzero(~np.isnan(read)) == 2 * (2 * 42 - 1)
 
@@ -103,14 +104,25 @@ def test_a_point_of_zeros_is_missing(tmp_path):
 def test_an_array_that_cannot_be_used(array, kind, tmp_path):
     np.save(tmp_path / "clip.npy", array, allow_pickle=True)
     with pytest.raises(ClipProblem, match=kind):
-        read_landmarks(tmp_path / "clip.npy")
+        read_clip_file(tmp_path / "clip.npy")
 
 
 @pytest.mark.parametrize("span", [(0, 9), (5, -1), (7, 8)])
 def test_a_span_outside_of_its_file(span, tmp_path):
     np.save(tmp_path / "clip.npy", np.full((5, 42, 2), 0.5))
     with pytest.raises(ClipProblem, match="behind the last frame"):
-        read_landmarks(tmp_path / "clip.npy", span=span)
+        read_clip_file(tmp_path / "clip.npy", span=span)
+
+
+def test_a_folder_to_predict_holds_files_of_any_format(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((5, 42, 2), 0.5))
+    write_clip(tmp_path / "b.parquet", landmarks_of(2))
+    (tmp_path / "notes.txt").touch()
+    found = clip_files([str(tmp_path)])
+    assert [path.name for path in found] == ["a.npy", "b.parquet"]
+    assert [require_clip(path).shape for path in found] == [(5, 543, 3), (2, 543, 3)]
+    with pytest.raises(DataError, match=r"notes: files of an unknown format\. Landmarks are read"):
+        require_clip(tmp_path / "notes.txt", "notes")
 
 
 def test_files_of_no_known_format(tmp_path):
@@ -118,7 +130,7 @@ def test_files_of_no_known_format(tmp_path):
     (tmp_path / "clip.npz").write_bytes(b"PK\3\4")
     for name, kind in (("clip.txt", "unknown format"), ("clip.npz", "Unreadable arrays")):
         with pytest.raises(ClipProblem, match=kind):
-            read_landmarks(tmp_path / name)
+            read_clip_file(tmp_path / name)
 
 
 def test_a_pose_file(tmp_path):
@@ -151,7 +163,7 @@ def test_a_pose_file(tmp_path):
     body = NumPyPoseBody(25, data, confidence)
     with (tmp_path / "clip.pose").open("wb") as file:
         pose_format.Pose(header, body).write(file)
-    read = read_landmarks(tmp_path / "clip.pose")
+    read = read_clip_file(tmp_path / "clip.pose")
     expected = np.full_like(whole, np.nan)
     expected[:, rows] = whole[:, rows]
     expected[2, 489] = np.nan

@@ -139,7 +139,7 @@ def test_a_parquet_file_that_claims_millions_of_rows_is_refused(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from gislr.data.raw_clips import require_clip
+    from gislr.data.clip_files import require_clip
 
     table = pa.table({name: pa.nulls(10**7, pa.float32()) for name in "xyz"})
     table = table.append_column("landmark_index", pa.nulls(10**7, pa.int16()))

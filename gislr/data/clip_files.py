@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gislr.data.landmark_layouts import LAYOUTS, LandmarkLayout, layout_for
 from gislr.data.landmarks import GROUPS
 from gislr.data.raw_clips import MOST_FRAMES, ClipProblem, read_clip
+from gislr.utils.errors import DataError
 
 Float32 = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ _POSE_COMPONENTS = {
 }
 
 
-def read_landmarks(
+def read_clip_file(
     path: Path,
     wanted: NDArray[np.int64] | None = None,
     *,
@@ -71,6 +72,22 @@ def read_landmarks(
             "Mend start and end: frames are counted from 0, and the end is not included.",
         )
     return cut
+
+
+def require_clip(path: Path, name: str | None = None) -> NDArray[np.float32]:
+    """Reads one clip that a person named, see `read_clip_file`.
+
+    Args:
+        path: Its file.
+        name: What it is called in messages; its path when `None`.
+
+    Raises:
+        DataError: It cannot be used; one sentence.
+    """
+    try:
+        return read_clip_file(path)
+    except ClipProblem as problem:
+        raise DataError(f"{name or path}: {problem.kind.lower()}. {problem.remedy}") from None
 
 
 def _read_parquet(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.clip_files import read_landmarks
+from gislr.data.clip_files import read_clip_file
 from gislr.data.landmark_layouts import LandmarkLayout
 from gislr.utils.errors import DataError
 
@@ -52,7 +52,7 @@ class Listing:
     layout: LandmarkLayout | None = None
 
     def read(self, clip: int, wanted: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """Reads the landmarks of a clip, see `read_landmarks`.
+        """Reads the landmarks of a clip, see `read_clip_file`.
 
         Args:
             clip: Which one.
@@ -63,7 +63,7 @@ class Listing:
         """
         start, end = (0, -1) if self.spans is None else self.spans[clip].tolist()
         path = self.root / self.paths[clip]
-        return read_landmarks(path, wanted, layout=self.layout, span=(start, end))
+        return read_clip_file(path, wanted, layout=self.layout, span=(start, end))
 
     def described(self) -> dict[str, object]:
         """Returns all of it but the folder, as JSON holds it."""

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME
-from gislr.utils.errors import DataError
 
 AXES = ("x", "y", "z")
 ORDER_COLUMN = "landmark_index"
@@ -88,22 +87,6 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
     if np.isinf(read).any():
         raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
     return read
-
-
-def require_clip(path: Path, name: str | None = None) -> NDArray[np.float32]:
-    """Reads one clip that a person named, see `read_clip`.
-
-    Args:
-        path: Its parquet file.
-        name: What it is called in messages; its path when `None`.
-
-    Raises:
-        DataError: It cannot be used; one sentence.
-    """
-    try:
-        return read_clip(path)
-    except ClipProblem as problem:
-        raise DataError(f"{name or path}: {problem.kind.lower()}. {problem.remedy}") from None
 
 
 def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.raw_clips import require_clip
+from gislr.data.clip_files import require_clip
 from gislr.evaluation.figures.clip_figures import DRAWN, LINES
 from gislr.inference import Prediction, Recognizer, check_landmarks, most_likely
 from gislr.inference.recognizer import TOP

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.raw_clips import AXES, ORDER_COLUMN, require_clip
+from gislr.data.clip_files import require_clip
+from gislr.data.raw_clips import AXES, ORDER_COLUMN
 from gislr.inference import check_landmarks
 from gislr.utils.errors import DataError
 

@@ -1,4 +1,4 @@
-"""The registered model as MLflow loads it: raw landmarks or parquet files in, signs out.
+"""The registered model as MLflow loads it: raw landmarks or their files in, signs out.
 
 MLflow runs this file when it loads the model, with a copy of the package beside it; it needs
 NumPy, pyarrow and LiteRT, and no TensorFlow.
@@ -15,7 +15,7 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
-from gislr.data.raw_clips import require_clip
+from gislr.data.clip_files import require_clip
 from gislr.inference import check_landmarks, most_likely
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.registration import FILES
@@ -41,7 +41,7 @@ class RawLandmarksModel(PythonModel):
         Args:
             context: MLflow's.
             model_input: Landmarks of one clip, float [frames, 543, 3] with NaN where nothing was
-                found; a list of such arrays; the path of a parquet file or a list of paths.
+                found; a list of such arrays; the path of a file of landmarks or a list of paths.
             params: Not used.
 
         Returns:

@@ -22,7 +22,6 @@ from gislr.video.environment import SETUP, folder, mediapipe_python
 
 Float32 = NDArray[np.float32]
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 WEBCAM = "webcam"
 RECORDED_SECONDS = 3.0
 MAX_SECONDS = 60

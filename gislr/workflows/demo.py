@@ -38,7 +38,7 @@ def sample_clips(files: list[Path]) -> Clips:
     """
     for path in files:
         if not path.is_file():
-            raise DataError(f"clips must name parquet files; there is no {path}.")
+            raise DataError(f"clips must name files; there is no {path}.")
     names = [path.name for path in files]
     clips: Clips = {
         path.name if names.count(path.name) == 1 else str(path): partial(read_file, path)

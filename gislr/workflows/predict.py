@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from gislr.data.raw_clips import require_clip
+from gislr.data.clip_files import READERS, VIDEO_SUFFIXES, require_clip
 from gislr.inference import Prediction, Recognizer, check_landmarks, most_likely
 from gislr.inference.open_model import open_recognizer
 from gislr.inference.recognizer import TOP
@@ -23,7 +23,7 @@ from gislr.utils.log import printable
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.utils.settings import AboveZero, Text
 from gislr.utils.terminal import progress_bars
-from gislr.video import VIDEO_SUFFIXES, read_video, read_webcam
+from gislr.video import read_video, read_webcam
 from gislr.video.reading import RECORDED_SECONDS, WEBCAM
 from gislr.workflows.command_settings import CommandSettings, read_command
 
@@ -68,17 +68,18 @@ def predict(config: DictConfig) -> None:
 
 
 def clip_files(names: Iterable[str]) -> list[Path]:
-    """Returns files as they are given, and the parquet files of folders; `webcam` stays.
+    """Returns files as they are given, and the files of landmarks of folders; `webcam` stays.
 
     Raises:
-        DataError: A name does not exist, or a folder holds no parquet file.
+        DataError: A name does not exist, or a folder holds no file of landmarks.
     """
     found: list[Path] = []
     for name in names:
         path = resolve_here(name)
-        inside = sorted(path.rglob("*.parquet"))
+        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS)
         if path.is_dir() and not inside:
-            raise DataError(f"A folder of clips must hold .parquet files; {name} holds none.")
+            known = ", ".join(READERS)
+            raise DataError(f"A folder of clips must hold {known} files; {name} holds none.")
         if name != WEBCAM and not path.exists():
             raise DataError(f"A clip must be a file or a folder; there is no {name}.")
         found += inside or [Path(name) if name == WEBCAM else path]
@@ -86,7 +87,7 @@ def clip_files(names: Iterable[str]) -> list[Path]:
 
 
 def read_landmarks(file: Path, seconds: float = RECORDED_SECONDS) -> NDArray[np.float32]:
-    """Reads the landmarks of a parquet file or a video, or records some, [frames, 543, 3].
+    """Reads the landmarks of a file or a video, or records some, [frames, 543, 3].
 
     Raises:
         DataError: The file cannot be used.
@@ -102,7 +103,7 @@ def read_clips(clips: Clip | Iterable[Clip]) -> list[NDArray[np.float32]]:
     """Returns the landmarks of clips, float32 [frames, 543, 3] each.
 
     Args:
-        clips: Parquet files, folders of them, videos, or landmarks; one or several.
+        clips: Files of landmarks, folders of them, videos, or landmarks; one or several.
 
     Raises:
         DataError: A clip cannot be read.

@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from gislr.batches.clip_batch import ClipBatch
 from gislr.config.configuration import Configuration, read_configuration
+from gislr.data.clip_files import require_clip
 from gislr.data.preprocessing import preprocess
-from gislr.data.raw_clips import require_clip
 from gislr.evaluation.figures import clip_figures
 from gislr.evaluation.reports.page import png
 from gislr.utils.errors import DataError

@@ -64,7 +64,7 @@ def flipped(content: bytes, rng: random.Random) -> bytes:
 
 def parquet_cases(rng: random.Random, folder: Path) -> Callable[[], object]:
     """Changed bytes, and whole files with columns of other types and numbers of rows."""
-    from gislr.data.raw_clips import require_clip
+    from gislr.data.clip_files import require_clip
 
     path = folder / "clip.parquet"
     table = clip_table(landmarks_of(rng.randrange(1, 4), rng.randrange(99)))
