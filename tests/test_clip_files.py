@@ -107,6 +107,13 @@ def test_an_array_that_cannot_be_used(array, kind, tmp_path):
         read_clip_file(tmp_path / "clip.npy")
 
 
+def test_an_array_of_another_layout_than_the_one_described(tmp_path):
+    np.save(tmp_path / "clip.npy", np.full((5, 42, 2), 0.5))
+    with pytest.raises(ClipProblem) as caught:
+        read_clip_file(tmp_path / "clip.npy", layout=LAYOUTS["hands_and_pose"])
+    assert caught.value.remedy == "data.layout describes 75; correct it."
+
+
 @pytest.mark.parametrize("span", [(0, 9), (5, -1), (7, 8)])
 def test_a_span_outside_of_its_file(span, tmp_path):
     np.save(tmp_path / "clip.npy", np.full((5, 42, 2), 0.5))

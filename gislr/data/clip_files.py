@@ -121,11 +121,16 @@ def _checked(
         )
     _require_length(len(array))
     layout = layout or layout_for(array.shape[1])
-    if layout is None or len(layout) != array.shape[1]:
+    if layout is None:
         known = ", ".join(f"{name} ({len(layout)})" for name, layout in LAYOUTS.items())
         raise ClipProblem(
             f"Arrays of {array.shape[1]} landmarks",
             f"Known layouts: {known}; describe another one by data.layout.",
+        )
+    if len(layout) != array.shape[1]:
+        raise ClipProblem(
+            f"Arrays of {array.shape[1]} landmarks",
+            f"data.layout describes {len(layout)}; correct it.",
         )
     values = array.astype(np.float32)
     values[(values == 0).all(axis=-1)] = np.nan

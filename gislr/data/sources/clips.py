@@ -77,7 +77,7 @@ def read_manifest(path: Path, root: Path | None = None) -> Listing:
         ("Missing files", f"Put them under {root}, or remove their rows."): missing,
         (
             "Videos",
-            "gislr extract finds their landmarks and writes the manifest to train on.",
+            "Find their landmarks with gislr video, and list the files that it writes.",
         ): [p for p in paths if p.lower().endswith(VIDEO_SUFFIXES)],
         ("Files of an unknown format", f"Landmarks are read from {', '.join(READERS)}."): [
             p for p in paths if not p.lower().endswith((*READERS, *VIDEO_SUFFIXES))
