@@ -19,6 +19,7 @@ SHORTER = {
     r"n_jobs=\d+": "n_jobs=2",
     r"split\.folds=10": "split.folds=2",
     r"training\.epochs=\d+": "training.epochs=1",
+    r"training\.swa_epochs=\d+": "training.swa_epochs=1",
     r"start_epoch=15": "start_epoch=0",
 }
 """What is made smaller in commands, so that each ends within seconds."""
@@ -67,6 +68,8 @@ class SmallProject:
         ours = {"python": [], "gislr": ["-m", "gislr"], "mlflow": ["-m", "mlflow"]}
         program = [sys.executable, *ours[words[0]]] if words[0] in ours else [words[0]]
         own = {**os.environ, "PYTHONPATH": str(self.root), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        # As in an activated environment: MLflow starts its server by the name uvicorn.
+        own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
         own.update(variable.split("=", 1) for variable in environment)
         return subprocess.Popen(
             [*program, *words[1:]],
