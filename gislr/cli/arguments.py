@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from gislr.cli.commands import Command
+from gislr.cli.commands import COMMANDS, Command
 from gislr.config.config_files import composed_files, groups
 from gislr.config.overrides import hydra_override, in_quotes
 from gislr.utils.errors import SettingError, did_you_mean
@@ -17,9 +17,8 @@ _OPTIONS = (
     *("--hydra-help", "--experimental-rerun", "--shell-completion", "-sc"),
 )
 _WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")
-SHOW = {"--cfg", "-c", "--info", "-i"}
-SWEEP = {"-m", "--multirun"}
-"""Options that ask for a sweep."""
+_SHOW = {"--cfg", "-c", "--info", "-i"}
+_SWEEP = {"-m", "--multirun"}
 _SPLIT = "group_kfold"
 _SEEDS = "range(0,2)"
 
@@ -42,7 +41,10 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     """
     choices = groups(command.name)
     options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
-    if options & SHOW and options & SWEEP:
+    if options & _SWEEP and not command.sweeps:
+        can = " and ".join(each.name for each in COMMANDS.values() if each.sweeps)
+        raise SettingError(f"{command.name} runs once; only {can} can sweep.")
+    if options & _SHOW and options & _SWEEP:
         raise SettingError("--cfg and --info show one run, and a sweep has many; leave out -m.")
     words: list[str] = []
     kept: list[str] = []
@@ -61,7 +63,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         kept.append(f"{command.words}=[{','.join(words)}]")
     if command.name == "final":
         kept = [argument.replace("+experiments=", "experiment=", 1) for argument in kept]
-    if command.name == "cross_validate" and not options & SHOW:
+    if command.name == "cross_validate" and not options & _SHOW:
         kept = with_folds(kept)
     return kept
 

@@ -15,6 +15,8 @@ class Command:
         group: Heading under which `gislr --help` lists it.
         words: Key that arguments without `=` fill, as a list; `None` if they are refused.
         stands_for: The command line that it abbreviates, if any.
+        sweeps: Whether it runs for many values of its settings; `SWEEP_CALLBACK` of its module
+            makes what tracks them.
     """
 
     name: str
@@ -22,6 +24,7 @@ class Command:
     summary: str
     words: str | None = None
     stands_for: tuple[str, ...] = ()
+    sweeps: bool = False
 
 
 TRAIN, EVALUATE, USE, LOOK = "Train", "Evaluate", "Use a model", "Look"
@@ -29,9 +32,14 @@ TRAIN, EVALUATE, USE, LOOK = "Train", "Evaluate", "Use a model", "Look"
 COMMANDS = {
     command.name: command
     for command in (
-        Command("train", TRAIN, "Train one model and track it"),
+        Command("train", TRAIN, "Train one model and track it", sweeps=True),
         Command("sweep", TRAIN, "Search settings: gislr train -m", stands_for=("train", "-m")),
-        Command("cross_validate", TRAIN, "Train on every fold of signers with several seeds"),
+        Command(
+            "cross_validate",
+            TRAIN,
+            "Train on every fold of signers with several seeds",
+            sweeps=True,
+        ),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
         Command("prepare", TRAIN, "Read, check and store data without training"),

@@ -39,7 +39,7 @@ def run(name: str) -> None:
         return
     import hydra
 
-    from gislr.cli.arguments import SHOW, hydra_arguments
+    from gislr.cli.arguments import hydra_arguments
     from gislr.cli.messages import errors_as_messages
     from gislr.config.composition import search_folder
 
@@ -56,7 +56,7 @@ def run(name: str) -> None:
 
     with errors_as_messages(name):
         sys.argv[1:] = hydra_arguments(COMMANDS[name], sys.argv[1:])
-        if not SHOW.intersection(sys.argv):
+        if COMMANDS[name].sweeps:
             _track_sweeps(name)
         main = hydra.main(version_base="1.3", config_path=search_folder(name), config_name=name)
         main(job)()
@@ -80,15 +80,9 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def _track_sweeps(name: str) -> None:
     """Tracks the sweep that the arguments, or `hydra.mode` of an experiment's YAML, ask for."""
-    from gislr.cli.arguments import SWEEP
-    from gislr.utils.errors import SettingError
     from hydra_plugins.optuna_sweeper import add_callback
 
-    callback = getattr(import_module(f"gislr.workflows.{name}"), "SWEEP_CALLBACK", None)
-    if callback is not None:
-        add_callback(callback())
-    elif SWEEP.intersection(sys.argv):
-        raise SettingError(f"{name} runs once; only train and cross_validate can sweep.")
+    add_callback(lambda: import_module(f"gislr.workflows.{name}").SWEEP_CALLBACK())
 
 
 def _register_resolvers() -> None:

@@ -1,9 +1,9 @@
 """Reads the landmarks of one clip from a file of any format: parquet, NumPy arrays, `.pose`.
 
 Formats: the Kaggle set's parquet; `.npy` and `.npz`, an array [frames, landmarks, 2 or 3] of image
-coordinates (shares of width and height), NaN or 0 in all axes where nothing was found; and `.pose`
-of the `pose-format` library (https://github.com/sign-language-processing/pose), whose pixels are
-divided by the size in its header.
+coordinates (fractions of width and height), NaN or 0 in all axes where nothing was found; and
+`.pose` of the `pose-format` library (https://github.com/sign-language-processing/pose), whose
+pixels are divided by the size in its header.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gislr.data.landmark_layouts import LAYOUTS, LandmarkLayout, layout_for
 from gislr.data.landmarks import GROUPS
-from gislr.data.raw_clips import MOST_FRAMES, ClipProblem, read_clip
+from gislr.data.raw_clips import ClipProblem, read_clip, require_few_frames, require_finite
 from gislr.utils.errors import DataError
 
 Float32 = NDArray[np.float32]
@@ -69,7 +69,7 @@ def read_clip_file(
     if not len(cut) or stop > len(frames):
         raise ClipProblem(
             "Clips that start or end behind the last frame of their file",
-            "Mend start and end: frames are counted from 0, and the end is not included.",
+            "Correct start and end: frames are counted from 0, and the end is not included.",
         )
     return cut
 
@@ -134,7 +134,7 @@ def _checked(
         )
     values = array.astype(np.float32)
     values[(values == 0).all(axis=-1)] = np.nan
-    require_image_coordinates(values)
+    _require_image_coordinates(values)
     holistic = layout.to_holistic(values)
     return holistic if wanted is None else holistic[:, wanted]
 
@@ -142,22 +142,15 @@ def _checked(
 def _require_length(frames: int) -> None:
     if frames == 0:
         raise ClipProblem("Files without a frame", "A clip has at least one frame.")
-    if frames > MOST_FRAMES:
-        raise ClipProblem(f"Files of more than {MOST_FRAMES:,} frames", "Cut them into signs.")
+    require_few_frames(frames)
 
 
-def require_image_coordinates(values: Float32) -> None:
-    """Checks that x and y are shares of the image.
-
-    Raises:
-        ClipProblem: They are pixels, or infinite.
-    """
-    if np.isinf(values).any():
-        raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
+def _require_image_coordinates(values: Float32) -> None:
+    require_finite(values)
     if (np.abs(values[..., :2]) > _LARGEST_COORDINATE).any():
         raise ClipProblem(
             "Files in pixels",
-            "x and y are shares of the image; divide them by its width and its height.",
+            "x and y are fractions of the image; divide them by its width and its height.",
         )
 
 

@@ -37,7 +37,7 @@ class Listing:
         splits: Each clip's part of a published split: `train`, `val` or `test`; empty without one.
         spans: int64 [clips, 2], first frame of each clip in its file and the frame after the last
             one, -1 for the file's end; `None` when every clip is a whole file.
-        columns: Further text of each clip, by name, which a split may group by.
+        columns: Further text of each clip, by name.
         layout: The landmarks of arrays; by their number when `None`.
     """
 

@@ -60,10 +60,7 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
                     f"Files whose rows are not a multiple of {LANDMARKS_PER_FRAME}",
                     f"A frame has {LANDMARKS_PER_FRAME} rows and a clip at least one frame.",
                 )
-            if rows > MOST_FRAMES * LANDMARKS_PER_FRAME:
-                raise ClipProblem(
-                    f"Files of more than {MOST_FRAMES:,} frames", "Cut them into signs."
-                )
+            require_few_frames(rows // LANDMARKS_PER_FRAME)
             table = file.read(columns=[*AXES, ORDER_COLUMN], use_threads=False)
     except (OSError, pa.ArrowException):
         raise ClipProblem(
@@ -84,9 +81,20 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
             "Files whose rows are in another order",
             "A frame is face (468), left_hand (21), pose (33), right_hand (21).",
         )
-    if np.isinf(read).any():
-        raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
+    require_finite(read)
     return read
+
+
+def require_few_frames(frames: int) -> None:
+    """Raises `ClipProblem` for more frames than a clip may have."""
+    if frames > MOST_FRAMES:
+        raise ClipProblem(f"Files of more than {MOST_FRAMES:,} frames", "Cut them into signs.")
+
+
+def require_finite(landmarks: NDArray[np.float32]) -> None:
+    """Raises `ClipProblem` for infinite values; NaN is a missing landmark."""
+    if np.isinf(landmarks).any():
+        raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
 
 
 def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:

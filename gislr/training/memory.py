@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gislr.batches.sampling import BatchSettings
 from gislr.utils.errors import GislrError
 
 _SIGNS = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "OOM when allocating", "out of memory")
@@ -15,7 +16,7 @@ class OutOfMemory(GislrError):
 
 
 @contextmanager
-def explain_lack_of_memory(samples_per_class: int, precision: str) -> Iterator[None]:
+def explain_lack_of_memory(batches: BatchSettings, precision: str) -> Iterator[None]:
     """Replaces the errors of NumPy and of each backend that mean a lack of memory.
 
     Raises:
@@ -28,8 +29,9 @@ def explain_lack_of_memory(samples_per_class: int, precision: str) -> Iterator[N
         if not isinstance(error, MemoryError) and not any(sign in text for sign in _SIGNS):
             raise
         bfloat16 = "mixed_bfloat16"
+        name = "size" if batches.size else "samples_per_class"
         finer = "" if precision == bfloat16 else f", or set training.precision={bfloat16}"
         raise OutOfMemory(
-            "The training must fit into memory, but it does not; lower batches.samples_per_class "
-            f"(now {samples_per_class}) or the model's size{finer}."
+            f"The training must fit into memory, but it does not; lower batches.{name} "
+            f"(now {getattr(batches, name)}) or the model's size{finer}."
         ) from error

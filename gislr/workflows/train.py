@@ -112,9 +112,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         keep = nullcontext() if trial else kept_checkpoints(run, configuration.tracking)
         with (
             keep as checkpoints,
-            explain_lack_of_memory(
-                configuration.batches.samples_per_class, configuration.training.precision
-            ),
+            explain_lack_of_memory(configuration.batches, configuration.training.precision),
         ):
             result = _train(run, configuration, (store, split), trial, checkpoints)
     log.info(

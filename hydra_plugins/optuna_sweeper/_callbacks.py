@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,10 +49,15 @@ class SweepCallback:
         """The sweep ends; the reason is `None` when it is complete."""
 
 
-callbacks: list[SweepCallback] = []
-"""The callbacks of every sweep of this process."""
+_factories: list[Callable[[], SweepCallback]] = []
 
 
-def add_callback(callback: SweepCallback) -> None:
-    """Calls a callback in every sweep of this process."""
-    callbacks.append(callback)
+def add_callback(make: Callable[[], SweepCallback]) -> None:
+    """Calls a callback in every sweep of this process; it is made when the first one begins."""
+    _factories.append(make)
+
+
+@cache
+def callbacks() -> list[SweepCallback]:
+    """Returns the callbacks of every sweep of this process."""
+    return [make() for make in _factories]

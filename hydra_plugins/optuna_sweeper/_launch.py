@@ -104,7 +104,7 @@ def cached_result(sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None
     """Returns the first result that a callback has of a finished run with these overrides."""
     if not sweep.settings.skip_finished:
         return None
-    results = (callback.cached_result(sweep, overrides) for callback in callbacks)
+    results = (callback.cached_result(sweep, overrides) for callback in callbacks())
     return next((result for result in results if result), None)
 
 
@@ -124,7 +124,7 @@ def _next_trial(sweep: Sweep, queue: TrialQueue) -> tuple[optuna.Trial, list[str
 def _record(sweep: Sweep, queue: TrialQueue, trial: optuna.Trial, outcome: Outcome) -> None:
     frozen = queue.tell(trial, outcome)
     print(_terminal.trial_line(sweep, frozen), flush=True)
-    for callback in callbacks:
+    for callback in callbacks():
         callback.on_trial_end(sweep, frozen)
 
 

@@ -51,7 +51,7 @@ def run_sweep(
     retries = queue.recover()
     if settings.sampler == GRID:
         queue.enqueue_grid()
-    for callback in callbacks:
+    for callback in callbacks():
         callback.on_sweep_start(sweep)
     print(_terminal.opening(sweep, retries), flush=True)
     reason: str | None = "The sweep was killed."
@@ -69,7 +69,7 @@ def run_sweep(
         raise
     finally:
         print(_terminal.closing(sweep), flush=True)
-        for callback in callbacks:
+        for callback in callbacks():
             callback.on_sweep_end(sweep, reason)
     return sweep.study
 

@@ -67,7 +67,7 @@ def closing(sweep: Sweep) -> str:
 
 
 def _shows_best() -> bool:
-    return all(callback.show_best for callback in callbacks)
+    return all(callback.show_best for callback in callbacks())
 
 
 def _values(trial: FrozenTrial) -> str:

@@ -1,9 +1,8 @@
 """Manifests: a CSV or parquet file with a row for each clip, wherever its landmarks lie.
 
 Columns: `path` (from the manifest's folder) and `sign`; if known, `signer`, `split` (train, val,
-test) and `start` and `end`, frames from 0, the end not included. Other columns are kept, so that
-`split=by_column` can hold out the clips of a session or a place. Excel's CSV files are read as they
-are: semicolons or tabs, a byte order mark.
+test) and `start` and `end`, frames from 0, the end not included. The listing keeps other columns.
+Excel's CSV files are read as they are: semicolons or tabs, a byte order mark.
 """
 
 from __future__ import annotations
