@@ -81,9 +81,9 @@ def main() -> None:
     listing = read_asl_signs(arguments.root)
     store = prepare_clips(listing, settings=reference(64), cache=resolve(".cache") / "stores")
     split = split_clips(
-        GroupKFold(name="group_kfold", folds=5, fold=arguments.fold, seed=42),
-        store.clips.signers,
-        store.all_clips.signers,
+        GroupKFold(name="group_kfold", column="signer", folds=5, fold=arguments.fold, seed=42),
+        store.clips,
+        store.all_clips,
     )
     with quiet_backend():
         import keras  # noqa: F401

@@ -97,10 +97,21 @@ class SmallProject:
     @cached_property
     def manifest(self) -> Path:
         """A manifest of the data."""
-        rows = (self.data / "train.csv").read_text().splitlines()
+        _, *rows = (self.data / "train.csv").read_text().splitlines()
+        signers = sorted({row.split(",")[1] for row in rows})
+        splits = dict(zip(signers, cycle(["train", "train", "val", "test"])))
         path = self.data / "clips.csv"
-        path.write_text("\n".join(["path,signer,sequence,sign", *rows[1:]]))
+        rows = [f"{row},{splits[row.split(',')[1]]},{row.split(',')[1]}" for row in rows]
+        path.write_text("\n".join(["path,signer,sequence,sign,split,session", *rows]))
         return path
+
+    @cached_property
+    def with_test(self) -> str:
+        """A training on the manifest's own split."""
+        experiment = "tracking.experiment=listed"
+        data = ["data=clips", f"data.manifest={self.manifest}", "split=listed"]
+        self.run("gislr", "train", *data, experiment)
+        return self._from_database("SELECT run_uuid FROM runs ORDER BY start_time")[-1]
 
     @property
     def clip(self) -> Path:
@@ -165,6 +176,8 @@ class SmallProject:
             r"\bFOLDER\b": lambda _: str(self.clip.parent),
         }
         words = list(shown.words)
+        if "split=test" in words:
+            values[r"\bRUN\b"] = lambda _: self.with_test
         for placeholder, value in values.items():
             words = [re.sub(placeholder, value, word) for word in words]
         if words[:2] == ["gislr", "cross_validate"]:

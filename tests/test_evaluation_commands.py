@@ -138,7 +138,7 @@ def test_a_final_run_rests_on_its_evidence(validated, workplace, client, tmp_pat
     found = client.get_experiment_by_name("final")
     [run] = client.search_runs([found.experiment_id])
     assert run.data.tags["evidence.run_id"] == parent.info.run_id
-    assert run.data.tags["held_out_signers"] == "none"
+    assert run.data.tags["held_out"] == "none"
     assert (run.data.params["seed"], run.data.params["training.epochs"]) == ("5", "1")
     assert run.data.metrics["evidence_cv_acc"] == parent.data.metrics["cv_acc"]
     names = {path.name for path in artifacts(client, run, tmp_path).rglob("*")}

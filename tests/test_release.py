@@ -42,7 +42,7 @@ def test_a_final_run_of_two_seeds_holds_evidence_and_models(released, client, tm
     validated, first, second, final = released
     assert final.data.tags["members"] == f"{first.info.run_id},{second.info.run_id}"
     assert final.data.tags["evidence.run_id"] == validated.info.run_id
-    assert final.data.tags["held_out_signers"] == "none"
+    assert final.data.tags["held_out"] == "none"
     assert [r.data.params["seed"] for r in (first, second)] == ["42", "43"]
     root = artifacts(client, final, tmp_path)
     evidence = json.loads((root / "evidence.json").read_text())

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.splits import SPLITS, split_clips
+from gislr.data.splits import SPLITS, HeldOut, split_clips
+from gislr.data.store import ClipTable
 from gislr.utils.errors import SettingError
 
 CLIPS_OF_SIGNERS = {
@@ -20,12 +21,31 @@ def read(name, **values):
     return SPLITS.read({"name": name, **values})
 
 
-def group_shuffle(test_size=0.10, seed=42):
-    return read("group_shuffle", test_size=test_size, seed=seed)
+def group_shuffle(test_size=0.10, seed=42, column="signer"):
+    return read("group_shuffle", test_size=test_size, seed=seed, column=column)
 
 
 def group_kfold(fold, folds=5, seed=42):
-    return read("group_kfold", folds=folds, fold=fold, seed=seed)
+    return read("group_kfold", folds=folds, fold=fold, seed=seed, column="signer")
+
+
+def clips_of(signers, **columns):
+    count = len(signers)
+    columns = {"signer": signers, "split": [""] * count} | columns
+    zeros = np.zeros(count, int)
+    return ClipTable(
+        paths=np.arange(count).astype(str),
+        labels=zeros,
+        lengths=zeros,
+        raw_lengths=zeros,
+        left_dominant=zeros,
+        columns={name: np.array(values, np.str_) for name, values in columns.items()},
+    )
+
+
+def split_of(settings, signers, all_signers=None, **columns):
+    clips = clips_of(signers, **columns)
+    return split_clips(settings, clips, clips if all_signers is None else clips_of(all_signers))
 
 
 def test_the_real_set_is_split_as_published():
@@ -33,8 +53,8 @@ def test_the_real_set_is_split_as_published():
         np.array(list(CLIPS_OF_SIGNERS)).astype(str), list(CLIPS_OF_SIGNERS.values())
     )
     np.random.default_rng(0).shuffle(signers)
-    split = split_clips(group_shuffle(), signers, signers)
-    assert split.held_out == ["2044", "37779", "53618"]
+    split = split_of(group_shuffle(), signers)
+    assert split.held_out == HeldOut("signer", ["2044", "37779", "53618"])
     assert (len(split.train), len(split.validation)) == (80_229, 14_248)
 
 
@@ -50,31 +70,56 @@ def test_no_signer_is_on_both_sides_and_every_fold_is_another(signers, folds, se
     signers = np.array(signers)
     held_out = []
     for fold in range(folds):
-        split = split_clips(group_kfold(fold, folds, seed), signers, signers)
+        split = split_of(group_kfold(fold, folds, seed), signers)
         assert not set(signers[split.train]) & set(signers[split.validation])
-        assert set(signers[split.validation]) == set(split.held_out)
+        assert set(signers[split.validation]) == set(split.held_out.groups)
         assert len(split.train) + len(split.validation) == len(signers)
-        held_out += split.held_out
+        held_out += split.held_out.groups
     assert sorted(held_out) == sorted(set(signers))
 
 
 def test_the_size_counts_signers_rounded_up():
     signers = np.repeat(np.arange(21).astype(str), 3)
-    assert len(split_clips(group_shuffle(), signers, signers).held_out) == 3
+    assert len(split_of(group_shuffle(), signers).held_out.groups) == 3
 
 
 def test_clips_without_a_hand_do_not_change_who_is_held_out():
     all_clips = np.repeat(np.arange(10).astype(str), 2)
-    full = split_clips(group_kfold(1), all_clips, all_clips)
-    gone = full.held_out[0]
+    full = split_of(group_kfold(1), all_clips)
+    gone = full.held_out.groups[0]
     usable = all_clips[all_clips != gone]
-    assert split_clips(group_kfold(1), usable, all_clips).held_out == full.held_out
+    assert split_of(group_kfold(1), usable, all_clips).held_out == full.held_out
 
 
 def test_none_trains_on_everything():
     signers = np.array(["a", "b"])
-    split = split_clips(read("none"), signers, signers)
-    assert (len(split.train), len(split.validation), split.held_out) == (2, 0, [])
+    split = split_of(read("none"), signers)
+    assert (len(split.train), len(split.validation), split.held_out.groups) == (2, 0, [])
+
+
+def test_a_published_split_is_taken_as_it_is_listed():
+    listed = ["train", "test", "val", "train", "val"]
+    split = split_of(read("listed"), ["a"] * 5, split=listed)
+    assert (split.train.tolist(), split.validation.tolist()) == ([0, 3], [2, 4])
+    assert split.held_out == HeldOut("split", ["val"])
+
+
+@pytest.mark.parametrize("chosen", [read("none"), group_shuffle(0.5), group_kfold(0, 2)])
+def test_no_split_trains_or_validates_on_what_is_listed_as_test(chosen):
+    listed = ["train", "test", "val", "train", "test", "train"]
+    split = split_of(chosen, ["a", "a", "b", "b", "c", "a"], split=listed)
+    assert sorted([*split.train, *split.validation]) == [0, 2, 3, 5]
+    assert "c" not in split.held_out.groups
+
+
+def test_any_column_can_be_kept_apart():
+    sessions = ["mon", "mon", "tue", "wed", "tue"]
+    chosen = group_shuffle(0.3, column="session")
+    split = split_of(chosen, [""] * 5, session=sessions)
+    assert split.held_out.column == "session"
+    held_out = [sessions[clip] for clip in split.validation]
+    assert sorted(set(held_out)) == split.held_out.groups
+    assert not set(held_out) & {sessions[clip] for clip in split.train}
 
 
 @pytest.mark.parametrize(
@@ -82,12 +127,19 @@ def test_none_trains_on_everything():
     [
         (lambda: group_kfold(5), "split.fold must be 0 to 4"),
         (lambda: group_kfold(0, 1), "split.folds must be at least 2"),
-        (lambda: group_kfold(0, 9), "needs at least 9 signers; the data has 3"),
+        (lambda: group_kfold(0, 9), "at least 9 different values of signer; the data has 3"),
+        (lambda: group_shuffle(column="place"), "needs every clip's place, .*; it says signer"),
+        (lambda: read("listed"), "no clip is train or val"),
         (lambda: group_shuffle(1.5), "split.test_size must be below 1"),
-        (lambda: read("random"), "group_kfold, group_shuffle, none; got"),
+        (lambda: read("random"), "group_kfold, group_shuffle, listed, none; got"),
     ],
 )
 def test_what_cannot_be_split_is_an_error(make, message):
     signers = np.array(["a", "b", "c"])
     with pytest.raises(SettingError, match=message):
-        split_clips(make(), signers, signers)
+        split_of(make(), signers)
+
+
+def test_unknown_signers_cannot_be_held_out():
+    with pytest.raises(SettingError, match="needs every clip's signer, which the data does not"):
+        split_of(group_shuffle(), ["", "", ""])

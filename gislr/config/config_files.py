@@ -94,10 +94,16 @@ def _composed(file: ConfigFile, chosen: Mapping[str, list[str]]) -> Iterator[Con
     chosen = {**overridden, **chosen}
     for group, names in file.defaults():
         for name in names if group == file.group else chosen.get(group, names):
-            paths = (folder / group / f"{name}.yaml" for folder in config_folders())
-            if path := next(filter(Path.is_file, paths), None):
-                yield from _composed(ConfigFile(path, group), chosen)
+            if chosen_file := group_file(group, name):
+                yield from _composed(chosen_file, chosen)
     yield file
+
+
+def group_file(group: str, name: str) -> ConfigFile | None:
+    """Returns the file of a name of a group, in gislr's or in an installed package's folder."""
+    paths = (folder / group / f"{name}.yaml" for folder in config_folders())
+    path = next(filter(Path.is_file, paths), None)
+    return ConfigFile(path, group) if path else None
 
 
 def groups(name: str) -> dict[str, list[str]]:

@@ -51,8 +51,7 @@ class SweepSettings(Settings):
         for name in self.objectives:
             if name not in history:
                 raise SettingError(
-                    f"sweep.objective={name} needs held-out signers; choose another split than "
-                    "none."
+                    f"sweep.objective={name} needs clips held out; choose another split than none."
                 )
             better = min if direction(name) == "minimize" else max
             found.append(better(history[name]) if self.value == "best" else history[name][-1])

@@ -65,6 +65,16 @@ class Listing:
         path = self.root / self.paths[clip]
         return read_clip_file(path, wanted, layout=self.layout, span=(start, end))
 
+    @property
+    def names(self) -> list[str]:
+        """The clips' paths, with the frames of those that are a part of a file."""
+        if self.spans is None:
+            return self.paths
+        return [
+            path if (start, end) == (0, -1) else f"{path}[{start}:{'' if end < 0 else end}]"
+            for path, (start, end) in zip(self.paths, self.spans.tolist(), strict=True)
+        ]
+
     def described(self) -> dict[str, object]:
         """Returns all of it but the folder, as JSON holds it."""
         return {

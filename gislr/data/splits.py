@@ -1,4 +1,4 @@
-"""Which signers are held out. Every split is one of signers: no signer is ever on both sides."""
+"""Which clips are trained on. No group of clips, such as those of a signer, is on both sides."""
 
 from __future__ import annotations
 
@@ -9,15 +9,49 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from gislr.data.store import ClipTable
 from gislr.utils.errors import SettingError
 from gislr.utils.registry import Registry
-from gislr.utils.settings import Settings, Whole
+from gislr.utils.settings import Settings, Text, Whole
 
-Signers = NDArray[np.str_]
+Groups = NDArray[np.str_]
+
+SIGNER, LISTED, TEST = "signer", "split", "test"
+"""Columns of clips: who signs, and the part of a published split; the part kept for the end."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The clips that a training validates on.
+
+    Attributes:
+        column: The column of the clips that groups them, such as `signer`.
+        groups: Which of its values are held out, sorted; empty when nothing is.
+    """
+
+    column: str
+    groups: list[str]
+
+    def among(self, clips: ClipTable) -> NDArray[np.bool_]:
+        """Returns which clips they are, bool [clips]."""
+        return np.isin(clips.columns.get(self.column, ""), self.groups) & np.ones(len(clips), bool)
+
+    def __str__(self) -> str:
+        return f"{self.column} {', '.join(self.groups)}" if self.groups else "none"
+
+    @property
+    def whose(self) -> str:
+        """Whose clips are evaluated, for headings."""
+        if not self.groups:
+            return "the training set (nothing is held out)"
+        if self.column == LISTED:
+            return f"the {', '.join(self.groups)} split"
+        kind = "signers" if self.column == SIGNER else f"values of {self.column}"
+        return f"{len(self.groups)} held-out {kind}"
 
 
 class SplitSettings(Settings):
-    """A way to hold signers out.
+    """A way to hold clips out.
 
     Attributes:
         name: The name under which it is registered.
@@ -25,14 +59,14 @@ class SplitSettings(Settings):
 
     name: str
 
-    def held_out(self, signers: Signers) -> list[str]:
-        """Returns the signers to hold out, in any order, with or without repetition.
+    def held_out(self, clips: ClipTable) -> HeldOut:
+        """Returns what is held out.
 
         Args:
-            signers: str [clips], the signer of every listed clip.
+            clips: Every listed clip.
 
         Raises:
-            SettingError: There are too few signers.
+            SettingError: The clips cannot be split in this way.
         """
         raise NotImplementedError
 
@@ -42,35 +76,39 @@ SPLITS: Registry[type[SplitSettings]] = Registry("split", "gislr.data.splits")
 
 @SPLITS.register("group_shuffle")
 class GroupShuffle(SplitSettings):
-    """A share of the signers.
+    """A share of the groups, by default of the signers.
 
     Attributes:
-        test_size: Share of the *signers* that are held out, rounded up.
-        seed: Decides which signers.
+        column: Clips that are equal in it are a group.
+        test_size: Share of the *groups* that are held out, rounded up.
+        seed: Decides which groups.
     """
 
+    column: Text
     test_size: Annotated[float, Field(gt=0, lt=1)]
     seed: Whole
 
-    def held_out(self, signers: Signers) -> list[str]:
+    def held_out(self, clips: ClipTable) -> HeldOut:
         from sklearn.model_selection import GroupShuffleSplit
 
-        _require_signers(signers, 2, self.name)
+        groups = _groups(clips, self.column, 2, self.name)
         splitter = GroupShuffleSplit(n_splits=1, test_size=self.test_size, random_state=self.seed)
-        _, held_out = next(splitter.split(signers, groups=_sortable(signers)))
-        return signers[held_out].tolist()
+        _, held_out = next(splitter.split(groups, groups=_sortable(groups)))
+        return HeldOut(self.column, sorted(set(groups[held_out].tolist())))
 
 
 @SPLITS.register("group_kfold")
 class GroupKFold(SplitSettings):
-    """One of several folds of the signers.
+    """One of several folds of the groups, by default of the signers.
 
     Attributes:
+        column: Clips that are equal in it are a group.
         folds: Number of folds.
         fold: Which of them is held out, from 0.
-        seed: Decides how signers are dealt to folds.
+        seed: Decides how groups are dealt to folds.
     """
 
+    column: Text
     folds: Annotated[int, Field(ge=2)]
     fold: Whole
     seed: Whole
@@ -84,21 +122,34 @@ class GroupKFold(SplitSettings):
             )
         return self
 
-    def held_out(self, signers: Signers) -> list[str]:
+    def held_out(self, clips: ClipTable) -> HeldOut:
         from sklearn.model_selection import GroupKFold as Splitter
 
-        _require_signers(signers, self.folds, self.name)
+        groups = _groups(clips, self.column, self.folds, self.name)
         splitter = Splitter(n_splits=self.folds, shuffle=True, random_state=self.seed)
-        folds = list(splitter.split(signers, groups=_sortable(signers)))
-        return signers[folds[self.fold][1]].tolist()
+        folds = list(splitter.split(groups, groups=_sortable(groups)))
+        return HeldOut(self.column, sorted(set(groups[folds[self.fold][1]].tolist())))
+
+
+@SPLITS.register("listed")
+class Listed(SplitSettings):
+    """The published split of a manifest: `val` is held out."""
+
+    def held_out(self, clips: ClipTable) -> HeldOut:
+        if lacking := {"train", "val"} - set(clips.columns[LISTED].tolist()):
+            raise SettingError(
+                "split=listed needs a manifest whose column split says train, val or test; "
+                f"no clip is {' or '.join(sorted(lacking))}. Name some, or choose another split."
+            )
+        return HeldOut(LISTED, ["val"])
 
 
 @SPLITS.register("none")
 class NoSplit(SplitSettings):
-    """Nobody: all clips are trained on."""
+    """Nothing is held out: all clips are trained on but those listed as `test`."""
 
-    def held_out(self, signers: Signers) -> list[str]:
-        return []
+    def held_out(self, clips: ClipTable) -> HeldOut:
+        return HeldOut(SIGNER, [])
 
 
 @dataclass(frozen=True)
@@ -107,56 +158,58 @@ class Split:
 
     Attributes:
         train: int64, rows of the clips trained on.
-        validation: int64, rows of the held-out signers' clips; empty for `none`.
-        held_out: The held-out signers, sorted.
+        validation: int64, rows of the clips held out; empty for `none`.
+        held_out: What is held out.
     """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
-    held_out: list[str]
+    held_out: HeldOut
 
 
-def split_clips(settings: SplitSettings, clip_signers: Signers, all_signers: Signers) -> Split:
-    """Splits clips by signer.
+def split_clips(settings: SplitSettings, clips: ClipTable, all_clips: ClipTable) -> Split:
+    """Splits clips by group. Those that a manifest lists as `test` are on neither side.
 
     Args:
         settings: Which split.
-        clip_signers: str [clips], the signer of each usable clip.
-        all_signers: str [listed clips]; signers are drawn among these, so that a clip without a
-            hand does not change who is held out.
+        clips: The usable clips, whose rows are split.
+        all_clips: Every listed clip; groups are drawn among these, so that a clip without a hand
+            does not change who is held out.
 
     Raises:
-        SettingError: There are too few signers, or a side has no clip.
-
-    Example:
-        >>> signers = np.array(["ann", "bob", "ann", "cleo"])
-        >>> settings = GroupKFold(name="group_kfold", folds=3, fold=0, seed=0)
-        >>> split = split_clips(settings, signers, signers)
-        >>> split.held_out, split.train.tolist()
-        (['cleo'], [0, 1, 2])
+        SettingError: There are too few groups, or a side has no clip.
     """
-    held_out = sorted(set(settings.held_out(all_signers)))
-    is_held_out = np.isin(clip_signers, held_out)
-    split = Split(np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out), held_out)
-    if not len(split.train) or (held_out and not len(split.validation)):
+    held_out = settings.held_out(all_clips.rows(all_clips.columns[LISTED] != TEST))
+    usable, validated = clips.columns[LISTED] != TEST, held_out.among(clips)
+    split = Split(np.flatnonzero(usable & ~validated), np.flatnonzero(usable & validated), held_out)
+    if not len(split.train) or (held_out.groups and not len(split.validation)):
         raise SettingError(
-            "A split must leave clips on both sides; one side has none. Hold out other signers."
+            "A split must leave clips on both sides; one side has none. Hold out other clips."
         )
     return split
 
 
-def _require_signers(signers: Signers, least: int, name: str) -> None:
-    count = len(np.unique(signers))
+def _groups(clips: ClipTable, column: str, least: int, name: str) -> Groups:
+    groups = clips.columns.get(column)
+    if groups is None or not np.all(groups != ""):
+        known = ", ".join(each for each, values in clips.columns.items() if np.all(values != ""))
+        raise SettingError(
+            f"split={name} needs every clip's {column}, which the data does not say"
+            + (f"; it says {known}: use split.column" if known else "")
+            + ". A published split is split=listed, and split=none trains on all clips."
+        )
+    count = len(np.unique(groups))
     if count < least:
         raise SettingError(
-            f"split={name} needs at least {least} signers; the data has {count}. Use split=none to "
-            "train on all of them."
+            f"split={name} needs at least {least} different values of {column}; the data has "
+            f"{count}. Use split=none to train on all of them."
         )
+    return groups
 
 
-def _sortable(signers: Signers) -> Signers | NDArray[np.int64]:
-    """Numbers where every signer is one, as the published splits sort them; text otherwise."""
+def _sortable(groups: Groups) -> Groups | NDArray[np.int64]:
+    """Numbers where every group is one, as the published splits sort them; text otherwise."""
     try:
-        return signers.astype(np.int64)
+        return groups.astype(np.int64)
     except ValueError:
-        return signers
+        return groups

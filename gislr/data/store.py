@@ -10,6 +10,7 @@ byte that has changed since.
 from __future__ import annotations
 
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.utils.errors import DataError
 
-STORE_VERSION = 7
+STORE_VERSION = 8
 """Part of every cache key; raised whenever the bytes of a store would change."""
 
 FRAMES, FRAME_INDEX, CLIPS = "frames.npy", "frame_index.npy", "clips.npz"
@@ -31,6 +32,7 @@ DESCRIPTION = "store.json"
 Float32 = NDArray[np.float32]
 
 _ROWS_AT_ONCE = 2_048
+_COLUMN = "column "
 
 
 @dataclass(frozen=True)
@@ -39,28 +41,54 @@ class ClipTable:
 
     Attributes:
         paths: Where each clip came from, str.
-        signers: str.
         labels: int32 [clips].
         lengths: int64 [clips], frames kept; 0 for a clip without a hand.
         raw_lengths: int64 [clips], frames of the raw clip; 0 where unknown.
         left_dominant: bool [clips].
-        splits: Part of a published split, `train`, `val` or `test`; empty without one.
+        columns: What else is known of each clip, str [clips] by name: `signer`, `split` (`train`,
+            `val` or `test` of a published split) and a manifest's other columns; empty if unknown.
     """
 
     paths: NDArray[np.str_]
-    signers: NDArray[np.str_]
     labels: NDArray[np.int32]
     lengths: NDArray[np.int64]
     raw_lengths: NDArray[np.int64]
     left_dominant: NDArray[np.bool_]
-    splits: NDArray[np.str_]
+    columns: Mapping[str, NDArray[np.str_]]
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def signers(self) -> NDArray[np.str_]:
+        """The signer of each clip; empty where unknown."""
+        return self.columns["signer"]
+
+    @property
+    def signers_known(self) -> bool:
+        """Whether every clip's signer is known."""
+        return bool((self.signers != "").all())
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """All of it by name, as `of_arrays` reads it."""
+        own = {name: array for name, array in vars(self).items() if name != "columns"}
+        return own | {f"{_COLUMN}{name}": array for name, array in self.columns.items()}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ClipTable:
+        """Returns the table of what `arrays` gave."""
+        own = {name: array for name, array in arrays.items() if not name.startswith(_COLUMN)}
+        columns = {
+            name.removeprefix(_COLUMN): array
+            for name, array in arrays.items()
+            if name.startswith(_COLUMN)
+        }
+        return cls(**own, columns=columns)
+
     def rows(self, chosen: NDArray[np.bool_]) -> ClipTable:
         """Returns the chosen rows (bool [clips])."""
-        return ClipTable(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+        return self.of_arrays({name: array[chosen] for name, array in self.arrays.items()})
 
 
 @dataclass(frozen=True)
@@ -124,9 +152,11 @@ class Store:
     def summary(self) -> str:
         """Returns the counts as one line."""
         out = f"; {self.left_out} clips without a hand left out" if self.left_out else ""
+        known = self.clips.signers_known
+        signers = len(np.unique(self.clips.signers)) if known else "unknown"
         return (
-            f"{len(self.clips):,} clips, {len(self.signs)} signs, "
-            f"{len(np.unique(self.clips.signers))} signers, {len(self.frames):,} frames{out}"
+            f"{len(self.clips):,} clips, {len(self.signs)} signs, {signers} signers, "
+            f"{len(self.frames):,} frames{out}"
         )
 
 
@@ -146,7 +176,7 @@ def open_store(folder: Path, axes: str = "xy", listing: Listing | None = None) -
     for name in (FRAMES, FRAME_INDEX, CLIPS):
         require_unchanged(folder / name, description["checksums"][name])
     with np.load(folder / CLIPS, allow_pickle=False) as table:
-        all_clips = ClipTable(**table)
+        all_clips = ClipTable.of_arrays(table)
     if not all_clips.lengths.any():
         raise DataError(
             f"The data must hold a clip in which a hand was found; none of {len(all_clips)} does."

@@ -80,20 +80,25 @@ def write_store(
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))
         lengths, raw_lengths, left_dominant = map(np.concatenate, zip(*tables, strict=True))
         table = ClipTable(
-            paths=np.asarray(listing.paths, np.str_),
-            signers=np.asarray(listing.signers, np.str_),
+            paths=np.asarray(listing.names, np.str_),
             labels=listing.labels,
             lengths=lengths,
             raw_lengths=raw_lengths,
             left_dominant=left_dominant,
-            splits=np.asarray(listing.splits or [""] * len(lengths), np.str_),
+            columns={
+                "signer": np.asarray(listing.signers, np.str_),
+                "split": np.asarray(listing.splits or [""] * len(lengths), np.str_),
+                **{name: np.asarray(each, np.str_) for name, each in listing.columns.items()},
+            },
         )
         # An archive is not written from front to back, which its checksums are.
         archive = io.BytesIO()
-        np.savez(archive, **vars(table))
+        np.savez(archive, **table.arrays)
         with files[CLIPS] as file:
             file.write(archive.getbuffer())
         described = [listing.signers, listing.signs, lengths.tolist(), listing.labels.tolist()]
+        if any(listing.splits) or listing.columns:
+            described += [listing.splits, dict(listing.columns)]
         of_frames.update(of_index.digest() + json.dumps(described).encode())
         description = {
             "version": STORE_VERSION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gislr.batches.packing import Layout
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.splits import LISTED, TEST
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.models import build_model, layout_of
@@ -69,23 +70,27 @@ def average(predictions: Sequence[ClipPredictions]) -> ClipPredictions:
     for other in predictions[1:]:
         if other.signs != first.signs or other.clips.tolist() != first.clips.tolist():
             raise DataError(
-                "Runs that are averaged must know the same signs and hold out the same signers; "
+                "Runs that are averaged must know the same signs and hold out the same clips; "
                 "these do not."
             )
     mean = np.stack([each.probabilities for each in predictions]).mean(axis=0)
     return dataclasses.replace(first, probabilities=mean)
 
 
-def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> ClipPredictions:
+Part = Literal["val", "test", "all"]
+"""Clips of a store: those that a run held out, those listed as `test`, or all but the latter."""
+
+
+def predict_logged(run: LoggedRun, store: Store, part: Part = "all") -> ClipPredictions:
     """Predicts clips of a store with a run's model, by the path by which it was validated.
 
     Args:
         run: The run.
         store: The data, prepared as the run reads it; its signs may be some of the run's.
-        held_out_only: Whether only clips of the signers that it held out are predicted.
+        part: Which clips are predicted.
 
     Raises:
-        DataError: The data holds a sign that the model does not know, or none of the signers.
+        DataError: The data holds a sign that the model does not know, or none of the clips.
     """
     from gislr.training.backend import seed_everything
     from gislr.training.prediction import predict
@@ -97,10 +102,17 @@ def predict_logged(run: LoggedRun, store: Store, *, held_out_only: bool) -> Clip
             f"The data must hold signs that the model knows; {', '.join(unknown[:5])} "
             f"({len(unknown)} in all) are not among its {len(signs)}."
         )
-    is_held_out = np.isin(store.clips.signers, run.held_out())
-    clips: NDArray[np.int64] = np.flatnonzero(is_held_out | (not held_out_only))
+    is_test = store.clips.columns[LISTED] == TEST
+    clips: NDArray[np.int64] = np.flatnonzero(
+        is_test
+        if part == "test"
+        else ~is_test & (part == "all" or run.held_out().among(store.clips))
+    )
     if not len(clips):
-        raise DataError("The data holds no clip of the signers held out; add signers=all.")
+        raise DataError(
+            f"The data must hold clips of split={part}; it holds none. "
+            f"Choose another of {', '.join(get_args(Part))}."
+        )
     seed_everything(configuration.seed, deterministic=configuration.training.deterministic)
     layout = layout_of(configuration.model, store.most_frames)
     model = trained_model(run, layout, configuration.training.precision).model

@@ -21,7 +21,7 @@ def teacher_soft_labels(
         float32 [clips of the store, signs].
 
     Raises:
-        GislrError: A teacher cannot be read, knows other signs, or was trained on a signer that the
+        GislrError: A teacher cannot be read, knows other signs, or was trained on clips that the
             split holds out.
     """
     from gislr.tracking.run_reader import find_run
@@ -33,17 +33,16 @@ def teacher_soft_labels(
     runs = [find_run(configuration.tracking, str(name)) for name in settings.teachers]
     teachers = [member for run in runs for member in run.members()]
     for run in teachers:
-        if leaked := sorted(set(split.held_out) - set(run.held_out())):
+        known = run.held_out()
+        leaked = sorted(set(split.held_out.groups) - set(known.groups))
+        if leaked or known.column != split.held_out.column:
             raise SettingError(
-                f"distillation.teachers must not know the signers held out; run {run.run_id} was "
-                f"trained on {', '.join(leaked[:5])}. Choose runs of the same split."
+                f"distillation.teachers must not know the clips held out; run {run.run_id} held "
+                f"out {known}, not {split.held_out}. Choose runs of the same split."
             )
     stores = open_stores(configuration, teachers)
     averaged = average(
-        [
-            predict_logged(run, clips, held_out_only=False)
-            for run, clips in zip(teachers, stores, strict=True)
-        ]
+        [predict_logged(run, clips) for run, clips in zip(teachers, stores, strict=True)]
     )
     if averaged.signs != store.signs:
         raise SettingError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gislr.data.splits import SIGNER
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.reports.summary import cross_validation_summary
@@ -28,7 +29,7 @@ class CrossValidationTracker(ParentRun):
     show_best = False  # folds are not alternatives
 
     def conclude(self, sweep: Sweep) -> None:
-        """Records means, intervals over signers, tables and the pooled predictions."""
+        """Records means, intervals, tables and the pooled predictions."""
         trials = [trial for trial in sweep.trials() if trial.state.name == "COMPLETE"]
         if missing := sweep.n_trials - len(trials):
             log.info(
@@ -65,8 +66,9 @@ class CrossValidationTracker(ParentRun):
         """Returns a trial's fold and seed, and its predictions."""
         run = LoggedRun.of(self._run.client, str(trial.user_attrs[RUN_ID]))
         [predictions] = run.predictions()
-        held_out = run.tags["held_out_signers"].split(", ")
-        if leaked := sorted(set(predictions.signer_names) - set(held_out)):
+        held_out = run.held_out()
+        leaked = sorted(set(predictions.signer_names) - set(held_out.groups))
+        if held_out.column == SIGNER and leaked:
             raise DataError(
                 f"Run {run.run_id} must have been evaluated on held-out signers; it was trained on "
                 f"{', '.join(leaked)}."

@@ -1,7 +1,7 @@
 """MLflow's registry: final models as versions of `gislr`, the best of them as `champion`.
 
 Nobody is left to validate a final model on. It rests on evidence: the scores of the run that it
-repeats, which held signers out.
+repeats, which held clips out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
+from gislr.tracking.record import HELD_OUT
 from gislr.tracking.run_reader import LoggedRun
 from gislr.utils.errors import GislrError
 
@@ -24,7 +25,7 @@ _PREFIXES = ("cv_", "val_", "best_val_")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Scores on held-out signers.
+    """Scores on clips held out.
 
     Attributes:
         run_id: The validated run.
@@ -45,20 +46,21 @@ class Evidence:
         """Reads the scores of a training, a sweep or a cross-validation.
 
         Raises:
-            GislrError: The run held nobody out.
+            GislrError: The run held nothing out.
         """
         scores = {name: value for name, value in run.metrics.items() if name.startswith(_PREFIXES)}
         if not scores:
             raise GislrError(
-                f"A final run must rest on scores of held-out signers, and run {run.run_id} has "
+                f"A final run must rest on scores of clips held out, and run {run.run_id} has "
                 "none; validate its configuration first, for instance with gislr cross_validate."
             )
         training = run.training()
         if "cv_weighted_f1" in scores:
-            protocol = f"cross-validation of {training.parameters['split.folds']} folds"
+            folds, column = (training.parameters[f"split.{key}"] for key in ("folds", "column"))
+            protocol = f"cross-validation of {folds} folds of {column}"
         else:
             how = "chosen by a sweep on" if training.was_chosen() else "held out"
-            protocol = f"{how} signers {training.tags.get('held_out_signers', 'unknown')}"
+            protocol = f"{how} {training.tags.get(HELD_OUT, 'unknown')}"
         fingerprint = training.tags.get("data.fingerprint", "unknown")
         return cls(run.run_id, run.name, protocol, fingerprint, scores)
 
@@ -126,7 +128,7 @@ def promote(client: Any, version: str) -> str:
         other = f"the champion, version {champion.version}"
         if str(champion.version) == version:
             return f"{label} is the champion already"
-        for what, key in (("data", _FINGERPRINT), ("signers held out", _PROTOCOL)):
+        for what, key in (("data", _FINGERPRINT), ("clips held out", _PROTOCOL)):
             if new.get(key) != old.get(key):
                 return (
                     f"{label} is not promoted: its evidence and that of {other}, are of different "
@@ -135,7 +137,7 @@ def promote(client: Any, version: str) -> str:
         before, now = float(old.get(_SCORE, "nan")), float(new.get(_SCORE, "nan"))
         if not now > before:
             return (
-                f"{label} is not promoted: its weighted F1 on held-out signers, {now:.4f}, is not "
+                f"{label} is not promoted: its weighted F1 on clips held out, {now:.4f}, is not "
                 f"above {before:.4f} of {other}"
             )
         label += f", weighted F1 {now:.4f} after {before:.4f},"

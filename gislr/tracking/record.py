@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,10 @@ WEIGHTS, MODEL = "model.weights.h5", "model"
 """Artifacts: the weights, and the model that MLflow loads."""
 
 EVALUATION, TRAIN_EVALUATION = "evaluation", "train_evaluation"
-"""Artifacts: how well held-out signers were recognized, and how well training signers."""
+"""Artifacts: the evaluation on clips held out, and that on training clips."""
+
+HELD_OUT, HELD_OUT_FILE = "held_out", "held_out.json"
+"""Tag and artifact: which clips were held out; the tag is `none` if none were."""
 
 SWEEP = "sweep"
 """Tag of a run that holds others: the study's name."""
@@ -47,7 +51,7 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         "data": configuration.data.name,
         "data.fingerprint": store.fingerprint,
         IDENTITY: provenance.identity(configuration.values, store.fingerprint),
-        "held_out_signers": ", ".join(split.held_out) or "none",
+        HELD_OUT: str(split.held_out),
         "mlflow.note.content": f"`{provenance.command()}`",
         **provenance.code_tags(),
     }
@@ -68,14 +72,12 @@ def record_inputs(
             "clips_trained_on": len(split.train),
             "clips_validated_on": len(split.validation),
             "clips_without_hand": store.left_out,
-            "signers_held_out": len(split.held_out),
         }
     )
     with run.folder() as folder:
         OmegaConf.save(OmegaConf.create(configuration.values), folder / "config.yaml")
-        (folder / "held_out_signers.txt").write_text(
-            "".join(f"{signer}\n" for signer in split.held_out), encoding="utf-8"
-        )
+        text = json.dumps(vars(split.held_out), indent=1, ensure_ascii=False)
+        (folder / HELD_OUT_FILE).write_text(text, encoding="utf-8")
 
 
 def record_statistics(
@@ -95,22 +97,22 @@ def record_evaluation(
     store: Store,
     predictions: ClipPredictions,
     history: Mapping[str, Sequence[float]],
-    *,
-    held_out: bool,
+    split: Split,
 ) -> None:
     """Records the tables, the figures and the page of an evaluation.
 
-    `history` has one value per epoch of each metric. If not `held_out`, the predictions are of
-    training clips.
+    `history` has one value per epoch of each metric. Where the split holds nothing out, the
+    predictions are of training clips.
     """
-    with run.folder(EVALUATION if held_out else TRAIN_EVALUATION) as folder:
+    with run.folder(EVALUATION if split.held_out.groups else TRAIN_EVALUATION) as folder:
+        run.tags({"intervals": predictions.intervals_over})
         predictions.save(folder / FILE)
         write_evaluation(
             folder,
             predictions,
             store,
             title=f"{run.experiment}: {run.name}",
-            signers="held-out signers" if held_out else "training signers",
+            whose=split.held_out.whose,
             history=history,
         )
 

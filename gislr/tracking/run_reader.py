@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from omegaconf import OmegaConf
 from gislr.config.configuration import Configuration, read_configuration
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, read_label_map
+from gislr.data.splits import HeldOut
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
-from gislr.tracking.record import EVALUATION, SWEEP, WEIGHTS
+from gislr.tracking.record import EVALUATION, HELD_OUT, HELD_OUT_FILE, SWEEP, WEIGHTS
 from gislr.tracking.tracking_store import TrackingError, connect
 from gislr.utils.errors import GislrError
 
@@ -135,10 +137,10 @@ class LoggedRun:
         with self._copy(LABEL_MAP) as file:
             return read_label_map(file)
 
-    def held_out(self) -> list[str]:
-        """Returns the signers that it was not trained on."""
-        with self._copy("held_out_signers.txt") as file:
-            return file.read_text(encoding="utf-8").splitlines()
+    def held_out(self) -> HeldOut:
+        """Returns which clips it was validated on."""
+        with self._copy(HELD_OUT_FILE) as file:
+            return HeldOut(**json.loads(file.read_text(encoding="utf-8")))
 
     def load_weights(self, model: Any) -> None:
         """Loads its weights into a model of its configuration."""
@@ -146,10 +148,10 @@ class LoggedRun:
             model.load_weights(file)
 
     def predictions(self) -> list[ClipPredictions]:
-        """Returns its predictions of held-out signers' clips: one, or one for each seed.
+        """Returns its predictions of the clips held out: one, or one for each seed.
 
         Raises:
-            GislrError: It held no signer out.
+            GislrError: It held nothing out.
         """
         if SWEEP not in self.tags:
             with self._copy(f"{EVALUATION}/{FILE}") as file:
@@ -177,7 +179,7 @@ def find_run(settings: TrackingSettings, run_id: str) -> LoggedRun:
 
 
 def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
-    """Returns the newest run of a named experiment that held signers out.
+    """Returns the newest run of a named experiment that held clips out.
 
     If that run is part of a cross-validation, returns the cross-validation.
 
@@ -191,7 +193,7 @@ def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
     client, experiment_id = connect(settings, create=False)
     query = f"tags.experiment = '{experiment}' and {_FINISHED}"
     for run in client.search_runs([experiment_id], query) if experiment_id else []:
-        if run.data.tags.get("held_out_signers") in (None, "none"):
+        if run.data.tags.get(HELD_OUT) in (None, "none"):
             continue
         parent = run.data.tags.get(PARENT_TAG)
         whole = client.get_run(parent) if parent else run

@@ -79,7 +79,7 @@ class DistillationSettings(Settings):
     """Distillation, see `gislr.training.distillation`.
 
     Attributes:
-        teachers: Ids of runs with the same held-out signers; their probabilities are averaged.
+        teachers: Ids of runs with the same clips held out; their probabilities are averaged.
         alpha: Weight of the teachers' probabilities; the label has the rest.
         temperature: Softens the teachers' probabilities above 1, sharpens them below.
     """

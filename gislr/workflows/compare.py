@@ -1,4 +1,4 @@
-"""Compares runs on the same held-out signers."""
+"""Compares runs on the same clips."""
 
 from __future__ import annotations
 

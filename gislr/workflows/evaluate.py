@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from omegaconf import DictConfig
 
 from gislr.data.sources import SOURCES
+from gislr.evaluation.metrics.intervals import score_intervals
 from gislr.evaluation.reports.run_report import write_evaluation
-from gislr.tracking.run_reader import find_run
+from gislr.inference.logged_models import Part
+from gislr.tracking.run_reader import LoggedRun, find_run
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -17,12 +20,15 @@ from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
 
+TEST_EVALUATIONS = "test_evaluations"
+"""Tag: how often a run was evaluated on the test split."""
+
 
 class EvaluateSettings(CommandSettings):
     """Settings of `gislr evaluate`; `conf/evaluate.yaml` explains the keys."""
 
     run: Text | list[Text]
-    signers: Literal["held_out", "all"] | None
+    split: Part | None
     output: Text | None
     data: Any = None  # Hydra leaves the key out where no data is chosen
 
@@ -50,31 +56,44 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     stores = open_stores(configuration, runs)
     store = stores[0]
     own = store.fingerprint == run.tags.get("data.fingerprint")
-    held_out = own and bool(run.held_out())
-    if settings.signers is not None:
-        held_out = settings.signers == "held_out"
+    held_out = run.held_out()
+    part = settings.split or ("val" if own and held_out.groups else "all")
     predictions = average(
-        [
-            predict_logged(each, clips, held_out_only=held_out)
-            for each, clips in zip(runs, stores, strict=True)
-        ]
+        [predict_logged(each, clips, part) for each, clips in zip(runs, stores, strict=True)]
     )
     scores = predictions.score()
-    signers = "held-out signers" if held_out else "all signers"
-    log.info(f"\n{len(predictions):,} clips of {signers}, {configuration.data.name} data")
+    whose = {"val": held_out.whose, "test": "the test split", "all": "all signers"}[part]
+    log.info(f"\n{len(predictions):,} clips of {whose}, {configuration.data.name} data")
+    intervals = score_intervals([predictions])
     for name, value in scores.items():
-        log.info(f"  {name:<18} {value:.6f}")
+        found = intervals.get(name)
+        log.info(f"  {name:<18} {value:.6f}" + (f" ({found.ends})" if found else ""))
+    log.info(f"in parentheses: 95% intervals {predictions.intervals_over}")
     if len(runs) > 1:
         log.info(f"the probabilities of {len(runs)} models, averaged")
-    elif own and held_out:
+    elif own and part == "val":
         other = [name for name, value in scores.items() if run.metrics.get(f"val_{name}") != value]
         log.info(
             f"differs from the logged metrics: {', '.join(other)}"
             if other
             else "equals the logged metrics"
         )
+    if own and part == "test":
+        for name in names:
+            _record_test(find_run(settings.tracking, name), scores)
     if settings.output is not None:
         folder = resolve_here(settings.output)
-        write_evaluation(folder, predictions, store, title=run.name, signers=signers)
+        write_evaluation(folder, predictions, store, title=run.name, whose=whose)
         log.info(f"written to {folder}")
     return scores
+
+
+def _record_test(run: LoggedRun, scores: Mapping[str, float]) -> None:
+    """Records scores on the test split with a run, and how often it was evaluated on it."""
+    times = int(run.tags.get(TEST_EVALUATIONS, 0)) + 1
+    for name, value in scores.items():
+        run.client.log_metric(run.run_id, f"test_{name}", value, step=times)
+    run.client.set_tag(run.run_id, TEST_EVALUATIONS, str(times))
+    log.info(f"run {run.run_id}: evaluated on the test split {times} times, this one included")
+    if times > 1:
+        log.warning("report the first result: what is chosen by looking at test fits test")

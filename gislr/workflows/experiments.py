@@ -48,7 +48,7 @@ def _line(run: LoggedRun) -> str:
         score = f"{run.metrics['cv_weighted_f1']:.4f} ({low:.4f} to {high:.4f}), {trainings}"
         shown = [*_SHOWN[:2], "split.folds"]
     elif "val_weighted_f1" in metrics:
-        score = f"{metrics['val_weighted_f1']:.4f} on held-out signers"
+        score = f"{metrics['val_weighted_f1']:.4f} on clips held out"
     else:
         score = f"{metrics.get('train_weighted_f1', float('nan')):.4f} on training clips"
     settings = " ".join(f"{key}={parameters[key]}" for key in shown if key in parameters)

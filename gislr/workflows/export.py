@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources import SOURCES
+from gislr.data.splits import HeldOut
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
@@ -90,14 +91,14 @@ def export(config: DictConfig) -> list[Agreement]:
 
 
 def comparison_clips(
-    configuration: Configuration, signs: Sequence[str], held_out: Sequence[str], count: int
+    configuration: Configuration, signs: Sequence[str], held_out: HeldOut, count: int
 ) -> tuple[list[Float32], NDArray[np.int32]]:
-    """Reads raw clips, those of signers held out first, spread evenly over the data.
+    """Reads raw clips, those held out first, spread evenly over the data.
 
     Args:
         configuration: Which data.
         signs: Those that the model knows.
-        held_out: Signers that it was not trained on.
+        held_out: What it was not trained on.
         count: How many clips at most.
 
     Returns:
@@ -113,7 +114,7 @@ def comparison_clips(
             "holds none; add data=sample, or data=asl_signs data.root=DIR."
         )
     all_clips = store.all_clips
-    of_held_out = np.flatnonzero(np.isin(all_clips.signers, held_out))
+    of_held_out = np.flatnonzero(held_out.among(all_clips))
     candidates = of_held_out if len(of_held_out) else np.arange(len(all_clips))
     spread = np.linspace(0, len(candidates) - 1, min(count, len(candidates))).round().astype(int)
     chosen = candidates[np.unique(spread)]

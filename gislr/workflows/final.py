@@ -20,7 +20,7 @@ from gislr.inference.registration import log_served_model
 from gislr.tracking import model_registry as registry
 from gislr.tracking import provenance
 from gislr.tracking.model_registry import Evidence
-from gislr.tracking.record import IDENTITY
+from gislr.tracking.record import HELD_OUT_FILE, IDENTITY
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
 from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun, find_run, newest_validated
 from gislr.tracking.tracking_store import connect
@@ -36,7 +36,7 @@ EVIDENCE_FILE, KERAS_FILE = "evidence.json", "model.keras"
 FINAL, EVIDENCE = "final", "evidence.run_id"
 """Tags: of final runs, and the id of the validated run that they and their members rest on."""
 
-_SHARED = ("config.yaml", "held_out_signers.txt", LABEL_MAP, "statistics")
+_SHARED = ("config.yaml", HELD_OUT_FILE, LABEL_MAP, "statistics")
 # Artifacts that are the same for each seed.
 
 

@@ -7,12 +7,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from omegaconf import DictConfig
 
 from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
 from gislr.data import landmark_statistics as statistics
-from gislr.data.splits import Split, split_clips
+from gislr.data.splits import LISTED, TEST, Split, split_clips
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.summary import training_summary
@@ -58,8 +57,8 @@ class TrainingResult:
         run_id: MLflow's id of the run.
         run_name: The run's name.
         history: Every metric's values, one per epoch.
-        scores: Scores of the model that is kept: on the clips of held-out signers, or on the
-            training clips where no signer is held out.
+        scores: Scores of the model that is kept: on the clips held out, or on the training clips
+            where none is held out.
         objective: In a sweep the values that it optimizes, otherwise `None`.
     """
 
@@ -94,7 +93,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     store = open_data(configuration)
     if resumed:
         require_same_data(resumed, store.fingerprint)
-    split = split_clips(configuration.split, store.clips.signers, store.all_clips.signers)
+    split = split_clips(configuration.split, store.clips, store.all_clips)
     _describe(configuration, store, split)
     run_tags = {
         **record.starting_tags(configuration, store, split),
@@ -147,7 +146,7 @@ def _train(
         f"model: {configuration.model.name}, {parameters:,} parameters; "
         f"{loop.batches.steps_per_epoch} steps per epoch, {loop.batches.batch_size} clips per step"
     )
-    held_out = bool(split.held_out)
+    held_out = bool(split.held_out.groups)
     clips = split.validation if held_out else split.train
     predictions: ClipPredictions | None = None
     history = _restore(loop, checkpoints, run)
@@ -186,9 +185,9 @@ def _train(
     if not held_out:
         run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    record.record_evaluation(run, store, predictions, history, held_out=held_out)
+    record.record_evaluation(run, store, predictions, history, split)
     record.record_model(run, model, configuration, store)
-    log.info(training_summary(predictions, store.clips.labels[split.train], held_out=held_out))
+    log.info(training_summary(predictions, store.clips.labels[split.train], split.held_out.whose))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
 
 
@@ -221,12 +220,17 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
     log.info(f"data: {configuration.data.name}, {store.summary()}")
     if configuration.data.name == "sample":
         log.info("      simulated by gislr: scores on it say nothing about sign language")
-    signers = len(np.unique(store.all_clips.signers))
-    if split.held_out:
+    split_name = configuration.split.name
+    tests = int((store.clips.columns[LISTED] == TEST).sum())
+    apart = f", {tests:,} of test kept apart" if tests else ""
+    if split.held_out.groups:
         log.info(
-            f"split: {configuration.split.name} counts signers; {len(split.held_out)} of {signers} "
-            f"held out: {', '.join(split.held_out)}; clips: {len(split.train):,} to train on, "
-            f"{len(split.validation):,} to validate on"
+            f"split: {split_name}; held out: {split.held_out}; clips: {len(split.train):,} to "
+            f"train on, {len(split.validation):,} to validate on{apart}"
         )
     else:
-        log.info(f"split: none, trains on all {signers} signers; nobody is left to validate on")
+        log.info(
+            f"split: none, trains on {len(split.train):,} clips, nothing to validate on{apart}"
+        )
+    if not store.clips.signers_known:
+        log.info("      signers are unknown: the same people may be on both sides of a split")

@@ -34,7 +34,7 @@ class ClipPredictions:
 
     Attributes:
         clips: str [clips], their paths.
-        signers: str [clips].
+        signers: str [clips]; empty where unknown.
         labels: int32 [clips], the true signs.
         frames: int64 [clips], frames kept of each clip.
         raw_frames: int64 [clips], frames of each raw clip; 0 where unknown.
@@ -116,6 +116,28 @@ class ClipPredictions:
         """The signers, each once, sorted."""
         return sorted(set(self.signers.tolist()))
 
+    @property
+    def signers_known(self) -> bool:
+        """Whether every clip's signer is known."""
+        return bool((self.signers != "").all())
+
+    @property
+    def signer_count(self) -> str:
+        """How many signers there are, in words."""
+        return f"{len(self.signer_names)} signers" if self.signers_known else "unknown signers"
+
+    @property
+    def resampled(self) -> NDArray[np.str_]:
+        """What a bootstrap draws, str [clips]: signers, or clips where signers are unknown."""
+        return self.signers if self.signers_known else self.clips
+
+    @property
+    def intervals_over(self) -> str:
+        """What intervals are over, and what to think of them."""
+        if self.signers_known:
+            return "over signers"
+        return "over clips, since signers are unknown: optimistic, the truth is wider"
+
     def score(self, *names: str) -> dict[str, float]:
         """Returns the scores of these names, by default all; see `scores.score`."""
         return score(self.labels, self.probabilities, self.label_smoothing, names or None)
@@ -186,18 +208,18 @@ def pooled(parts: Sequence[ClipPredictions]) -> ClipPredictions:
     """Returns the predictions of several folds as one.
 
     Raises:
-        DataError: A signer is in more than one of them, or their signs differ.
+        DataError: A clip is in more than one of them, or their signs differ.
     """
     if any(part.signs != parts[0].signs for part in parts):
         raise DataError("Predictions of folds can be pooled only for the same signs; they differ.")
     seen: set[str] = set()
     for part in parts:
-        if repeated := sorted(seen & set(part.signer_names)):
+        if repeated := sorted(seen & set(part.clips.tolist())):
             raise DataError(
-                "Each signer must be held out in one fold only; "
-                f"{', '.join(repeated)} are in several."
+                "Each clip must be held out in one fold only; "
+                f"{', '.join(repeated[:5])} ({len(repeated)} in all) are in several."
             )
-        seen |= set(part.signer_names)
+        seen |= set(part.clips.tolist())
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_CLIP
     }

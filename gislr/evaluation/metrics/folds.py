@@ -1,4 +1,4 @@
-"""The results of a cross-validation over signers."""
+"""The results of a cross-validation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def cross_validation(results: Mapping[tuple[int, int], ClipPredictions]) -> Cros
         results: By fold and seed, the predictions of the held-out signers' clips.
 
     Raises:
-        DataError: A fold is missing for a seed, or a signer is held out in two folds.
+        DataError: A fold is missing for a seed, or a clip is held out in two folds.
     """
     import pandas as pd
 

@@ -1,12 +1,14 @@
 """Confidence intervals and p-values of scores: a bootstrap over signers.
 
-Clips of one signer are alike, so resampling clips would make every interval far too narrow.
+Clips of one signer are alike, so resampling clips makes every interval far too narrow. That is done
+only where signers are unknown, and said wherever such an interval is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +40,12 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+        return f"{self.value:.4f} ({self.ends})"
+
+    @property
+    def ends(self) -> str:
+        """Its two ends as text."""
+        return f"{self.low:.4f} to {self.high:.4f}"
 
 
 @dataclass(frozen=True)
@@ -48,34 +55,33 @@ class Difference:
     Attributes:
         interval: The difference and its interval.
         p_value: Two-sided bootstrap p-value: twice the fraction of draws beyond zero.
-        signers: Number of signers.
+        resampled: Number of signers; of clips where signers are unknown.
     """
 
     interval: Interval
     p_value: float
-    signers: int
+    resampled: int
 
     @property
     def verdict(self) -> str:
         """Whether the difference is significant: whether its 95% interval excludes zero."""
-        if self.signers < FEW_SIGNERS:
-            return f"{self.signers} signers are too few for a verdict"
+        if self.resampled < FEW_SIGNERS:
+            return f"{self.resampled} signers are too few for a verdict"
         significant = not self.interval.low <= 0 <= self.interval.high
         return "significant" if significant else "not significant"
 
 
-def scores_of_counts(counts: Float64) -> dict[str, Float64]:
-    """Computes scores from confusion counts, as scikit-learn defines them.
+def scores_of_counts(right: Float64, support: Float64, predicted: Float64) -> dict[str, Float64]:
+    """Computes scores from counts by sign, as scikit-learn defines them.
 
     Args:
-        counts: [..., true sign, predicted sign]; averages are over signs that have clips.
+        right: [..., signs], clips that are recognized.
+        support: [..., signs], clips of the sign; averages are over signs that have some.
+        predicted: [..., signs], clips for which the sign is predicted.
 
     Returns:
         An array [...] for each of `SCORES`.
     """
-    right = np.diagonal(counts, axis1=-2, axis2=-1)
-    support = counts.sum(axis=-1)
-    predicted = counts.sum(axis=-2)
     total = np.maximum(support.sum(axis=-1), 1)
     recall = right / np.maximum(support, 1)
     f1 = 2 * right / np.maximum(support + predicted, 1)
@@ -90,7 +96,7 @@ def scores_of_counts(counts: Float64) -> dict[str, Float64]:
 
 
 def score_intervals(seeds: Sequence[ClipPredictions]) -> dict[str, Interval]:
-    """Returns each score with its interval over signers.
+    """Returns each score with its interval over signers, or over clips whose signers are unknown.
 
     Args:
         seeds: Predictions of the same clips by one or several seeds; scores are means over them.
@@ -98,7 +104,8 @@ def score_intervals(seeds: Sequence[ClipPredictions]) -> dict[str, Interval]:
     Raises:
         DataError: The clips differ.
     """
-    drawn = _drawn_scores(seeds, _common_signers(seeds))
+    _require_same_clips(seeds)
+    drawn = _drawn_scores(seeds)
     return {name: _interval(values) for name, values in drawn.items()}
 
 
@@ -116,17 +123,18 @@ def paired_differences(
     Raises:
         DataError: The clips differ.
     """
-    signers = _common_signers([*first, *second])
-    one, other = (_drawn_scores(seeds, signers) for seeds in (first, second))
+    _require_same_clips([*first, *second])
+    one, other = (_drawn_scores(seeds) for seeds in (first, second))
+    resampled = len(set(first[0].resampled.tolist()))
     found = {}
     for name in SCORES:
         values = other[name] - one[name]
         beyond = min((values[1:] <= 0).mean(), (values[1:] >= 0).mean())
-        found[name] = Difference(_interval(values), min(1.0, 2 * float(beyond)), len(signers))
+        found[name] = Difference(_interval(values), min(1.0, 2 * float(beyond)), resampled)
     return found
 
 
-def _common_signers(predictions: Sequence[ClipPredictions]) -> list[str]:
+def _require_same_clips(predictions: Sequence[ClipPredictions]) -> None:
     first = predictions[0]
     for other in predictions[1:]:
         if sorted(first.clips.tolist()) != sorted(other.clips.tolist()):
@@ -134,23 +142,34 @@ def _common_signers(predictions: Sequence[ClipPredictions]) -> list[str]:
                 "Models can be compared on the same clips only; they were evaluated on "
                 f"{len(first):,} and {len(other):,} clips that are not the same."
             )
-    return first.signer_names
 
 
-def _drawn_scores(seeds: Sequence[ClipPredictions], signers: list[str]) -> dict[str, Float64]:
-    """Returns scores, means over seeds, float64 [1 + DRAWS]: of all signers, then of each draw."""
-    signs = len(seeds[0].signs)
-    counts = np.zeros((len(seeds), len(signers), signs, signs))
-    for of_seed, seed in zip(counts, seeds, strict=True):
-        np.add.at(of_seed, (np.searchsorted(signers, seed.signers), seed.labels, seed.predicted), 1)
-    probabilities = np.full(len(signers), 1 / len(signers))
-    drawn = np.random.default_rng(0).multinomial(len(signers), probabilities, size=DRAWS)
-    weights = np.concatenate([np.ones((1, len(signers))), drawn])
-    parts = [
-        scores_of_counts(np.tensordot(some, counts, axes=(1, 1)))
-        for some in np.array_split(weights, -(-len(weights) // _DRAWS_AT_ONCE))
-    ]
-    return {name: np.concatenate([part[name].mean(axis=1) for part in parts]) for name in SCORES}
+def _drawn_scores(seeds: Sequence[ClipPredictions]) -> dict[str, Float64]:
+    """Returns scores, means over seeds, float64 [1 + DRAWS]: of all clips, then of each draw."""
+    by_seed = [_scores_of_draws(seed) for seed in seeds]
+    return {name: np.mean([scores[name] for scores in by_seed], axis=0) for name in SCORES}
+
+
+def _scores_of_draws(predictions: ClipPredictions) -> dict[str, Float64]:
+    from scipy.sparse import csr_array
+
+    names, unit = np.unique(predictions.resampled, return_inverse=True)
+    count, signs = len(names), len(predictions.signs)
+    labels, predicted = predictions.labels, predictions.predicted
+    right = labels == predicted
+
+    def by_unit(signs_of_clips: NDArray[Any], chosen: NDArray[np.bool_]) -> Any:
+        places = (unit[chosen], signs_of_clips[chosen])
+        return csr_array((np.ones(chosen.sum()), places), shape=(count, signs))
+
+    everything = np.ones(len(predictions), bool)
+    counts = [by_unit(labels, right), by_unit(labels, everything), by_unit(predicted, everything)]
+    rng = np.random.default_rng(0)
+    parts = [scores_of_counts(*(each.sum(axis=0)[None] for each in counts))]
+    for _ in range(DRAWS // _DRAWS_AT_ONCE):
+        draws = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS_AT_ONCE)
+        parts.append(scores_of_counts(*(draws @ each for each in counts)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in SCORES}
 
 
 def _interval(values: Float64) -> Interval:

@@ -58,9 +58,9 @@ def per_signer(predictions: ClipPredictions) -> pd.DataFrame:
     """Returns the scores of each signer's clips.
 
     Returns:
-        A row per signer, lowest accuracy first: `signer`, `clips`, `accuracy`,
-        `balanced_accuracy`, `weighted_f1` and `macro_f1`; averages are over the signs of the
-        signer's clips.
+        A row per signer (one, `unknown`, where signers are), lowest accuracy first: `signer`,
+        `clips`, `accuracy`, `balanced_accuracy`, `weighted_f1` and `macro_f1`; averages are over
+        the signs of the signer's clips.
     """
     import pandas as pd
 
@@ -69,7 +69,10 @@ def per_signer(predictions: ClipPredictions) -> pd.DataFrame:
         for signer in predictions.signer_names
     }
     table = pd.DataFrame(
-        [{"signer": name, "clips": len(p), **p.score(*SCORES)} for name, p in parts.items()]
+        [
+            {"signer": name or "unknown", "clips": len(p), **p.score(*SCORES)}
+            for name, p in parts.items()
+        ]
     ).rename(columns={"acc": "accuracy", "balanced_acc": "balanced_accuracy"})
     return table.sort_values("accuracy", kind="stable", ignore_index=True)
 

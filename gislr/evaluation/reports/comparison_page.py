@@ -47,12 +47,17 @@ def comparison_page(models: Sequence[ComparedModel], figures: Mapping[str, Figur
     predictions = models[0].predictions[0]
     return Page(
         title=" vs. ".join(model.name for model in models[::-1]),
-        lead=f"{len(predictions):,} clips of {len(predictions.signer_names)} held-out signers.",
+        lead=f"{len(predictions):,} clips of {predictions.signer_count}, held out.",
         sections=[
-            Section("Scores", "95% intervals over signers.", tables=[scores_table(models)]),
+            Section(
+                "Scores",
+                f"95% intervals {predictions.intervals_over}.",
+                tables=[scores_table(models)],
+            ),
             Section(
                 f"Difference from {models[0].name}",
-                "Paired bootstrap: both models are scored on the same draws of signers.",
+                "Paired bootstrap: both models are scored on the same draws; intervals "
+                f"{predictions.intervals_over}.",
                 tables=[differences_table(models)],
             ),
             Section("Parameters that differ", tables=[parameters_table(models)]),

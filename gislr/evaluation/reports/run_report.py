@@ -16,6 +16,7 @@ from gislr.evaluation.figures.confusion_figure import confusion_figure
 from gislr.evaluation.metrics import confusion, tables
 from gislr.evaluation.metrics.calibration import BINS, calibration
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.metrics.intervals import score_intervals
 from gislr.evaluation.reports.page import Page, Section, png
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def write_evaluation(
     store: Store,
     *,
     title: str,
-    signers: str,
+    whose: str,
     history: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     """Writes the tables, the figures and the page of an evaluation.
@@ -103,19 +104,19 @@ def write_evaluation(
         predictions: The predictions to evaluate.
         store: The data of the clips.
         title: The page's heading.
-        signers: Which signers the clips are of, such as "held-out signers".
+        whose: Whose clips they are, such as "3 held-out signers".
         history: One value per epoch of each metric.
     """
     report = Report.of(predictions, history)
     report.write(folder)
-    page = Page(title, _lead(predictions, signers), _sections(predictions, report, store))
+    page = Page(title, _lead(predictions, whose), _sections(predictions, report, store))
     (folder / PAGE).write_text(page.html(), encoding="utf-8")
 
 
-def _lead(predictions: ClipPredictions, signers: str) -> str:
+def _lead(predictions: ClipPredictions, whose: str) -> str:
     scores = predictions.score("acc", "weighted_f1", "macro_f1")
     return (
-        f"{len(predictions):,} clips of {len(predictions.signer_names)} {signers}: accuracy "
+        f"{len(predictions):,} clips of {whose}: accuracy "
         f"{scores['acc']:.4f}, weighted F1 {scores['weighted_f1']:.4f}, macro F1 "
         f"{scores['macro_f1']:.4f}."
     )
@@ -125,18 +126,27 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
     import pandas as pd
 
     error = calibration(predictions).error
-    scores = [*predictions.score().items(), ("calibration_error", error)]
+    intervals = {name: str(found) for name, found in score_intervals([predictions]).items()}
+    scores = [
+        (name, value, intervals.get(name, ""))
+        for name, value in (predictions.score() | {"calibration_error": error}).items()
+    ]
     per_signer = report.tables[PER_SIGNER]
     curves = [report.figures[LEARNING_CURVES]] if LEARNING_CURVES in report.figures else []
     return [
         Section(
-            "Scores", figures=curves, tables=[pd.DataFrame(scores, columns=["score", "value"])]
+            "Scores",
+            f"95% intervals {predictions.intervals_over}.",
+            figures=curves,
+            tables=[pd.DataFrame(scores, columns=["score", "value", "95% interval"])],
         ),
         Section("Signs", figures=[report.figures[F1_BY_SIGN]], tables=[report.tables[PER_SIGN]]),
         _confusions(report),
         Section(
             "Signers",
-            "Expect a similar spread of accuracy among new signers.",
+            "Expect a similar spread of accuracy among new signers."
+            if predictions.signers_known
+            else "The data does not say whose clips these are: the same people may be trained on.",
             figures=[quality_figures.accuracy_by_signer(per_signer)],
             tables=[per_signer],
         ),

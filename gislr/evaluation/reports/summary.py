@@ -26,14 +26,14 @@ _ROWS = {
 
 
 def training_summary(
-    predictions: ClipPredictions, train_labels: NDArray[np.int32], *, held_out: bool
+    predictions: ClipPredictions, train_labels: NDArray[np.int32], whose: str
 ) -> str:
     """Returns the scores next to those of the baseline, and the best and worst signs.
 
     Args:
         predictions: Those of the evaluation clips.
         train_labels: int32, the labels of the training clips.
-        held_out: Whether the evaluation clips are of held-out signers.
+        whose: Whose clips they are, such as "3 held-out signers".
     """
     scores, baseline = predictions.score(), predictions.baseline(train_labels)
     table = per_sign(predictions)
@@ -42,9 +42,8 @@ def training_summary(
     confused = [
         f"{row.true_sign} with {row.predicted_sign} ({row.clips})" for row in pairs.itertuples()
     ]
-    clips_of = "held-out signers" if held_out else "the training set (no signer is held out)"
     lines = [
-        f"\n{len(predictions):,} clips of {clips_of}; in parentheses: always predicting the most "
+        f"\n{len(predictions):,} clips of {whose}; in parentheses: always predicting the most "
         "frequent sign",
         *(
             f"  {title:<15} {scores[name]:.4f}  ({baseline[name]:.4f})"
@@ -63,18 +62,17 @@ def _f1(table: pd.DataFrame) -> str:
 
 def cross_validation_summary(result: CrossValidation) -> str:
     """Returns scores with intervals, and the spread over folds and signers."""
-    clips = len(next(iter(result.pooled.values())))
-    signers = len(result.by_signer)
+    first = next(iter(result.pooled.values()))
     by_fold = result.by_fold.groupby("fold")["weighted_f1"].mean()
     accuracy = result.by_signer["accuracy"]
     lines = [
-        f"\n{clips:,} clips of {signers} signers, each held out once; "
-        f"mean of {len(result.pooled)} seeds, 95% interval over signers",
+        f"\n{len(first):,} clips of {first.signer_count}, each held out once; "
+        f"mean of {len(result.pooled)} seeds, 95% interval {first.intervals_over}",
         *(f"  {name:<13} {interval}" for name, interval in result.intervals.items()),
         "  by fold: weighted F1 " + ", ".join(f"{k}: {f1:.4f}" for k, f1 in by_fold.items()),
         f"  by signer: accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, "
         f"median {accuracy.median():.2f}",
     ]
-    if signers < FEW_SIGNERS:
-        lines.append(f"  {signers} signers are too few for these intervals")
+    if first.signers_known and len(first.signer_names) < FEW_SIGNERS:
+        lines.append(f"  {first.signer_count} are too few for these intervals")
     return "\n".join(lines)
