@@ -86,7 +86,7 @@ WRONG = {
     "evaluate": "run has no value yet; add run=VALUE.",
     "ui data=sample": "data is no setting. ui has tracking, host, port.",
     "ui port=many": "port must be a whole number; got 'many'.",
-    "video": "Name a video, webcam, or setup=true; see --help.",
+    "extract": "Name a folder, a manifest, a video, webcam, or setup=true; see --help.",
     "predict model=x clips=[a] format=xml": "format must be one of csv, json, text; got 'xml'.",
     "evaluate -m run=1,2": "evaluate runs once; only train and cross_validate can sweep.",
     "completion": "gislr completion SHELL must be one of bash, fish, zsh; got ''.",
@@ -157,7 +157,7 @@ def test_help_starts_without_hydra_and_a_configuration_without_the_workflow():
 
 
 def test_commands_keys_and_choices_are_completed():
-    assert candidates(["e"]) == ["evaluate", "experiments", "export"]
+    assert candidates(["e"]) == ["extract", "evaluate", "experiments", "export"]
     assert candidates(["train", "model"])[0] == "model="
     assert "model.units=" in candidates(["train", "model."])
     assert "model.num_stages=" in candidates(["train", "model=conv_transformer", "model."])
