@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 
 @dataclass(frozen=True)
 class Command:
     """A command, `gislr NAME` or `python -m gislr.NAME`.
 
-    It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`.
+    It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`. Both are
+    called `NAME_`, as in PEP 8, where the name is a keyword of Python.
 
     Attributes:
         group: Heading under which `gislr --help` lists it.
@@ -25,6 +27,11 @@ class Command:
     words: str | None = None
     stands_for: tuple[str, ...] = ()
     sweeps: bool = False
+
+    @property
+    def workflow(self) -> str:
+        """The name of its module in `gislr.workflows`, and of its function there."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
 
 TRAIN, EVALUATE, USE, LOOK = "Train", "Evaluate", "Use a model", "Look"
@@ -42,6 +49,7 @@ COMMANDS = {
         ),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
+        Command("import", TRAIN, "Write the manifest of a published set", "dataset"),
         Command("prepare", TRAIN, "Read, check and store data without training"),
         Command("evaluate", EVALUATE, "Evaluate a logged model", "run"),
         Command("compare", EVALUATE, "Compare runs on the same signers", "runs"),
