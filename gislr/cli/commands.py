@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 
 @dataclass(frozen=True)
 class Command:
     """A command, `gislr NAME` or `python -m gislr.NAME`.
 
-    It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`.
+    It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`. Both are
+    called `NAME_`, as in PEP 8, where the name is a keyword of Python.
 
     Attributes:
         group: Heading under which `gislr --help` lists it.
@@ -26,8 +28,13 @@ class Command:
     stands_for: tuple[str, ...] = ()
     sweeps: bool = False
 
+    @property
+    def workflow(self) -> str:
+        """The name of its module in `gislr.workflows`, and of its function there."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
-TRAIN, EVALUATE, USE, LOOK = "Train", "Evaluate", "Use a model", "Look"
+
+TRAIN, DATA, EVALUATE, USE, LOOK = "Train", "Data", "Evaluate", "Use a model", "Look"
 
 COMMANDS = {
     command.name: command
@@ -42,8 +49,9 @@ COMMANDS = {
         ),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
-        Command("extract", TRAIN, "Find landmarks in videos, in bulk", "videos"),
-        Command("prepare", TRAIN, "Read, check and store data without training"),
+        Command("import", DATA, "Write the manifest of a published set", "dataset"),
+        Command("extract", DATA, "Find landmarks in videos, in bulk", "videos"),
+        Command("prepare", DATA, "Read, check and store data without training"),
         Command("evaluate", EVALUATE, "Evaluate a logged model", "run"),
         Command("compare", EVALUATE, "Compare runs on the same signers", "runs"),
         Command("experiments", EVALUATE, "Update the table of experiments/README.md"),
