@@ -93,7 +93,8 @@ WRONG = {
     "import wlsl .": "dataset must be one of asl_citizen, autsl, lsa64, msasl, popsign, wlasl; got "
     "'wlsl'. Did you mean 'wlasl'?",
     "predict model=x clips=[a] format=xml": "format must be one of csv, json, text; got 'xml'.",
-    "evaluate -m run=1,2": "evaluate runs once; only train and cross_validate can sweep.",
+    "evaluate -m run=1,2": "evaluate runs once; only train, cross_validate, learning_curve can "
+    "sweep.",
     "completion": "gislr completion SHELL must be one of bash, fish, zsh; got ''.",
     "describe word": "'word' is no override; write key=value, for instance seed=1.",
 }

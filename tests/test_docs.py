@@ -70,7 +70,7 @@ def test_every_key_that_is_shown_exists(shown):
     own = [a for a in arguments if "=" in a and not a.startswith(("hydra", "+hydra"))]
     swept = re.compile(r"=(range|choice|interval|tag)\(|=mine$")  # values that no single run has
     config = compose(name, *(a for a in own if not swept.search(a)))
-    if name in ("train", "cross_validate"):
+    if COMMANDS[name].sweeps:
         read_configuration(config)
 
 

@@ -200,9 +200,9 @@ def test_clips_are_predicted_as_they_were_validated(
 
 def test_a_cross_validation_holds_out_every_fold():
     assert with_folds(["split.folds=3"]) == [
-        "-m", "split.folds=3", "split.fold=range(0,3)", "seed=range(0,2)",
+        "-m", "split.folds=3", "seed=range(0,2)", "split.fold=range(0,3)",
     ]  # fmt: skip
-    assert with_folds(["seed=7"])[-1] == "seed=range(7,8)"
+    assert with_folds(["seed=7"])[1] == "seed=range(7,8)"
     for argument in ("split=group_shuffle", "split.fold=1"):
         with pytest.raises(SettingError, match="A cross-validation"):
             with_folds([argument])

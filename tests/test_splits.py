@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.splits import SPLITS, HeldOut, split_clips
+from gislr.data.splits import SPLITS, HeldOut, draw_clips, split_clips
 from gislr.data.store import ClipTable
 from gislr.utils.errors import SettingError
 
@@ -120,6 +120,24 @@ def test_any_column_can_be_kept_apart():
     held_out = [sessions[clip] for clip in split.validation]
     assert sorted(set(held_out)) == split.held_out.groups
     assert not set(held_out) & {sessions[clip] for clip in split.train}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=1, max_size=40),
+    count=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_clips_of_each_sign_are_drawn_and_larger_draws_hold_the_smaller(labels, count, seed):
+    labels = np.array(labels, np.int32)
+    clips = np.flatnonzero(np.arange(len(labels)) % 3 != 1)
+    drawn, more = (draw_clips(clips, labels, n, seed) for n in (count, count + 1))
+    assert set(drawn) <= set(more) <= set(clips)
+    assert drawn.tolist() == sorted(drawn)
+    for label in range(5):
+        available = int((labels[clips] == label).sum())
+        assert int((labels[drawn] == label).sum()) == min(count, available)
+    assert draw_clips(clips, labels, None, seed).tolist() == clips.tolist()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ _SHOW = {"--cfg", "-c", "--info", "-i"}
 _SWEEP = {"-m", "--multirun"}
 _SPLIT = "group_kfold"
 _SEEDS = "range(0,2)"
+_CLIP_COUNTS = "training.clips_per_sign=1,3,5,10,null"
 
 
 def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
@@ -42,7 +43,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     choices = groups(command.name)
     options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
     if options & _SWEEP and not command.sweeps:
-        can = " and ".join(each.name for each in COMMANDS.values() if each.sweeps)
+        can = ", ".join(each.name for each in COMMANDS.values() if each.sweeps)
         raise SettingError(f"{command.name} runs once; only {can} can sweep.")
     if options & _SHOW and options & _SWEEP:
         raise SettingError("--cfg and --info show one run, and a sweep has many; leave out -m.")
@@ -63,8 +64,11 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
         kept.append(f"{command.words}=[{','.join(words)}]")
     if command.name == "final":
         kept = [argument.replace("+experiments=", "experiment=", 1) for argument in kept]
-    if command.name == "cross_validate" and not options & _SHOW:
-        kept = with_folds(kept)
+    if not options & _SHOW and "hydra.mode=RUN" not in kept:  # which is one of its trials
+        if command.name == "cross_validate":
+            kept = with_folds(kept)
+        elif command.name == "learning_curve":
+            kept = with_clip_counts(kept)
     return kept
 
 
@@ -81,8 +85,6 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
     Raises:
         SettingError: Another split, or a single fold, is asked for.
     """
-    if "hydra.mode=RUN" in arguments:  # one of its trials
-        return list(arguments)
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if given.get("split", _SPLIT) != _SPLIT:
         raise SettingError(
@@ -96,8 +98,21 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
         )
     [split] = [file for file in composed_files("cross_validate") if file.group == "split"]
     folds = given.get("split.folds", split.parsed["folds"])
-    seeds = given.get("seed", _SEEDS)
-    if seeds.isdigit():  # a parameter of the trial, too, so that tables can name it
+    return ["-m", *_with_seeds(arguments), f"split.fold=range(0,{folds})"]
+
+
+def with_clip_counts(arguments: Sequence[str]) -> list[str]:
+    """Returns the arguments of a learning curve, with the numbers of clips and seeds missing."""
+    kept = _with_seeds(arguments)
+    if not any(argument.startswith("training.clips_per_sign=") for argument in kept):
+        kept.append(_CLIP_COUNTS)
+    return ["-m", *kept]
+
+
+def _with_seeds(arguments: Sequence[str]) -> list[str]:
+    """Returns the arguments with the seeds as a sweep, which makes them parameters of trials."""
+    seeds = dict(argument.split("=", 1) for argument in arguments if "=" in argument).get("seed")
+    if seeds is not None and seeds.isdigit():
         seeds = f"range({seeds},{int(seeds) + 1})"
-    kept = [argument for argument in arguments if not argument.startswith("seed=")]
-    return ["-m", *kept, f"split.fold=range(0,{folds})", f"seed={seeds}"]
+    others = [argument for argument in arguments if not argument.startswith("seed=")]
+    return [*others, f"seed={seeds or _SEEDS}"]

@@ -47,6 +47,9 @@ COMMANDS = {
             "Train on every fold of signers with several seeds",
             sweeps=True,
         ),
+        Command(
+            "learning_curve", TRAIN, "Train on a few clips of each sign, then on more", sweeps=True
+        ),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
         Command("import", DATA, "Write the manifest of a published set", "dataset"),

@@ -25,7 +25,7 @@ RUN_ID, PARENT = "run_id", "parent_run_id"
 """Attributes of trials and of studies: the ids of their runs."""
 
 RUN_NAMES = "run_names"
-"""Attribute of studies: the name of a trial's run, with `{trial}`, `{fold}` and `{seed}`."""
+"""Attribute of studies: a trial's run name, with `{trial}`, `{fold}`, `{clips}` and `{seed}`."""
 
 
 def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict[str, str]:
@@ -35,6 +35,7 @@ def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict
     name = str(trial.study.user_attrs.get(RUN_NAMES, "trial {trial}")).format(
         trial=trial.number,
         fold=getattr(configuration.split, "fold", None),
+        clips=configuration.training.clips_per_sign or "all",
         seed=configuration.seed,
     )
     tags = {"study": trial.study.study_name, "trial": str(trial.number), "mlflow.runName": name}

@@ -43,6 +43,7 @@ class TrainingSettings(Settings):
         devices: `1`, or `all` local devices.
         deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
         swa_epochs: Number of last epochs whose weights are averaged (SWA); 0 for none.
+        clips_per_sign: How many clips of each sign are trained on; all when `None`.
     """
 
     epochs: Positive
@@ -50,6 +51,7 @@ class TrainingSettings(Settings):
     devices: Devices
     deterministic: bool
     swa_epochs: Whole
+    clips_per_sign: Positive | None
 
     @model_validator(mode="after")
     def _check(self) -> TrainingSettings:

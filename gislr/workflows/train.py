@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from omegaconf import DictConfig
 
 from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
 from gislr.data import landmark_statistics as statistics
-from gislr.data.splits import LISTED, TEST, Split, split_clips
+from gislr.data.splits import LISTED, TEST, Split, draw_clips, split_clips
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.summary import training_summary
@@ -95,6 +96,9 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     if resumed:
         require_same_data(resumed, store.fingerprint)
     split = split_clips(configuration.split, store.clips, store.all_clips)
+    count, seed = configuration.training.clips_per_sign, configuration.seed
+    train_clips = draw_clips(split.train, store.clips.labels, count, seed)
+    split = dataclasses.replace(split, train=train_clips)
     _describe(configuration, store, split)
     run_tags = {
         **record.starting_tags(configuration, store, split),

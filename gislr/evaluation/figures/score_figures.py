@@ -72,6 +72,29 @@ def _bars(axes: Axes, part: pd.DataFrame, per_panel: int, mean: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def score_by_clips(table: pd.DataFrame, over: str) -> Figure:
+    """Draws weighted F1 by the number of training clips of each sign, with intervals.
+
+    Args:
+        table: Columns `clips_per_sign`, `weighted_f1`, `weighted_f1_low` and `weighted_f1_high`.
+        over: What the intervals are over, for the title.
+    """
+    values = table["weighted_f1"].to_numpy()
+    errors = [values - table["weighted_f1_low"], table["weighted_f1_high"] - values]
+    with canvas(6.0, 3.8) as figure:
+        axes = figure.subplots()
+        places = np.arange(len(table))
+        axes.errorbar(places, values, errors, color=colors(1)[0], marker="o", capsize=4)
+        axes.set_xticks(places, [str(count) for count in table["clips_per_sign"]])
+        axes.set(
+            title=f"Learning curve (95% intervals {over.partition(':')[0]})",
+            xlabel="training clips of each sign",
+            ylabel="weighted F1 on held-out clips",
+            ylim=(-0.03, 1.03),
+        )
+    return figure
+
+
 def learning_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draws loss and accuracy over the epochs.
 
