@@ -61,11 +61,6 @@ def test_a_layout_of_ones_own_in_any_order(order, skipped):
     )
 
 
-def test_a_layout_says_which_parts_of_a_set_it_lacks():
-    assert LAYOUTS["hands"].lacks(LANDMARKS["dominant_hand"]) == ["lips", "pose"]
-    assert LAYOUTS["holistic"].lacks(LANDMARKS["competition"]) == []
-
-
 @pytest.mark.parametrize(
     ("groups", "message"),
     [

@@ -205,7 +205,7 @@ def test_a_killed_run_says_so(how, workplace, client):
     process.send_signal(getattr(signal, how))
     began = time.monotonic()
     _, errors = process.communicate(timeout=60)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert "Traceback" not in errors
     if how == "SIGKILL":
         from gislr.tracking.run import mark_vanished

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME, LandmarkSet
+from gislr.data.landmarks import GROUPS, LANDMARKS_PER_FRAME
 from gislr.utils.errors import SettingError, unknown_name
 
 Group = str | Mapping[str, int | Sequence[int]]
@@ -52,11 +52,6 @@ class LandmarkLayout:
         kept = self.rows != _SKIPPED
         holistic[:, self.rows[kept], :axes] = landmarks[:, kept]
         return holistic
-
-    def lacks(self, wanted: LandmarkSet) -> list[str]:
-        """Returns the parts of a set of which the layout has no landmark at all."""
-        has = np.isin(wanted.left, self.rows) | np.isin(wanted.right, self.rows)
-        return [name for name, places in wanted.parts.items() if not has[places].any()]
 
 
 def layout_of(groups: Sequence[Group], name: str = "data.layout") -> LandmarkLayout:

@@ -62,6 +62,16 @@ def sample_frames(store: Store, clips: NDArray[np.int64], most: int = 20_000) ->
     return store.coordinates(rows)
 
 
+def parts_never_found(frames: Float32, landmarks: LandmarkSet) -> list[str]:
+    """Returns the parts of which no landmark was found in any frame.
+
+    Args:
+        frames: float32 [frames, landmarks, axes], NaN where a landmark was not found.
+        landmarks: The landmarks' parts.
+    """
+    return [name for name, places in landmarks.parts.items() if np.isnan(frames[:, places]).all()]
+
+
 def _blocks(store: Store, clips: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
     """Yields what models read of clips, float64 [some frames, landmarks, axes], block by block."""
     rows = _rows(store, clips)

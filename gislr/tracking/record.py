@@ -81,13 +81,13 @@ def record_inputs(
 
 
 def record_statistics(
-    run: TrackedRun, store: Store, train: NDArray[np.int64], measured: statistics.Statistics
+    run: TrackedRun, store: Store, frames: NDArray[np.float32], measured: statistics.Statistics
 ) -> None:
-    """Records the statistics that standardize landmarks, and their box plots."""
+    """Records the statistics that standardize landmarks, and box plots of training frames."""
     with run.folder("statistics") as folder:
         landmarks = store.preprocessing.landmark_set
         statistics.write(measured, landmarks, folder)
-        figures = landmark_box_plots(statistics.sample_frames(store, train), landmarks)
+        figures = landmark_box_plots(frames, landmarks)
         for part, figure in figures.items():
             figure.savefig(folder / f"landmarks_{part}.png")
 

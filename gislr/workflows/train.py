@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
 from gislr.data import landmark_statistics as statistics
+from gislr.data.landmarks import LANDMARKS
 from gislr.data.splits import LISTED, TEST, Split, draw_clips, split_clips
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
@@ -141,8 +144,7 @@ def _train(
         from gislr.training.trainer import trainable_parameters
         from gislr.workflows.factory import build_training
 
-    measured = statistics.measure(store, split.train)
-    record.record_statistics(run, store, split.train, measured)
+    measured = _measure(run, store, split.train)
     soft_labels = teacher_soft_labels(configuration, store, split)
     initialize = partial(load_pretrained, configuration=configuration, signs=store.signs)
     training = build_training(
@@ -203,6 +205,20 @@ def _train(
     record.record_model(run, model, configuration, store)
     log.info(training_summary(predictions, store.clips.labels[split.train], split.held_out.whose))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
+
+
+def _measure(run: TrackedRun, store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
+    """Measures and records the statistics of training clips; says which parts none of them has."""
+    measured, frames = statistics.measure(store, clips), statistics.sample_frames(store, clips)
+    record.record_statistics(run, store, frames, measured)
+    chosen, landmarks = store.preprocessing.landmarks, store.preprocessing.landmark_set
+    if lacking := statistics.parts_never_found(frames, landmarks):
+        others = ", ".join(name for name in LANDMARKS.names() if name != chosen)
+        log.warning(
+            f"preprocessing.landmarks={chosen} reads {', '.join(lacking)}, which no training clip "
+            f"has; they stay missing. Other sets: {others}."
+        )
+    return measured
 
 
 def _restore(
