@@ -17,6 +17,7 @@ class Command:
         stands_for: The command line that it abbreviates, if any.
         sweeps: Whether it runs for many values of its settings; `SWEEP_CALLBACK` of its module
             makes what tracks them.
+        lists: Keys that take `A,B` for `[A,B]`, which Hydra would take for a sweep.
     """
 
     name: str
@@ -25,9 +26,10 @@ class Command:
     words: str | None = None
     stands_for: tuple[str, ...] = ()
     sweeps: bool = False
+    lists: tuple[str, ...] = ()
 
 
-TRAIN, EVALUATE, USE, LOOK = "Train", "Evaluate", "Use a model", "Look"
+TRAIN, EVALUATE, USE, COLLECT, LOOK = "Train", "Evaluate", "Use a model", "Collect clips", "Look"
 
 COMMANDS = {
     command.name: command
@@ -49,8 +51,9 @@ COMMANDS = {
         Command("parity", EVALUATE, "Compare with the reference notebook's results", "files"),
         Command("export", USE, "Write LiteRT and ONNX files"),
         Command("predict", USE, "Name the signs of clips and videos", "clips"),
-        Command("video", USE, "Find landmarks in videos", "clips"),
         Command("demo", USE, "Serve a page to try a model", "clips"),
+        Command("record", COLLECT, "Serve a page that records signs", lists=("signs",)),
+        Command("video", COLLECT, "Find landmarks in videos", "clips"),
         Command("describe", LOOK, "Describe data on one page"),
         Command("view", LOOK, "Draw clips", "clips"),
         Command("ui", LOOK, "Open MLflow's pages"),
