@@ -42,8 +42,9 @@ def test_help_lists_every_command_in_its_group():
 def test_every_command_is_a_module_a_yaml_and_a_function(name):
     is_package = find_spec(f"gislr.{name}").submodule_search_locations
     assert not is_package or find_spec(f"gislr.{name}.__main__")
-    workflow = project_root() / "gislr/workflows" / f"{name}.py"
-    assert f"\ndef {name}(config: DictConfig" in workflow.read_text()
+    function = COMMANDS[name].workflow
+    workflow = project_root() / "gislr/workflows" / f"{function}.py"
+    assert f"\ndef {function}(config: DictConfig" in workflow.read_text()
     assert "gislr.cli" not in workflow.read_text()
     assert compose(name).tracking.experiment == "gislr"
     text = (config_folder() / f"{name}.yaml").read_text()
@@ -86,7 +87,11 @@ WRONG = {
     "evaluate": "run has no value yet; add run=VALUE.",
     "ui data=sample": "data is no setting. ui has tracking, host, port.",
     "ui port=many": "port must be a whole number; got 'many'.",
-    "video": "Name a video, webcam, or setup=true; see --help.",
+    "extract": "Name a folder, a manifest, a video, webcam, or setup=true; see --help.",
+    "import wlasl": "Name a set and its folder, for instance gislr import wlasl ROOT; the sets are "
+    "asl_citizen, autsl, lsa64, msasl, popsign, wlasl.",
+    "import wlsl .": "dataset must be one of asl_citizen, autsl, lsa64, msasl, popsign, wlasl; got "
+    "'wlsl'. Did you mean 'wlasl'?",
     "predict model=x clips=[a] format=xml": "format must be one of csv, json, text; got 'xml'.",
     "evaluate -m run=1,2": "evaluate runs once; only train and cross_validate can sweep.",
     "completion": "gislr completion SHELL must be one of bash, fish, zsh; got ''.",
@@ -157,7 +162,7 @@ def test_help_starts_without_hydra_and_a_configuration_without_the_workflow():
 
 
 def test_commands_keys_and_choices_are_completed():
-    assert candidates(["e"]) == ["evaluate", "experiments", "export"]
+    assert candidates(["e"]) == ["extract", "evaluate", "experiments", "export"]
     assert candidates(["train", "model"])[0] == "model="
     assert "model.units=" in candidates(["train", "model."])
     assert "model.num_stages=" in candidates(["train", "model=conv_transformer", "model."])

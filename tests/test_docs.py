@@ -14,7 +14,6 @@ from gislr.cli.arguments import hydra_arguments
 from gislr.cli.commands import COMMANDS
 from gislr.config.composition import compose
 from gislr.config.configuration import read_configuration
-from gislr.video import environment as mediapipe
 from tests.documentation import PAGES, ROOT, blocks, shown_commands
 from tests.small_project import SmallProject
 
@@ -22,8 +21,8 @@ NOT_RUN = {
     "hydra/launcher=submitit_slurm": "needs a Slurm cluster; test_launchers.py runs submitit",
     "hydra/launcher=ray": "needs a Ray cluster and gislr[ray]",
     "postgresql://": "needs a server; test_launchers.py starts one where PostgreSQL is installed",
-    "gislr video setup=true": "downloads 410 MB; test_video.py uses what it has set up",
-    "webcam seconds=3": "needs a webcam",
+    "gislr extract": "needs 410 MB of MediaPipe; test_video.py runs it where it is set up",
+    "CLIP.mp4": "needs MediaPipe, too",
     "fetch_webcam=true": "downloads by npm; test_demo.py uses what it has fetched",
     "source .venv/bin/activate": "the tests choose their own interpreter",
 }
@@ -105,8 +104,6 @@ def test_every_command_that_is_shown_runs(shown, project):
     for part, reason in NOT_RUN.items():
         if part in str(shown):
             pytest.skip(reason)
-    if "CLIP.mp4" in str(shown) and not (mediapipe.folder() / "ready").is_file():
-        pytest.skip(f"needs {mediapipe.SETUP}; test_video.py runs it there")
     words = project.fill(shown)
     if words[0] == "make":
         # The rest of make would run these tests again, or takes long: its recipes are printed.

@@ -72,14 +72,12 @@ def commands() -> list[list[str]]:
 
 def test_the_page_shows_one_of_each():
     groups = tomllib.loads(next(b.text for b in FILES if b.title == "pyproject.toml"))
-    assert set(groups["project"]["entry-points"]) == {
-        f"gislr.{key}"
-        for key in ("conf", "model", "augmentation", "loss", "metric", "data", "landmarks")
-    }
+    kinds = ("model", "augmentation", "loss", "metric", "data", "importer", "landmarks")
+    assert set(groups["project"]["entry-points"]) == {f"gislr.{key}" for key in ("conf", *kinds)}
 
 
 def test_a_package_from_outside_trains(python, workplace, client):
-    train, _ = commands()
+    train, _, _ = commands()
     python("-m", "gislr", *train, *workplace, *SHORT, "tracking.experiment=extended")
     [run] = client.search_runs([client.get_experiment_by_name("extended").experiment_id])
     assert run.info.status == "FINISHED"
@@ -95,13 +93,22 @@ def test_a_data_source_from_outside_is_trained_on(python, workplace, client, tmp
     for number, (signer, sign, landmarks) in enumerate(separable_clips()):
         (tmp_path / signer / sign).mkdir(parents=True, exist_ok=True)
         np.save(tmp_path / signer / sign / f"{number}.npy", landmarks)
-    _, train = commands()
+    _, train, _ = commands()
     own = [word.replace("DIR", str(tmp_path)) for word in train]
     small = [*workplace[2:], *SHORT, "model=mean_pooling"]
     python("-m", "gislr", *own, *small, "tracking.experiment=own_data")
     [run] = client.search_runs([client.get_experiment_by_name("own_data").experiment_id])
     assert run.info.status == "FINISHED"
     assert run.data.params["data.name"] == "npy_folders"
+
+
+def test_an_importer_from_outside_writes_a_manifest(python, tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann/hello-1.mp4").touch()
+    *_, command = commands()
+    printed = python("-m", "gislr", *(word.replace("DIR", str(tmp_path)) for word in command))
+    assert printed.endswith("1 clips, 1 signs, 1 signers, no official split\n")
+    assert "ann/hello-1.mp4,hello,ann,,," in (tmp_path / "manifest.csv").read_text()
 
 
 def test_the_tests_of_the_page_pass(python):

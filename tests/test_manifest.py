@@ -77,7 +77,10 @@ def test_a_parquet_file_is_a_manifest(folder):
         ("a.npy,x,ann,,,\na.npy,y,ann,,,", r"stand in several rows: 1 \(a.npy: x, y\)"),
         ("a.npy,x,ann,,3,2", r"start or end is no frame, by line: 1 \(2\)"),
         ("a.npy,x,ann,,one,2", r"start or end is no frame, by line: 1 \(2\)"),
-        ("v.mp4,x,ann,,,", r"Videos: 1 \(v.mp4\). Find their landmarks with gislr video"),
+        (
+            "v.mp4,x,ann,,,",
+            r"Videos: 1 \(v.mp4\). Find their landmarks with gislr extract clips.csv",
+        ),
     ],
 )
 def test_the_problems_of_a_manifest(folder, rows, sentence):

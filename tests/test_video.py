@@ -2,18 +2,22 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gislr.data.landmarks import RIGHT_HAND as HAND
 from gislr.data.raw_clips import read_clip, write_clip
+from gislr.data.sources.clips import read_manifest
 from gislr.utils.errors import DataError, GislrError, SettingError
 from gislr.video import environment, read_video, read_webcam, reading
-from gislr.workflows.video import output_files
-from tests.commands import gislr
+from gislr.video.extraction import Video, listed_videos, write_manifest
+from tests.commands import gislr, start_gislr
 from tests.conftest import clip_table, landmarks_of
 
 needs_mediapipe = pytest.mark.skipif(
@@ -41,7 +45,7 @@ def test_a_clip_has_the_columns_of_the_real_files(tmp_path):
 
 def test_without_mediapipe_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "folder", lambda: tmp_path / "none")
-    with pytest.raises(GislrError, match=r"set it up with: gislr video setup=true"):
+    with pytest.raises(GislrError, match=r"set it up with: gislr extract setup=true"):
         read_video(tmp_path / "clip.mp4")
     with pytest.raises(GislrError, match="cannot be run"):
         environment.set_up(str(tmp_path / "no_python"))
@@ -89,20 +93,51 @@ def test_a_process_that_hangs_or_ends_early_is_an_error(script, message, tmp_pat
         read_video(tmp_path / "clip.mp4")
 
 
+def make_folder(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_a_folder_of_videos_names_the_signs(tmp_path):
+    root = make_folder(tmp_path, "hello/a.mp4", "hello/sub/a.MOV", "b.webm", "hello/notes.txt")
+    found = [(video.clip, video.columns["sign"]) for video in listed_videos([str(root)])]
+    assert found == [
+        ("b.parquet", ""),
+        ("hello/a.parquet", "hello"),
+        ("hello/sub/a.parquet", "hello"),
+    ]
+
+
+def test_a_manifest_of_videos_keeps_its_columns(tmp_path):
+    make_folder(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "videos.csv").write_text(
+        "path;sign;signer;split;start;end;place\n"
+        "a.mp4;x;ann;train;0;;home\na.mp4;y;ann;train;10;30;\nb.mp4;x;bob;dev;5;;home\n"
+    )
+    found = listed_videos([str(tmp_path / "videos.csv")])
+    assert [video.clip for video in found] == ["a.parquet", "a_10_30.parquet", "b_5_end.parquet"]
+    assert [video.span for video in found] == [(0, -1), (10, 30), (5, -1)]
+    assert found[2].columns == {"sign": "x", "signer": "bob", "split": "val", "place": "home"}
+
+
 def test_each_video_has_a_file_of_its_own(tmp_path):
-    assert output_files(["a/x.mp4", "webcam"], tmp_path) == [
-        tmp_path / "x.parquet",
-        tmp_path / "webcam.parquet",
-    ]
-    assert output_files(["x.mp4"], tmp_path / "new" / "y.parquet") == [
-        tmp_path / "new" / "y.parquet"
-    ]
-    for sources, output in ((["a/x.mp4", "b/x.avi"], "."), (["x.mp4", "y.mp4"], "y.parquet")):
-        with pytest.raises(SettingError, match="would be written twice"):
-            output_files(sources, tmp_path / output)
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="must be a folder"):
-        output_files(["x.mp4"], tmp_path / "file")
+    root = make_folder(tmp_path, "a/x.mp4", "b/x.avi", "empty/y.txt")
+    with pytest.raises(SettingError, match=r"x\.parquet would be written twice"):
+        listed_videos([str(root / "a" / "x.mp4"), str(root / "b" / "x.avi")])
+    with pytest.raises(DataError, match=r"must hold \.mp4, .*; .*empty holds none"):
+        listed_videos([str(root / "empty")])
+    with pytest.raises(DataError, match=r"there is no .*none"):
+        listed_videos([str(root / "none")])
+
+
+def test_a_manifest_keeps_the_rows_of_clips_that_are_there(tmp_path):
+    make_folder(tmp_path, "old.parquet", "new.parquet")
+    write_manifest([Video("o", "old.parquet", {"sign": "x"}), Video("g", "gone.parquet")], tmp_path)
+    write_manifest([Video("n", "new.parquet", {"sign": "ü,\n", "signer": "ann"})], tmp_path)
+    table = pd.read_csv(tmp_path / "manifest.csv", keep_default_na=False)
+    assert table.to_numpy().tolist() == [["old.parquet", "x", ""], ["new.parquet", "ü,\n", "ann"]]
 
 
 def test_a_recording_is_bounded():
@@ -141,8 +176,9 @@ def test_unusable_videos_are_reported_and_nothing_is_written(tmp_path):
     (tmp_path / "empty.mp4").touch()
     large = tmp_path / "large.avi"
     subprocess.run([python, "-c", LARGE, large], check=True, capture_output=True)
-    names = ["noise.avi", "cut.avi", "text.mp4", "empty.mp4", "large.avi", "none.mp4"]
-    done = gislr(*(tmp_path / name for name in names), f"output={tmp_path / 'out'}", module="video")
+    names = ["noise.avi", "cut.avi", "text.mp4", "empty.mp4", "large.avi"]
+    files = (tmp_path / name for name in names)
+    done = gislr(*files, f"output={tmp_path / 'out'}", module="extract")
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
@@ -150,3 +186,84 @@ def test_unusable_videos_are_reported_and_nothing_is_written(tmp_path):
     assert any("4200 x 16 pixels; scale it to 4096 x 4096" in line for line in errors), errors
     assert "Traceback" not in done.stderr
     assert not list(Path(tmp_path / "out").glob("*"))
+
+
+@pytest.fixture(scope="module")
+def photo():
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+
+
+def draw(photo, video, frames, *options):
+    video.parent.mkdir(parents=True, exist_ok=True)
+    script = Path(__file__).with_name("draw_video.py")
+    command = [environment.mediapipe_python(), script, photo, video, str(frames), *options]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+@needs_mediapipe
+def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
+    videos, output = tmp_path / "videos", tmp_path / "out"
+    draw(photo, videos / "wave/even.mp4", 30, "hand")
+    draw(photo, videos / "wave/phone.mp4", 30, "hand", "rotated")
+    draw(photo, videos / "wave/uneven.mp4", 30, "hand", "uneven")
+    draw(photo, videos / "still/one_frame.mp4", 1, "hand")
+    draw(photo, videos / "still/no_hand.mp4", 4)
+    command = [str(videos), f"output={output}"]
+    done = gislr(*command, module="extract")
+    assert done.returncode == 2
+    assert done.stderr.count("error: ") == 1
+    assert "error: still/no_hand.mp4 shows no hand in any of its 4 frames." in done.stderr
+    listing = read_manifest(output / "manifest.csv")
+    assert listing.signs == ["still", "wave"]
+    assert listing.columns["frames"] == ["1", "30", "30", "30"]
+    assert set(listing.columns["frames_with_hand"]) == {"1.000"}
+    assert (output / "hands.png").is_file()
+    even, phone, uneven = (
+        read_clip(output / f"wave/{n}.parquet") for n in ("even", "phone", "uneven")
+    )
+    close = np.abs(even - phone)[:, HAND, :2]
+    assert np.median(close) < 0.01
+    shown = [*range(10), *range(20, 30)]
+    np.testing.assert_array_equal(even[:10], uneven[:10])
+    assert np.median(np.abs(even - uneven)[shown][:, HAND, :2]) < 0.01
+    np.testing.assert_array_equal(uneven[10], uneven[9])
+
+    # What is there is not made again; what is missing is.
+    before = {file: file.stat().st_mtime_ns for file in output.rglob("*.parquet")}
+    (output / "wave/even.parquet").unlink()
+    (videos / "still/no_hand.mp4").unlink()
+    assert gislr(*command, module="extract").returncode == 0
+    after = {file: file.stat().st_mtime_ns for file in output.rglob("*.parquet")}
+    assert [file.name for file in before if before[file] != after[file]] == ["even.parquet"]
+
+
+@pytest.mark.slow
+@needs_mediapipe
+def test_a_killed_extraction_does_the_rest(photo, tmp_path):
+    output = tmp_path / "out"
+    for name in "abc":
+        draw(photo, tmp_path / "videos" / f"wave/{name}.mp4", 40, "hand")
+    command = [tmp_path / "videos", f"output={output}", "workers=1"]
+    process = start_gislr(*command, module="extract")
+    while not list(output.rglob("*.parquet")):
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    [done] = output.rglob("*.parquet")
+    written = done.stat().st_mtime_ns
+    assert gislr(*command, module="extract").returncode == 0
+    assert done.stat().st_mtime_ns == written
+    assert len(read_manifest(output / "manifest.csv").paths) == 3
+
+
+@pytest.mark.slow
+@needs_mediapipe
+def test_a_part_of_a_video_is_cut_out(photo, tmp_path):
+    draw(photo, tmp_path / "long.mp4", 12, "hand")
+    (tmp_path / "videos.csv").write_text("path,sign,start,end\nlong.mp4,x,3,8\nlong.mp4,y,20,\n")
+    done = gislr(tmp_path / "videos.csv", f"output={tmp_path / 'out'}", module="extract")
+    assert "long_20_end.mp4 cannot be used: it ends before frame 20." in done.stderr
+    assert len(read_clip(tmp_path / "out/long_3_8.parquet")) == 5

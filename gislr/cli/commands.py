@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 
 @dataclass(frozen=True)
 class Command:
     """A command, `gislr NAME` or `python -m gislr.NAME`.
 
-    It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`.
+    It composes `conf/NAME.yaml` and calls the function `NAME` of `gislr.workflows.NAME`. Both are
+    called `NAME_`, as in PEP 8, where the name is a keyword of Python.
 
     Attributes:
         group: Heading under which `gislr --help` lists it.
@@ -28,8 +30,13 @@ class Command:
     sweeps: bool = False
     lists: tuple[str, ...] = ()
 
+    @property
+    def workflow(self) -> str:
+        """The name of its module in `gislr.workflows`, and of its function there."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
-TRAIN, EVALUATE, USE, COLLECT, LOOK = "Train", "Evaluate", "Use a model", "Collect clips", "Look"
+
+TRAIN, DATA, EVALUATE, USE, LOOK = "Train", "Data", "Evaluate", "Use a model", "Look"
 
 COMMANDS = {
     command.name: command
@@ -44,7 +51,10 @@ COMMANDS = {
         ),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
-        Command("prepare", TRAIN, "Read, check and store data without training"),
+        Command("import", DATA, "Write the manifest of a published set", "dataset"),
+        Command("extract", DATA, "Find landmarks in videos, in bulk", "videos"),
+        Command("record", DATA, "Serve a page that records signs", lists=("signs",)),
+        Command("prepare", DATA, "Read, check and store data without training"),
         Command("evaluate", EVALUATE, "Evaluate a logged model", "run"),
         Command("compare", EVALUATE, "Compare runs on the same signers", "runs"),
         Command("experiments", EVALUATE, "Update the table of experiments/README.md"),
@@ -52,8 +62,6 @@ COMMANDS = {
         Command("export", USE, "Write LiteRT and ONNX files"),
         Command("predict", USE, "Name the signs of clips and videos", "clips"),
         Command("demo", USE, "Serve a page to try a model", "clips"),
-        Command("record", COLLECT, "Serve a page that records signs", lists=("signs",)),
-        Command("video", COLLECT, "Find landmarks in videos", "clips"),
         Command("describe", LOOK, "Describe data on one page"),
         Command("view", LOOK, "Draw clips", "clips"),
         Command("ui", LOOK, "Open MLflow's pages"),

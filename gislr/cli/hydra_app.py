@@ -51,7 +51,8 @@ def run(name: str) -> None:
     def job(config: DictConfig) -> object:
         # Inside, since Hydra adds lines of its own to what leaves its job.
         with errors_as_messages(name):
-            result = getattr(import_module(f"gislr.workflows.{name}"), name)(config)
+            workflow = COMMANDS[name].workflow
+            result = getattr(import_module(f"gislr.workflows.{workflow}"), workflow)(config)
             return getattr(result, "objective", None)
 
     with errors_as_messages(name):

@@ -25,10 +25,11 @@ from gislr.training.training_settings import (
     ArcFaceSettings,
     AWPSettings,
     DistillationSettings,
+    PretrainedSettings,
     TrainingSettings,
 )
 from gislr.utils.errors import SettingError
-from gislr.utils.settings import Settings, read_settings
+from gislr.utils.settings import Settings, read_settings, require_section
 from gislr.utils.terminal import progress_bars
 
 RESUME = "resume"
@@ -37,6 +38,8 @@ RESUME = "resume"
 _REGISTRIES = {
     registry.key: registry for registry in (SOURCES, SPLITS, MODELS, LOSSES, OPTIMIZERS, SCHEDULES)
 }
+
+_PRETRAINED = [field.alias or key for key, field in PretrainedSettings.model_fields.items()]
 
 _SECTIONS: dict[str, type[Settings]] = {
     "preprocessing": PreprocessingSettings,
@@ -58,6 +61,7 @@ class Configuration:
     Attributes:
         augmentation: Random changes of training clips, in this order.
         model: The settings of a model family.
+        pretrained: Keys of `model` that every family has: where its weights come from.
         experiment: Name of the experiment file, or `None`.
         seed: Of weights, dropout and batches.
         values: Everything as nested dictionaries, for the record.
@@ -71,6 +75,7 @@ class Configuration:
     distillation: DistillationSettings
     augmentation: tuple[Transform, ...]
     model: Any
+    pretrained: PretrainedSettings
     loss: Loss
     arcface: ArcFaceSettings
     awp: AWPSettings
@@ -95,8 +100,12 @@ def read_configuration(config: DictConfig) -> Configuration:
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
+    # Keys that every family has are no settings of one.
+    model = dict(require_section(values.get("model"), "model"))
+    pretrained = {key: model.pop(key) for key in _PRETRAINED if key in model}
+    named: Any = {**values, "model": model}
     found: dict[str, Any] = {
-        **{name: registry.read(values.get(name)) for name, registry in _REGISTRIES.items()},
+        **{name: registry.read(named.get(name)) for name, registry in _REGISTRIES.items()},
         **{name: read_settings(kind, values.get(name), name) for name, kind in _SECTIONS.items()},
     }
     if found["awp"].epsilon and found["training"].devices != "1":
@@ -105,6 +114,7 @@ def read_configuration(config: DictConfig) -> Configuration:
         )
     return Configuration(
         **found,
+        pretrained=read_settings(PretrainedSettings, pretrained, "model"),
         augmentation=read_augmentation(values["augmentation"]),
         experiment=values["experiment"],
         seed=seed,

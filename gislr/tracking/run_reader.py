@@ -178,6 +178,30 @@ def find_run(settings: TrackingSettings, run_id: str) -> LoggedRun:
         ) from None
 
 
+def registered_run(settings: TrackingSettings, model: str) -> LoggedRun:
+    """Finds the run of a registered model, `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    Raises:
+        GislrError: There is none of this name.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client, _ = connect(settings, create=False)
+    name, separator, alias = model.removeprefix("models:/").partition("@")
+    try:
+        if separator:
+            version = client.get_model_version_by_alias(name, alias)
+        else:
+            name, _, number = name.rpartition("/")
+            version = client.get_model_version(name, number)
+        return LoggedRun.of(client, version.run_id)
+    except MlflowException:
+        raise GislrError(
+            f"model must be a registered one, such as models:/gislr@champion; there is no "
+            f"{model!r}. gislr final registers models."
+        ) from None
+
+
 def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
     """Returns the newest run of a named experiment that held clips out.
 

@@ -19,6 +19,8 @@ from gislr.models.layers import PACKAGE
 class AdamW(keras.optimizers.AdamW):
     """Keras' AdamW with clipping by the norm of each weight, or of each of its heads.
 
+    A variable's attribute `rate_factor`, if it has one, multiplies its learning rate and decay.
+
     Args:
         weight_norm: Largest norm of a gradient; `None` for no limit.
         **options: See `keras.optimizers.AdamW`.
@@ -31,13 +33,23 @@ class AdamW(keras.optimizers.AdamW):
     def build(self, variables: Sequence[Any]) -> None:
         super().build(variables)
         self._clip_axes = [getattr(variable, "clip_axes", None) for variable in variables]
+        self._rate_factors = [getattr(variable, "rate_factor", 1.0) for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Clips one gradient, summed over all devices by then, and updates its variable."""
+        index = self._get_variable_index(variable)
         if self.weight_norm is not None:
-            axes = self._clip_axes[self._get_variable_index(variable)]
-            gradient = clip(gradient, self.weight_norm, axes)
-        super().update_step(gradient, variable, learning_rate)
+            gradient = clip(gradient, self.weight_norm, self._clip_axes[index])
+        super().update_step(gradient, variable, learning_rate * self._rate_factors[index])
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        for variable in filter(self._use_weight_decay, variables):
+            factor = self._rate_factors[self._get_variable_index(variable)]
+            decay, rate = (
+                ops.cast(value, variable.dtype)
+                for value in (self.weight_decay, self.learning_rate * factor)
+            )
+            variable.assign(variable - variable * decay * rate)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "weight_norm": self.weight_norm}
@@ -74,7 +86,9 @@ class AdamWUnscaledDecay(AdamW):
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         for variable in variables:
             if self._use_weight_decay(variable):
-                self.assign_sub(variable, variable * ops.cast(self.weight_decay, variable.dtype))
+                factor = self._rate_factors[self._get_variable_index(variable)]
+                decay = ops.cast(self.weight_decay * factor, variable.dtype)
+                self.assign_sub(variable, variable * decay)
 
 
 def clip(gradient: Any, norm: float, axes: tuple[int, ...] | None) -> Any:

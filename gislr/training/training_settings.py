@@ -1,10 +1,10 @@
-"""The sections `training`, `awp`, `arcface` and `distillation` of a configuration."""
+"""The sections `training`, `awp`, `arcface`, `distillation` and keys of `model`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gislr.utils.errors import SettingError
 from gislr.utils.settings import (
@@ -18,6 +18,20 @@ from gislr.utils.settings import (
 )
 
 Devices = Annotated[Literal["1", "all"], BeforeValidator(lambda v: str(v) if type(v) is int else v)]
+
+
+class PretrainedSettings(Settings):
+    """Where weights come from, and how much of them is trained, see `gislr.training.stages`.
+
+    Attributes:
+        from_: A run or a registered model, whose weights the training starts from.
+        frozen_stages: How many of the first stages are not trained.
+        layer_decay: Factor of the learning rate from each stage to the one before it.
+    """
+
+    from_: Annotated[Text | None, Field(alias="from")]
+    frozen_stages: Whole
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
 
 
 class TrainingSettings(Settings):

@@ -16,7 +16,7 @@ from filelock import FileLock
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve
 
-SETUP = "gislr video setup=true"
+SETUP = "gislr extract setup=true"
 _READY = "ready"
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 

@@ -1,16 +1,17 @@
-"""Finds landmarks in a video; runs in MediaPipe's own environment, which has no gislr.
+"""Finds landmarks in videos; runs in MediaPipe's own environment, which has no gislr.
 
-    python holistic.py SOURCE OUTPUT.npy MAX_FRAMES MAX_SIDE [SECONDS]
+    python holistic.py MAX_FRAMES MAX_SIDE
 
-`SOURCE` is a file or `webcam`. Writes float32 [frames, 543, 3], NaN where nothing was found.
-Reports progress and errors as lines of JSON on standard output.
+Each line of standard input is a request in JSON: `source` (a file or `webcam`), `output` (a .npy
+file), `start` and `end` (frames; -1 is the end) and `seconds` (of the webcam). Writes float32
+[frames, 543, 3], NaN where nothing was found. Reports progress, errors and the end of each request
+as lines of JSON on standard output.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -23,6 +24,10 @@ PARTS = {
     "pose_landmarks": 33,
     "right_hand_landmarks": 21,
 }
+
+
+class Unusable(Exception):
+    """A video that cannot be used; the message says why."""
 
 
 def report(**values: object) -> None:
@@ -66,49 +71,88 @@ def record(capture: Any, seconds: float) -> list[Any]:
     return [cv2.imencode(".jpg", image)[1] for image in images(capture, seconds)]
 
 
-def main() -> None:
-    """Reads frame after frame."""
-    source, output = sys.argv[1:3]
-    max_frames, max_side = int(sys.argv[3]), int(sys.argv[4])
+def evenly(times: list[float]) -> Any:
+    """Returns which frame shows at each moment of a constant rate, int [moments].
+
+    Args:
+        times: When each frame shows, in milliseconds. Phones lengthen exposures in the dark, and
+            screen recorders leave out frames in which nothing moves.
+    """
+    shown = np.array(times)
+    between = np.diff(shown)
+    if len(between) < 2 or (between <= 0).any() or between.max() < 1.5 * np.median(between):
+        return np.arange(len(shown))
+    moments = np.arange(shown[0], shown[-1] + 1, np.median(between))
+    return np.abs(shown[None] - moments[:, None]).argmin(axis=1)
+
+
+def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
+    """Returns the landmarks of a video, float32 [frames, 543, 3].
+
+    Raises:
+        Unusable: It is no video, too long or too large.
+    """
+    source, start, end = (request[key] for key in ("source", "start", "end"))
     webcam = source == "webcam"
     capture = cv2.VideoCapture(0 if webcam else source)
     if not capture.isOpened():
-        report(error="no webcam was found" if webcam else "it is no video that can be read")
-        return
-    holistic = mediapipe.solutions.holistic.Holistic(static_image_mode=False, model_complexity=1)
+        raise Unusable("no webcam was found" if webcam else "it is no video that can be read")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones say in metadata which side is up
     frames: Any = images(capture)
     total = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     if webcam:
-        recorded = record(capture, float(sys.argv[5]))
+        recorded = record(capture, request["seconds"])
         frames = (cv2.imdecode(image, cv2.IMREAD_COLOR) for image in recorded)
         total = len(recorded)
     # Containers that do not know report zero, a negative number or NaN.
     total = int(total) if 0 < total < 1e9 else 0
+    expected = max(0, (total if end < 0 else min(end, total)) - start)
     too_long = f"it has more than {max_frames:,} frames; cut it into signs"
-    if total > max_frames:
-        report(error=too_long)
-        return
+    if expected > max_frames:
+        raise Unusable(too_long)
+    for _ in range(start):  # a jump lands on another frame in many containers
+        capture.grab()
     found: list[Any] = []
-    report(frames=0, of=total)
-    for image in frames:
-        height, width = image.shape[:2]
-        if max(height, width) > max_side:
-            size = f"{width} x {height} pixels"
-            report(error=f"its frames have {size}; scale it to {max_side} x {max_side} at most")
-            return
-        if len(found) == max_frames:
-            report(error=too_long)
-            return
-        found.append(find(holistic, image))
-        report(frames=len(found), of=total)
+    times: list[float] = []
+    report(frames=0, of=expected)
+    # One for each video: the last one of another video would be followed into this one.
+    with mediapipe.solutions.holistic.Holistic(
+        static_image_mode=False, model_complexity=1
+    ) as holistic:
+        for image in frames:
+            height, width = image.shape[:2]
+            if max(height, width) > max_side:
+                size = f"{width} x {height} pixels"
+                raise Unusable(
+                    f"its frames have {size}; scale it to {max_side} x {max_side} at most"
+                )
+            if len(found) == max_frames:
+                raise Unusable(too_long)
+            times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+            found.append(find(holistic, image))
+            report(frames=len(found), of=expected)
+            if len(found) == end - start:
+                break
     if not found:
-        report(error="it holds no frame")
-        return
+        raise Unusable(f"it ends before frame {start}" if start else "it holds no frame")
     # Some containers only estimate their number of frames.
-    if len(found) < 0.9 * total:
-        report(text=f"{Path(source).name} breaks off after {len(found)} of {total} frames")
-    np.save(output, np.stack(found))
-    report(done=len(found))
+    if len(found) < 0.9 * expected:
+        report(text=f"{request['name']} breaks off after {len(found)} of {expected} frames")
+    return np.stack(found) if webcam else np.stack(found)[evenly(times)[:max_frames]]
+
+
+def main() -> None:
+    """Answers requests until there are no more."""
+    max_frames, max_side = map(int, sys.argv[1:3])
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            found = landmarks(request, max_frames, max_side)
+        except Unusable as error:
+            report(error=str(error))
+        else:
+            np.save(request["output"], found)
+            report(done=len(found))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from gislr.data.store import Store
 from gislr.models import build_model, layout_of
 from gislr.training import backend
 from gislr.training.loop import TrainingLoop
+from gislr.training.stages import prepare_fine_tuning
 from gislr.training.trainer import compile_model, trainer_of
 
 
@@ -38,7 +40,9 @@ def build_training(
     store: Store,
     clips: NDArray[np.int64],
     statistics: Statistics,
+    *,
     soft_labels: NDArray[np.float32] | None = None,
+    initialize: Callable[[Any], None] = lambda model: None,
 ) -> Training:
     """Builds a training from its configuration; seeds the backend first.
 
@@ -47,6 +51,7 @@ def build_training(
         store: The data.
         clips: int64, the training clips.
         statistics: Of those clips.
+        initialize: Gives the model its weights to start from.
         soft_labels: float32 [clips of the store, signs], from teachers.
 
     Raises:
@@ -78,6 +83,8 @@ def build_training(
             precision=training.precision,
             statistics=statistics,
         )
+        initialize(model)
+        prepare_fine_tuning(model, configuration.pretrained)
         trainer = trainer_of(
             model, arcface=configuration.arcface, awp=configuration.awp, soft_labels=soft
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -130,6 +131,7 @@ def _train(
 ) -> TrainingResult:
     store, split = data
     with quiet_backend():
+        from gislr.inference.pretrained import load_pretrained
         from gislr.training.loop import TrainingDiverged
         from gislr.training.prediction import predict
         from gislr.training.trainer import trainable_parameters
@@ -138,7 +140,15 @@ def _train(
     measured = statistics.measure(store, split.train)
     training_record.record_statistics(run, store, split.train, measured)
     soft_labels = teacher_soft_labels(configuration, store, split)
-    training = build_training(configuration, store, split.train, measured, soft_labels)
+    initialize = partial(load_pretrained, configuration=configuration, signs=store.signs)
+    training = build_training(
+        configuration,
+        store,
+        split.train,
+        measured,
+        soft_labels=soft_labels,
+        initialize=initialize,
+    )
     model, loop = training.model, training.loop
     parameters = trainable_parameters(model)
     run.metrics({"parameters": parameters})

@@ -8,6 +8,7 @@ Excel's CSV files are read as they are: semicolons or tabs, a byte order mark.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,15 @@ class Clips(DataSource):
         return replace(read_manifest(resolve_here(self.manifest), root), layout=layout)
 
 
-def read_manifest(path: Path, root: Path | None = None) -> Listing:
+def read_manifest(
+    path: Path, root: Path | None = None, suffixes: Sequence[str] = tuple(READERS)
+) -> Listing:
     """Reads and checks a manifest; no clip is opened.
 
     Args:
         path: The CSV or parquet file.
         root: The folder that its paths count from; the manifest's own when `None`.
+        suffixes: Of the files that it may list, by default those of landmarks.
 
     Raises:
         DataError: Anything is missing or contradicts itself; one sentence for each kind.
@@ -70,16 +74,18 @@ def read_manifest(path: Path, root: Path | None = None) -> Listing:
     starts, ends = columns.pop("start", None), columns.pop("end", None)
     spans = np.stack([_frames(starts, 0, len(paths)), _frames(ends, -1, len(paths))], axis=1)
     outside, missing = bad_paths(root, paths)
+    unread = [p for p in paths if not p.lower().endswith(tuple(suffixes))]
     problems: Problems = {
         ("Rows without a sign, by line", "Name it, or remove the row."): _lines(signs, ""),
         ("Paths that leave the data root", f"Every path must stay inside {root}."): outside,
         ("Missing files", f"Put them under {root}, or remove their rows."): missing,
         (
             "Videos",
-            "Find their landmarks with gislr video, and list the files that it writes.",
-        ): [p for p in paths if p.lower().endswith(VIDEO_SUFFIXES)],
-        ("Files of an unknown format", f"Landmarks are read from {', '.join(READERS)}."): [
-            p for p in paths if not p.lower().endswith((*READERS, *VIDEO_SUFFIXES))
+            f"Find their landmarks with gislr extract {path.name} output=FOLDER, which writes a "
+            "manifest of them.",
+        ): [p for p in unread if p.lower().endswith(VIDEO_SUFFIXES)],
+        ("Files of another format", f"A file must end in {', '.join(suffixes)}."): [
+            p for p in unread if not p.lower().endswith(VIDEO_SUFFIXES)
         ],
         (
             "Rows whose start or end is no frame, by line",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from gislr.data.landmarks import DOMINANT_HAND, LandmarkSet
 from gislr.data.store import Store
-from gislr.evaluation.figures.canvas import canvas, colors
+from gislr.evaluation.figures.canvas import canvas, colors, count_of
 from gislr.utils.errors import GislrError
 
 if TYPE_CHECKING:
@@ -72,6 +73,20 @@ def clip_lengths(store: Store) -> Figure:
             right.set_xlabel(f"clips with fewer than {store.most_frames} frames with a hand")
         left.set_xlabel("frames (the longest 1% of clips are in the last bar)")
         left.set_ylabel("clips")
+    return figure
+
+
+def frames_with_hand(fractions: Sequence[float]) -> Figure:
+    """Draws a histogram of the fraction of each clip's frames in which a hand was found."""
+    with canvas(6.0, 3.2) as figure:
+        axes = figure.subplots()
+        axes.hist(fractions, bins=20, range=(0, 1), color=colors(1)[0])
+        axes.set(
+            title=f"A hand was found in {np.mean(fractions):.0%} of the frames, mean of "
+            f"{count_of(len(fractions), 'clip')}",
+            xlabel="fraction of frames with a hand",
+            ylabel="clips",
+        )
     return figure
 
 

@@ -1,0 +1,70 @@
+"""Starts a training from the weights of another one, with other signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.config.configuration import Configuration
+from gislr.inference.logged_models import trained_model
+from gislr.tracking.run_reader import find_run, registered_run
+from gislr.training.stages import CLASSIFIER
+from gislr.utils.errors import SettingError
+from gislr.utils.log import log
+
+# What acts in training only changes no weight.
+_MAY_DIFFER = {
+    *("embedding_dropout", "mlp_dropout", "classifier_dropout", "block_dropout"),
+    *("classifier_dropout_start_epoch", "frame_masking", "mask_at_inference"),
+}
+
+
+def load_pretrained(model: Any, configuration: Configuration, signs: Sequence[str]) -> None:
+    """Loads the weights of `model.from` into a model, the statistics of its landmarks among them.
+
+    The classifier keeps what it knows of signs of the same name; others start anew.
+
+    Args:
+        model: The model that is going to be trained.
+        configuration: Of its training.
+        signs: Its signs.
+
+    Raises:
+        GislrError: There is no such run, or its model is another one.
+    """
+    name = configuration.pretrained.from_
+    if name is None:
+        return
+    find = registered_run if name.startswith("models:/") else find_run
+    [run, *_] = find(configuration.tracking, name).training().members()
+    before, own = run.configuration(), configuration
+    other = [
+        f"{section}.{key}={value}"
+        for section in ("model", "preprocessing")
+        for key, value in getattr(before, section).model_dump().items()
+        if value != getattr(getattr(own, section), key, None) and key not in _MAY_DIFFER
+    ]
+    if other:
+        raise SettingError(
+            f"model.from={name} needs the model and the landmarks of that run; "
+            f"set {' '.join(other)}."
+        )
+    source = trained_model(run)
+    for layer in model.layers:
+        if layer.weights and layer.name != CLASSIFIER:
+            layer.set_weights(source.model.get_layer(layer.name).get_weights())
+    classifier = model.get_layer(CLASSIFIER)
+    known = {sign: label for label, sign in enumerate(source.signs)}
+    shared = [label for label, sign in enumerate(signs) if sign in known]
+    old_labels = [known[signs[label]] for label in shared]
+    weights: list[NDArray[np.float32]] = classifier.get_weights()
+    for new, old in zip(weights, source.model.get_layer(CLASSIFIER).get_weights(), strict=True):
+        new[..., shared] = old[..., old_labels]
+    classifier.set_weights(weights)
+    log.info(
+        f"starts from the weights of run {run.run_id} ({run.name}); it knows {len(shared)} of the "
+        f"{len(signs)} signs"
+    )
