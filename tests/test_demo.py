@@ -18,13 +18,17 @@ import pytest
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.demo import demo_clips as clips
 from gislr.demo import uploads as reading
-from gislr.demo import webcam
 from gislr.demo.server import DemoServer
 from gislr.utils.errors import DataError, GislrError
+from gislr.web import webcam
 from tests.browser import browser, needs_browser
 from tests.conftest import clip_table, landmarks_of
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+FIRST_SAMPLE = (
+    "const list = document.getElementById('samples'); list.value = '0';"
+    "list.dispatchEvent(new Event('change'))"
+)
 
 
 class Changing:
@@ -71,11 +75,11 @@ def parquet_bytes(table):
 def test_the_page_and_its_files_are_served_with_a_strict_policy(server):
     status, page, headers = ask(server, "GET", "/")
     assert status == 200
-    assert b"<script src=" in page
+    assert b'<script type="module" src=' in page
     assert b"<script>" not in page
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    for path in ("/demo.js", "/demo.css", "/webcam/holistic.js"):
+    for path in ("/demo.js", "/demo.css", "/page.css", "/drawing.js", "/webcam/holistic.js"):
         assert ask(server, "GET", path)[0] == 200
     about = ask(server, "GET", "/about")[1]
     assert about["samples"] == ["long", "no hand"]
@@ -320,10 +324,7 @@ def test_a_browser_plays_a_clip_and_shows_how_the_signs_change(server, tmp_path)
         message = page.wait("document.getElementById('message').textContent")
         assert message == "text.parquet: A clip must be a parquet file; this is none."
         assert page.run(chosen) == "clip.parquet", "what was shown stays"
-        page.run(
-            "const list = document.getElementById('samples'); list.value = '0';"
-            "list.dispatchEvent(new Event('change'))"
-        )
+        page.run(FIRST_SAMPLE)
         page.wait("document.getElementById('frame').textContent.endsWith('/ 300')")
         assert page.run("return document.getElementById('message').hidden")
         size = len(page.run("return document.documentElement.outerHTML"))
@@ -370,7 +371,7 @@ def test_the_webcam_is_read_in_the_page(tmp_path):
             page.wait("document.getElementById('message').textContent")
             page.run("document.getElementById('webcam').click()")
             page.wait("document.getElementById('webcam').textContent == 'Webcam'")
-            page.run("choose('0')")
+            page.run(FIRST_SAMPLE)
             page.wait("document.getElementById('frame').textContent == '9 / 9'")
         found.shutdown()
 

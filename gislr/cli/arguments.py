@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gislr.cli.commands import COMMANDS, Command
 from gislr.config.config_files import composed_files, groups
-from gislr.config.overrides import hydra_override, in_quotes
+from gislr.config.overrides import hydra_override, in_quotes, list_override
 from gislr.utils.errors import SettingError, did_you_mean
 
 _OPTIONS = (
@@ -57,6 +57,8 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
             _require_option(argument)
         if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
             words.append(in_quotes(argument.replace("${", r"\${")))
+        elif argument.partition("=")[0] in command.lists:
+            kept.append(list_override(argument))
         else:
             kept.append(hydra_override(argument, choices))
         previous = argument

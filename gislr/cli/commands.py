@@ -19,6 +19,7 @@ class Command:
         stands_for: The command line that it abbreviates, if any.
         sweeps: Whether it runs for many values of its settings; `SWEEP_CALLBACK` of its module
             makes what tracks them.
+        lists: Keys that take `A,B` for `[A,B]`, which Hydra would take for a sweep.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Command:
     words: str | None = None
     stands_for: tuple[str, ...] = ()
     sweeps: bool = False
+    lists: tuple[str, ...] = ()
 
     @property
     def workflow(self) -> str:
@@ -54,6 +56,7 @@ COMMANDS = {
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
         Command("import", DATA, "Write the manifest of a published set", "dataset"),
         Command("extract", DATA, "Find landmarks in videos, in bulk", "videos"),
+        Command("record", DATA, "Serve a page that records signs", lists=("signs",)),
         Command("prepare", DATA, "Read, check and store data without training"),
         Command("evaluate", EVALUATE, "Evaluate a logged model", "run"),
         Command("compare", EVALUATE, "Compare runs on the same signers", "runs"),

@@ -43,6 +43,28 @@ def in_quotes(value: str) -> str:
     return '"{}"'.format(doubled.replace('"', '\\"'))
 
 
+def list_override(argument: str) -> str:
+    """Returns an override whose value is a list: `[A,B]`, or `A,B`, which is a sweep elsewhere.
+
+    Example:
+        >>> from gislr.config.overrides import list_override
+        >>> list_override("signs=hello,grün"), list_override("signs=[hello]")
+        ('signs=["hello","grün"]', 'signs=[hello]')
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, _, value = argument.partition("=")
+    try:
+        given = OverridesParser.create().parse_override(argument).value()
+    except HydraException:  # such as an umlaut
+        given = None
+    if isinstance(given, list):
+        return argument
+    names = value.replace("${", r"\${").removeprefix("[").removesuffix("]").split(",")
+    return f"{key}=[{','.join(in_quotes(name.strip()) for name in names)}]"
+
+
 def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
     """Returns an override in Hydra's grammar: a value that it refuses is put in quotation marks.
 

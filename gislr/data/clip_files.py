@@ -134,7 +134,7 @@ def _checked(
         )
     values = array.astype(np.float32)
     values[(values == 0).all(axis=-1)] = np.nan
-    _require_image_coordinates(values)
+    require_image_coordinates(values)
     holistic = layout.to_holistic(values)
     return holistic if wanted is None else holistic[:, wanted]
 
@@ -145,7 +145,8 @@ def _require_length(frames: int) -> None:
     require_few_frames(frames)
 
 
-def _require_image_coordinates(values: Float32) -> None:
+def require_image_coordinates(values: Float32) -> None:
+    """Raises `ClipProblem` for infinite values and for pixels; NaN is a missing landmark."""
     require_finite(values)
     if (np.abs(values[..., :2]) > _LARGEST_COORDINATE).any():
         raise ClipProblem(

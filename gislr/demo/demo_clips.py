@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.clip_files import require_clip
-from gislr.evaluation.figures.clip_figures import DRAWN, LINES
+from gislr.evaluation.figures.clip_figures import DRAWN
 from gislr.inference import Prediction, Recognizer, check_landmarks, most_likely
 from gislr.inference.recognizer import TOP
 
@@ -18,17 +18,6 @@ Float32 = NDArray[np.float32]
 MAX_MOMENTS = 120
 """The page shows predictions at this many evenly spaced frames of a longer clip."""
 MAX_BYTES = 64 * 2**20
-
-
-def drawing() -> dict[str, Any]:
-    """Returns the landmarks to draw, and chains of places among them by part."""
-    return {
-        "rows": DRAWN.tolist(),
-        "chains": {
-            part: [np.searchsorted(DRAWN, chain).tolist() for chain in chains]
-            for part, chains in LINES.items()
-        },
-    }
 
 
 def read_file(path: Path) -> Float32:

@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from gislr.config.configuration import Configuration, open_data, read_configuration
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
-from gislr.tracking.record import IDENTITY, SWEEP
 from gislr.tracking.run import FINISHED, KILLED, TrackedRun, mark_running, mark_vanished
 from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.tracking_store import connect, pages
+from gislr.tracking.training_record import IDENTITY, SWEEP
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
-from gislr.tracking.record import HELD_OUT
 from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.training_record import HELD_OUT
 from gislr.utils.errors import GislrError
 
 NAME, CHAMPION = "gislr", "champion"

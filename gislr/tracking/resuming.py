@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from gislr.config.configuration import RESUME
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
-from gislr.tracking.record import IDENTITY
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
 from gislr.tracking.run_reader import LoggedRun, find_run
 from gislr.tracking.tracking_store import connect, local_folder
+from gislr.tracking.training_record import IDENTITY
 from gislr.training.checkpoints import Checkpoints
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log

@@ -17,8 +17,8 @@ from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.splits import HeldOut
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
-from gislr.tracking.record import EVALUATION, HELD_OUT, HELD_OUT_FILE, SWEEP, WEIGHTS
 from gislr.tracking.tracking_store import TrackingError, connect
+from gislr.tracking.training_record import EVALUATION, HELD_OUT, HELD_OUT_FILE, SWEEP, WEIGHTS
 from gislr.utils.errors import GislrError
 
 MEMBERS = "members"

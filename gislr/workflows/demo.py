@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.data.preparation import PreparationSettings
 from gislr.data.sources import SOURCES
-from gislr.demo import webcam
 from gislr.demo.demo_clips import read_file
 from gislr.demo.server import DemoServer
 from gislr.inference.open_model import open_recognizer
@@ -23,6 +22,7 @@ from gislr.utils.log import log
 from gislr.utils.paths import config_folder, resolve_here
 from gislr.utils.settings import Text, Whole
 from gislr.utils.terminal import progress_bars
+from gislr.web import webcam
 from gislr.workflows.command_settings import CommandSettings, read_command
 
 Clips = dict[str, Callable[[], NDArray[np.float32]]]

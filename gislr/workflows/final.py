@@ -20,10 +20,10 @@ from gislr.inference.registration import log_served_model
 from gislr.tracking import model_registry as registry
 from gislr.tracking import provenance
 from gislr.tracking.model_registry import Evidence
-from gislr.tracking.record import HELD_OUT_FILE, IDENTITY
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
 from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun, find_run, newest_validated
 from gislr.tracking.tracking_store import connect
+from gislr.tracking.training_record import HELD_OUT_FILE, IDENTITY
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import config_folder

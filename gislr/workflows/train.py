@@ -23,7 +23,7 @@ from gislr.evaluation.reports.summary import training_summary
 from gislr.inference.teachers import teacher_soft_labels
 from gislr.sweeping.parent_run import RUN_ID, trial_tags
 from gislr.sweeping.sweep_tracker import SweepTracker
-from gislr.tracking import record
+from gislr.tracking import training_record
 from gislr.tracking.resuming import (
     interrupted_run,
     kept_checkpoints,
@@ -104,7 +104,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     split = dataclasses.replace(split, train=train_clips)
     _describe(configuration, store, split)
     run_tags = {
-        **record.starting_tags(configuration, store, split),
+        **training_record.starting_tags(configuration, store, split),
         **trial_tags(trial, configuration),
         **(tags or {}),
     }
@@ -114,7 +114,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     with tracked_run(configuration.tracking, run_tags, run_id, patient=patient) as run:
         if trial:
             trial.set_user_attr(RUN_ID, run.run_id)
-        record.record_inputs(run, configuration, store, split)
+        training_record.record_inputs(run, configuration, store, split)
         # An interrupted sweep resumes from its study, trial by trial.
         keep = nullcontext() if trial else kept_checkpoints(run, configuration.tracking)
         with (
@@ -201,8 +201,8 @@ def _train(
     if not held_out:
         run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    record.record_evaluation(run, store, predictions, history, split)
-    record.record_model(run, model, configuration, store)
+    training_record.record_evaluation(run, store, predictions, history, split)
+    training_record.record_model(run, model, configuration, store)
     log.info(training_summary(predictions, store.clips.labels[split.train], split.held_out.whose))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
 
@@ -210,7 +210,7 @@ def _train(
 def _measure(run: TrackedRun, store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
     """Measures and records the statistics of training clips; says which parts none of them has."""
     measured, frames = statistics.measure(store, clips), statistics.sample_frames(store, clips)
-    record.record_statistics(run, store, frames, measured)
+    training_record.record_statistics(run, store, frames, measured)
     chosen, landmarks = store.preprocessing.landmarks, store.preprocessing.landmark_set
     if lacking := statistics.parts_never_found(frames, landmarks):
         others = ", ".join(name for name in LANDMARKS.names() if name != chosen)

@@ -135,7 +135,7 @@ def _read_table(path: Path) -> dict[str, list[str]]:
             table = pd.read_parquet(path)
         else:
             with path.open(encoding="utf-8-sig") as file:
-                delimiter = max(",;\t", key=file.readline().count)
+                delimiter = delimiter_of(file.readline())
             table = pd.read_csv(
                 path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
             )
@@ -159,6 +159,11 @@ def _read_table(path: Path) -> dict[str, list[str]]:
     if not len(table):
         raise DataError(f"{path} must list at least one clip; it lists none.")
     return columns
+
+
+def delimiter_of(header: str) -> str:
+    """Returns what separates the columns of a CSV file, by its first line."""
+    return max(",;\t", key=header.count)
 
 
 def _frames(column: list[str] | None, default: int, rows: int) -> NDArray[np.int64]:

@@ -1,9 +1,9 @@
-"use strict";
+import { color, contextOf, drawLandmarks, drawLine, pointsOf } from "/drawing.js";
+import { $, request, showMessage } from "/requests.js";
+import { cameraProblem, closeCamera, openCamera, openHolistic } from "/webcam.js";
 
-const $ = (id) => document.getElementById(id);
 const FRAMES_PER_SECOND = 30;
 const MAX_LINES = 7;
-const PARTS = { "lips": "--lips", "left hand": "--left", "right hand": "--right", "left arm": "--arm", "right arm": "--arm" };
 const LIVE_FRAMES = 60;
 
 let about = null;
@@ -16,23 +16,6 @@ let playing = true;
 let last = 0;
 let live = null;
 let holistic = null;
-
-function showMessage(text) {
-  $("message").hidden = !text;
-  $("message").textContent = text || "";
-}
-
-async function request(path, options) {
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error("The page's server does not answer; is it still running?");
-  }
-  const values = await answer.json().catch(() => ({ error: "The page's server did not answer as expected." }));
-  if (!answer.ok) throw new Error(values.error || "The page's server refused.");
-  return values;
-}
 
 /* Shows the last of several choices in a row, whichever answer comes first. */
 async function show(key, asked, name = "") {
@@ -77,42 +60,6 @@ function clipView() {
   if (left === Infinity) [left, top, right, bottom] = [0, 0, 1, 1];
   const size = Math.max(right - left, bottom - top, 0.01) * 1.08;
   view = { x: (left + right) / 2, y: (top + bottom) / 2, width: size, height: size };
-}
-
-function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-/* Returns a context that draws in the page's units, with as many pixels as the screen has. */
-function contextOf(canvas) {
-  const [width, height, scale] = [canvas.clientWidth, canvas.clientHeight, devicePixelRatio || 1];
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  const context = canvas.getContext("2d");
-  context.scale(scale, scale);
-  context.lineCap = context.lineJoin = "round";
-  return { context, width, height };
-}
-
-function drawLandmarks(points) {
-  const { context, width, height } = contextOf($("drawing"));
-  const place = ([x, y]) => [((x - view.x) / view.width + 0.5) * width, ((y - view.y) / view.height + 0.5) * height];
-  context.lineWidth = 2.5;
-  for (const [part, chains] of Object.entries(about.chains)) {
-    context.strokeStyle = color(PARTS[part]);
-    for (const chain of chains) drawLine(context, chain.map((k) => points[k] && place(points[k])));
-  }
-}
-
-/* A missing point interrupts the line. */
-function drawLine(context, places) {
-  context.beginPath();
-  let down = false;
-  for (const place of places) {
-    if (place) { if (down) context.lineTo(...place); else context.moveTo(...place); }
-    down = Boolean(place);
-  }
-  context.stroke();
 }
 
 function momentAt(at) {
@@ -201,7 +148,7 @@ function drawChart(moments, allLines, at) {
 
 function draw() {
   if (!clip || live) return;
-  drawLandmarks(clip.frames[frame]);
+  drawLandmarks($("drawing"), about.chains, clip.frames[frame], view);
   drawBars(momentAt(frame));
   drawChart(clip.moments, clip.lines, frame);
   $("seek").value = frame;
@@ -222,25 +169,6 @@ function tick(now) {
 
 /* The webcam: MediaPipe finds landmarks in the page; only they go to the local server. */
 
-function load(script) {
-  return new Promise((resolve, reject) => {
-    const element = document.createElement("script");
-    element.src = script;
-    element.onload = resolve;
-    element.onerror = () => reject(new Error("MediaPipe's JavaScript could not be loaded."));
-    document.head.append(element);
-  });
-}
-
-function landmarksOf(results) {
-  const values = new Float32Array(543 * 3).fill(NaN);
-  const parts = [[results.faceLandmarks, 0, 468], [results.leftHandLandmarks, 468, 21], [results.poseLandmarks, 489, 33], [results.rightHandLandmarks, 522, 21]];
-  for (const [found, first, count] of parts) {
-    if (found) found.slice(0, count).forEach((point, k) => values.set([point.x, point.y, point.z], 3 * (first + k)));
-  }
-  return values;
-}
-
 async function startLive() {
   showMessage("");
   requests += 1;
@@ -250,23 +178,16 @@ async function startLive() {
   $("hint").textContent = "Starting the webcam …";
   document.querySelector(".player").hidden = true;
   try {
-    if (!window.Holistic) await load("/webcam/holistic.js");
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
-    if (stopped()) { stream.getTracks().forEach((track) => track.stop()); return; }
+    const stream = await openCamera(() => { stopLive(); showMessage("The webcam was disconnected."); });
+    if (stopped()) { closeCamera(stream); return; }
     const video = $("video");
     video.srcObject = stream;
-    for (const track of stream.getTracks()) track.onended = () => { if (!stopped()) { stopLive(); showMessage("The webcam was disconnected."); } };
     await video.play();
     // Landmarks are fractions of the image's width and height; this keeps its aspect ratio.
     const most = Math.max(video.videoWidth, video.videoHeight);
     view = { x: 0.5, y: 0.5, width: 1.08 * most / video.videoWidth, height: 1.08 * most / video.videoHeight };
-    if (!holistic) {
-      const made = new Holistic({ locateFile: (name) => `/webcam/${name}` });
-      made.setOptions({ modelComplexity: 1, smoothLandmarks: true, refineFaceLandmarks: false });
-      made.onResults(onResults);
-      await made.initialize();
-      holistic = made;
-    } else holistic.reset();
+    if (holistic) holistic.reset();
+    else holistic = await openHolistic(onLandmarks);
     if (stopped()) return;
     $("hint").textContent = "This page finds the landmarks; images never leave it.";
     while (!stopped()) {
@@ -276,18 +197,17 @@ async function startLive() {
   } catch (error) {
     if (stopped()) return;
     stopLive();
-    showMessage(error.name === "NotAllowedError" ? "The browser does not allow the webcam." : error.name === "NotFoundError" ? "No webcam was found." : `The webcam cannot be used: ${error.message}`);
+    showMessage(cameraProblem(error));
   }
 }
 
-function onResults(results) {
+function onLandmarks(values) {
   if (!live) return;
   const mine = live;
-  const values = landmarksOf(results);
   mine.frames.push(values);
   if (mine.frames.length > LIVE_FRAMES) mine.frames.shift();
   mine.number += 1;
-  drawLandmarks(about.rows.map((row) => (Number.isNaN(values[3 * row]) ? null : [values[3 * row], values[3 * row + 1]])));
+  drawLandmarks($("drawing"), about.chains, pointsOf(values, about.rows), view);
   const now = performance.now();
   if (mine.waiting || now - mine.asked < 250) return;
   mine.asked = now;
@@ -309,7 +229,7 @@ function onResults(results) {
 function stopLive() {
   if (!live) return;
   const stream = $("video").srcObject;
-  if (stream) stream.getTracks().forEach((track) => track.stop());
+  if (stream) closeCamera(stream);
   $("video").srcObject = null;
   live = null;
   $("webcam").textContent = "Webcam";

@@ -1,0 +1,1 @@
+"""A small local page that records signs."""

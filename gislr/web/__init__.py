@@ -1,0 +1,1 @@
+"""What pages of this machine share: their server, MediaPipe's JavaScript, how they draw."""

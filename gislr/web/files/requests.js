@@ -1,0 +1,20 @@
+/* Asks the page's own server. */
+
+export const $ = (id) => document.getElementById(id);
+
+export function showMessage(text) {
+  $("message").hidden = !text;
+  $("message").textContent = text || "";
+}
+
+export async function request(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("The page's server does not answer; is it still running?");
+  }
+  const values = await answer.json().catch(() => ({ error: "The page's server did not answer as expected." }));
+  if (!answer.ok) throw new Error(values.error || "The page's server refused.");
+  return values;
+}
