@@ -247,14 +247,15 @@ def test_a_video_is_kept_only_if_asked_for(serve, tmp_path):
 def test_a_kill_while_the_manifest_is_written_leaves_whole_rows(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; import numpy as np\n"
-        "from gislr.record import recordings as module\n"
+        "from gislr.data import manifest_rows\n"
+        "from gislr.record.recordings import Recordings\n"
         "from tests.conftest import landmarks_of\n"
-        "kept = module.Recordings(Path(sys.argv[1]), 'anna', 'now')\n"
+        "kept = Recordings(Path(sys.argv[1]), 'anna', 'now')\n"
         "add = lambda: kept.add('hello', landmarks_of(3), np.arange(3, dtype=np.float32))\n"
         "add()\n"
-        "class Killing(module.csv.DictWriter):\n"
+        "class Killing(manifest_rows.csv.DictWriter):\n"
         "    def writerows(self, rows): os.kill(os.getpid(), 9)\n"
-        "module.csv.DictWriter = Killing\n"
+        "manifest_rows.csv.DictWriter = Killing\n"
         "add()\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "clips")], check=False)

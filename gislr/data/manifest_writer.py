@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,10 +11,8 @@ from pathlib import Path
 from gislr.data.clip_files import READERS
 from gislr.data.importers import CLIP_SUFFIXES, SPLITS, Importer, ListedClip, stem_of
 from gislr.data.listing import raise_problems
+from gislr.data.manifest_rows import write_rows
 from gislr.utils.errors import DataError
-from gislr.utils.paths import atomic_file
-
-_COLUMNS = ("path", "sign", "signer", "split", "start", "end")
 
 
 @dataclass(frozen=True)
@@ -96,16 +93,7 @@ def write_manifest(importer: Importer, root: Path, clips: Path | None, output: P
         kept.setdefault((clip.stem, clip.start, clip.end), clip)
     base = folder.resolve().relative_to(output.parent.resolve())
     paths = {stem: (base / path.relative_to(folder)).as_posix() for stem, path in files.items()}
-    try:
-        with (
-            atomic_file(output) as partial,
-            partial.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            writer.writerows(_row(clip, paths[clip.stem]) for clip in kept.values())
-    except OSError as error:
-        raise DataError(f"{output} cannot be written: {error}.") from None
+    write_rows(output, (_row(clip, paths[clip.stem]) for clip in kept.values()))
     return Written(
         output,
         list(kept.values()),
@@ -160,6 +148,7 @@ def _require_complete(listed: Sequence[ListedClip]) -> None:
     )
 
 
-def _row(clip: ListedClip, path: str) -> tuple[str | int, ...]:
-    span = ("", "") if (clip.start, clip.end) == (0, -1) else (clip.start, clip.end)
-    return path, clip.sign, clip.signer, clip.split, *span
+def _row(clip: ListedClip, path: str) -> dict[str, str | int]:
+    start, end = ("", "") if (clip.start, clip.end) == (0, -1) else (clip.start, clip.end)
+    row = {"path": path, "sign": clip.sign, "signer": clip.signer, "split": clip.split}
+    return {**row, "start": start, "end": end}

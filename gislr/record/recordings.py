@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 import shlex
 import unicodedata
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,12 @@ from numpy.typing import NDArray
 
 from gislr.data.clip_files import require_image_coordinates
 from gislr.data.landmarks import LEFT_HAND, RIGHT_HAND
+from gislr.data.manifest_rows import MANIFEST, read_rows, write_rows
 from gislr.data.raw_clips import ClipProblem
-from gislr.data.sources.clips import delimiter_of, read_manifest
+from gislr.data.sources.clips import read_manifest
 from gislr.utils.errors import DataError
 from gislr.utils.paths import atomic_file
 
-MANIFEST = "manifest.csv"
 _PLAIN = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _WEBM = b"\x1a\x45\xdf\xa3"
 
@@ -59,7 +57,7 @@ class Recordings:
         self.manifest = folder / MANIFEST
         self.signer_folder = folder / file_name(signer)
         folder.mkdir(parents=True, exist_ok=True)
-        if self._rows()[0]:
+        if read_rows(self.manifest)[0]:
             self._require_room()
 
     def _require_room(self) -> None:
@@ -101,7 +99,7 @@ class Recordings:
         _require_usable(landmarks, video)
         with FileLock(self.folder / ".manifest.lock"):
             self.signer_folder.mkdir(exist_ok=True)
-            rows, delimiter = self._rows()
+            rows, delimiter = read_rows(self.manifest)
             path = self._next(file_name(sign), rows)
             # Rows come last: a kill leaves a file without a row, never a row without its file.
             if video is not None:
@@ -116,7 +114,7 @@ class Recordings:
                 "session": self.session,
                 "frames_per_second": f"{rate:.1f}",
             }
-            self._write([*rows, row], delimiter)
+            write_rows(self.manifest, [*rows, row], delimiter)
         return path
 
     def _next(self, name: str, rows: list[dict[str, str]]) -> Path:
@@ -128,31 +126,9 @@ class Recordings:
         numbers = [int(found[1]) for found in map(pattern.match, own) if found]
         return self.signer_folder / f"{name}_{max(numbers, default=0) + 1:03}.npz"
 
-    def _rows(self) -> tuple[list[dict[str, str]], str]:
-        """Returns the manifest's rows, and what separates its columns."""
-        if not self.manifest.exists():
-            return [], ","
-        # read_manifest has refused other encodings before a row is added.
-        with self.manifest.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            delimiter = delimiter_of(file.readline())
-            file.seek(0)
-            lines = [line for line in csv.reader(file, delimiter=delimiter) if line]
-        names = [name.strip().lower() for name in lines[0]] if lines else []
-        return [dict(zip_longest(names, line, fillvalue="")) for line in lines[1:]], delimiter
-
-    def _write(self, rows: list[dict[str, str]], delimiter: str) -> None:
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        with (
-            atomic_file(self.manifest) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.DictWriter(file, columns, "", delimiter=delimiter, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-
     def train_command(self) -> str:
         """Returns the command that trains on the clips, with the split that they allow."""
-        rows, _ = self._rows()
+        rows, _ = read_rows(self.manifest)
         signers, sessions = ({row.get(key, "") for row in rows} for key in ("signer", "session"))
         command = ["gislr", "train", "data=clips", f"data.manifest={self.manifest}"]
         if len(signers) < 2:

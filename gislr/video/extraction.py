@@ -6,7 +6,6 @@ second look, so an interrupted extraction goes on where it ended.
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
 import threading
@@ -22,13 +21,13 @@ import numpy as np
 
 from gislr.data.clip_files import VIDEO_SUFFIXES
 from gislr.data.landmarks import LEFT_HAND, RIGHT_HAND
+from gislr.data.manifest_rows import MANIFEST, read_rows, write_rows
 from gislr.data.raw_clips import ClipProblem, read_clip, write_clip
 from gislr.data.sources.clips import read_manifest
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.video.reading import WEBCAM, LandmarkFinder, Message
 
-MANIFEST = "manifest.csv"
 FRAMES, WITH_HAND = "frames", "frames_with_hand"
 """Columns of the manifest: a clip's frames, and the share of them in which a hand was found."""
 
@@ -202,15 +201,8 @@ def write_manifest(videos: Sequence[Video], folder: Path) -> Path:
         Its path.
     """
     path = folder / MANIFEST
-    rows: dict[str, dict[str, str]] = {}
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = {row["path"]: row for row in csv.DictReader(file)}
-        rows = {clip: row for clip, row in rows.items() if (folder / clip).is_file()}
+    before, _ = read_rows(path)
+    rows = {row["path"]: row for row in before if (folder / row["path"]).is_file()}
     rows |= {video.clip: {"path": video.clip, **video.columns} for video in videos}
-    names = dict.fromkeys(name for row in rows.values() for name in row)
-    with atomic_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(names), restval="")
-        writer.writeheader()
-        writer.writerows(rows.values())
+    write_rows(path, rows.values())
     return path

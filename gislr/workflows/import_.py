@@ -7,14 +7,13 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gislr.data.importers import IMPORTERS
+from gislr.data.manifest_rows import MANIFEST
 from gislr.data.manifest_writer import write_manifest
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
-
-FILE = "manifest.csv"
 
 
 class ImportSettings(CommandSettings):
@@ -43,7 +42,7 @@ def import_(config: DictConfig) -> Path:
         IMPORTERS[name](),
         root,
         None if settings.clips is None else resolve_here(settings.clips),
-        root / FILE if settings.output is None else resolve_here(settings.output),
+        root / MANIFEST if settings.output is None else resolve_here(settings.output),
     )
     log.info(f"wrote {written.summary()}")
     return written.path

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gislr.data.clip_files import READERS, VIDEO_SUFFIXES
 from gislr.data.landmark_layouts import layout_named
 from gislr.data.listing import Listing, Problems, bad_paths, raise_problems
+from gislr.data.manifest_rows import delimiter_of
 from gislr.data.preparation import PreparationSettings
 from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.utils.errors import DataError
@@ -159,11 +160,6 @@ def _read_table(path: Path) -> dict[str, list[str]]:
     if not len(table):
         raise DataError(f"{path} must list at least one clip; it lists none.")
     return columns
-
-
-def delimiter_of(header: str) -> str:
-    """Returns what separates the columns of a CSV file, by its first line."""
-    return max(",;\t", key=header.count)
 
 
 def _frames(column: list[str] | None, default: int, rows: int) -> NDArray[np.int64]:

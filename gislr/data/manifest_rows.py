@@ -1,0 +1,54 @@
+"""Rows of a manifest in CSV, as they are added to: read, and written whole."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+from gislr.utils.errors import DataError
+from gislr.utils.paths import atomic_file
+
+MANIFEST = "manifest.csv"
+"""What a folder's manifest is called where gislr writes it."""
+
+
+def delimiter_of(header: str) -> str:
+    """Returns what separates the columns of a CSV file, by its first line."""
+    return max(",;\t", key=header.count)
+
+
+def read_rows(path: Path) -> tuple[list[dict[str, str]], str]:
+    """Returns the rows of a manifest, none where there is no file, and what separates columns.
+
+    Nothing is checked, see `gislr.data.sources.clips.read_manifest`.
+    """
+    if not path.exists():
+        return [], ","
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        delimiter = delimiter_of(file.readline())
+        file.seek(0)
+        lines = [line for line in csv.reader(file, delimiter=delimiter) if line]
+    names = [name.strip().lower() for name in lines[0]] if lines else []
+    return [dict(zip_longest(names, line, fillvalue="")) for line in lines[1:]], delimiter
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, object]], delimiter: str = ",") -> None:
+    """Writes a manifest; it appears whole. Its columns are those of all rows.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    rows = list(rows)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    try:
+        with (
+            atomic_file(path) as beside,
+            beside.open("w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, columns, "", delimiter=delimiter, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error}.") from None
