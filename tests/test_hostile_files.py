@@ -80,7 +80,7 @@ def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monke
 
 def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
     from gislr.config.tracking_settings import TrackingSettings
-    from gislr.tracking.run_reader import find_run
+    from gislr.tracking.run_search import find_run
     from gislr.tracking.tracking_store import connect
 
     monkeypatch.setenv("SECRET", "hunter2")

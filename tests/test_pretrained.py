@@ -13,7 +13,7 @@ from gislr.data.landmarks import LEFT_HAND
 from gislr.data.preprocessing import reference
 from gislr.inference.logged_models import trained_model
 from gislr.models import MODELS, build_model
-from gislr.tracking.run_reader import find_run
+from gislr.tracking.run_search import find_run
 from gislr.training.optimizers import OPTIMIZERS
 from gislr.training.stages import prepare_fine_tuning, stages
 from gislr.training.training_settings import PretrainedSettings

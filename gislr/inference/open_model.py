@@ -32,7 +32,7 @@ def open_recognizer(settings: TrackingSettings, model: str) -> Recognizer:
         return _registered(settings, model)
     with quiet_backend():
         from gislr.inference.keras_recognizer import KerasRecognizer
-        from gislr.tracking.run_reader import find_run
+        from gislr.tracking.run_search import find_run
     return KerasRecognizer.of_run(find_run(settings, model))
 
 

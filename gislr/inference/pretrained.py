@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gislr.config.configuration import Configuration
 from gislr.inference.logged_models import trained_model
-from gislr.tracking.run_reader import find_run, registered_run
+from gislr.tracking.run_search import find_run, registered_run
 from gislr.training.stages import CLASSIFIER
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log

@@ -24,7 +24,7 @@ def teacher_soft_labels(
         GislrError: A teacher cannot be read, knows other signs, or was trained on clips that the
             split holds out.
     """
-    from gislr.tracking.run_reader import find_run
+    from gislr.tracking.run_search import find_run
     from gislr.training.distillation import soft_labels
 
     settings = configuration.distillation

@@ -17,7 +17,8 @@ from gislr.config.configuration import RESUME
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
-from gislr.tracking.run_reader import LoggedRun, find_run
+from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.run_search import find_run
 from gislr.tracking.tracking_store import connect, local_folder
 from gislr.tracking.training_record import IDENTITY
 from gislr.training.checkpoints import Checkpoints

@@ -13,12 +13,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import Configuration, read_configuration
-from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.splits import HeldOut
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
-from gislr.tracking.tracking_store import TrackingError, connect
-from gislr.tracking.training_record import EVALUATION, HELD_OUT, HELD_OUT_FILE, SWEEP, WEIGHTS
+from gislr.tracking.tracking_store import TrackingError
+from gislr.tracking.training_record import EVALUATION, HELD_OUT_FILE, SWEEP, WEIGHTS
 from gislr.utils.errors import GislrError
 
 MEMBERS = "members"
@@ -29,7 +28,8 @@ PARENT_TAG = "mlflow.parentRunId"
 OUT_OF_FOLD = "out_of_fold"
 """Artifact of a cross-validation: the pooled predictions of each seed."""
 
-_FINISHED = "attributes.status = 'FINISHED'"
+FINISHED_ONLY = "attributes.status = 'FINISHED'"
+"""Of MLflow's searches: runs that have ended well."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class LoggedRun:
             return self
         if best := self.tags.get("best.run_id"):
             return LoggedRun.of(self.client, best)
-        query = f"tags.`{PARENT_TAG}` = '{self.run_id}' and {_FINISHED}"
+        query = f"tags.`{PARENT_TAG}` = '{self.run_id}' and {FINISHED_ONLY}"
         children = self.client.search_runs([self.experiment_id], query, max_results=1)
         if not children:
             raise GislrError(f"Run {self.run_id} must hold a finished training; it holds none yet.")
@@ -158,108 +158,3 @@ class LoggedRun:
                 return [ClipPredictions.load(file)]
         with self._copy(OUT_OF_FOLD) as folder:
             return [ClipPredictions.load(file) for file in sorted(folder.glob("*.parquet"))]
-
-
-def find_run(settings: TrackingSettings, run_id: str) -> LoggedRun:
-    """Finds a run by its id.
-
-    Raises:
-        GislrError: The store has no such run.
-    """
-    from mlflow.exceptions import MlflowException
-
-    client, _ = connect(settings, create=False)
-    try:
-        return LoggedRun.of(client, run_id)
-    except MlflowException:
-        raise GislrError(
-            f"run must be the id of a run in the tracking store; there is no {run_id!r}. "
-            "MLflow's pages (gislr ui) show the ids."
-        ) from None
-
-
-def registered_run(settings: TrackingSettings, model: str) -> LoggedRun:
-    """Finds the run of a registered model, `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
-
-    Raises:
-        GislrError: There is none of this name.
-    """
-    from mlflow.exceptions import MlflowException
-
-    client, _ = connect(settings, create=False)
-    name, separator, alias = model.removeprefix("models:/").partition("@")
-    try:
-        if separator:
-            version = client.get_model_version_by_alias(name, alias)
-        else:
-            name, _, number = name.rpartition("/")
-            version = client.get_model_version(name, number)
-        return LoggedRun.of(client, version.run_id)
-    except MlflowException:
-        raise GislrError(
-            f"model must be a registered one, such as models:/gislr@champion; there is no "
-            f"{model!r}. gislr final registers models."
-        ) from None
-
-
-def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
-    """Returns the newest run of a named experiment that held clips out.
-
-    If that run is part of a cross-validation, returns the cross-validation.
-
-    Args:
-        settings: The store, and which of MLflow's experiments.
-        experiment: A name of `experiments/`.
-
-    Raises:
-        GislrError: There is none.
-    """
-    client, experiment_id = connect(settings, create=False)
-    query = f"tags.experiment = '{experiment}' and {_FINISHED}"
-    for run in client.search_runs([experiment_id], query) if experiment_id else []:
-        if run.data.tags.get(HELD_OUT) in (None, "none"):
-            continue
-        parent = run.data.tags.get(PARENT_TAG)
-        whole = client.get_run(parent) if parent else run
-        return LoggedRun.of(client, whole if "cv_weighted_f1" in whole.data.metrics else run)
-    raise GislrError(
-        f"{experiment!r} must have been validated before it is trained on all signers, and "
-        f"MLflow's experiment {settings.experiment!r} holds no finished run of it; run gislr "
-        f"cross_validate +experiments={experiment} first."
-    )
-
-
-def finished_runs(settings: TrackingSettings, experiment: str) -> list[LoggedRun]:
-    """Returns an experiment's finished runs that are not part of another, oldest first.
-
-    Raises:
-        GislrError: There is no such experiment, or it holds none.
-    """
-    client, experiment_id = connect(
-        settings.model_copy(update={"experiment": experiment}), create=False
-    )
-    if experiment_id and (found := _whole_runs(client, experiment_ids=[experiment_id])):
-        return found
-    raise GislrError(f"experiment must hold finished runs; {experiment!r} holds none.")
-
-
-def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]:
-    """Returns the finished runs that have no parent, oldest first, by name of `experiments/`."""
-    client, _ = connect(settings, create=False)
-    found: dict[str, list[LoggedRun]] = {}
-    for run in _whole_runs(client, search_all_experiments=True):
-        if (experiment := run.tags.get("experiment", "none")) != "none":
-            found.setdefault(experiment, []).append(run)
-    return found
-
-
-def _whole_runs(client: Any, **where: Any) -> list[LoggedRun]:
-    """Returns the finished runs that are not part of another, oldest first."""
-    import mlflow
-
-    order = ["attributes.start_time ASC"]
-    # Unlike the client's, this search has no limit of 1,000 runs.
-    found = mlflow.search_runs(
-        filter_string=_FINISHED, order_by=order, output_format="list", **where
-    )
-    return [LoggedRun.of(client, run) for run in found if PARENT_TAG not in run.data.tags]

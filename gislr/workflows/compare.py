@@ -10,7 +10,8 @@ from gislr.evaluation.metrics.comparison import ComparedModel
 from gislr.evaluation.reports.comparison_page import comparison_figures, comparison_page
 from gislr.inference.logged_models import average
 from gislr.tracking.run import FINISHED, TrackedRun
-from gislr.tracking.run_reader import LoggedRun, find_run, finished_runs
+from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.run_search import find_run, finished_runs
 from gislr.tracking.tracking_store import pages
 from gislr.tracking.training_record import SWEEP
 from gislr.utils.errors import SettingError

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from gislr.config.composition import compose
 from gislr.sweeping.fold_tracker import CrossValidationTracker
-from gislr.tracking.run_reader import find_run
+from gislr.tracking.run_search import find_run
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.workflows.command_settings import CommandSettings, read_command

@@ -12,7 +12,8 @@ from gislr.data.sources import SOURCES
 from gislr.evaluation.metrics.intervals import score_intervals
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.inference.logged_models import Part
-from gislr.tracking.run_reader import LoggedRun, find_run
+from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.run_search import find_run
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here

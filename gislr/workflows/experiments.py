@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from gislr.tracking.run_reader import LoggedRun, runs_by_experiment
+from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.run_search import runs_by_experiment
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root

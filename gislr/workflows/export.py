@@ -24,7 +24,7 @@ from gislr.data.splits import HeldOut
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
-from gislr.tracking.run_reader import find_run
+from gislr.tracking.run_search import find_run
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here

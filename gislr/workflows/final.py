@@ -21,7 +21,8 @@ from gislr.tracking import model_registry as registry
 from gislr.tracking import provenance
 from gislr.tracking.model_registry import Evidence
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
-from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun, find_run, newest_validated
+from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun
+from gislr.tracking.run_search import find_run, newest_validated
 from gislr.tracking.tracking_store import connect
 from gislr.tracking.training_record import HELD_OUT_FILE, IDENTITY
 from gislr.utils.errors import GislrError, SettingError

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_data
 from gislr.tracking import provenance
-from gislr.tracking.run_reader import find_run
+from gislr.tracking.run_search import find_run
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.settings import Text

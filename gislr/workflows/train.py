@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
-from gislr.data import landmark_statistics as statistics
-from gislr.data.landmarks import LANDMARKS
-from gislr.data.splits import LISTED, TEST, Split, draw_clips, split_clips
+from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.summary import training_summary
@@ -37,6 +32,7 @@ from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
+from gislr.workflows.training_data import measure_data, split_data
 from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 if TYPE_CHECKING:
@@ -98,11 +94,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     store = open_data(configuration)
     if resumed:
         require_same_data(resumed, store.fingerprint)
-    split = split_clips(configuration.split, store.clips, store.all_clips)
-    count, seed = configuration.training.clips_per_sign, configuration.seed
-    train_clips = draw_clips(split.train, store.clips.labels, count, seed)
-    split = dataclasses.replace(split, train=train_clips)
-    _describe(configuration, store, split)
+    split = split_data(configuration, store)
     run_tags = {
         **training_record.starting_tags(configuration, store, split),
         **trial_tags(trial, configuration),
@@ -144,7 +136,7 @@ def _train(
         from gislr.training.trainer import trainable_parameters
         from gislr.workflows.factory import build_training
 
-    measured = _measure(run, store, split.train)
+    measured = measure_data(run, store, split.train)
     soft_labels = teacher_soft_labels(configuration, store, split)
     initialize = partial(load_pretrained, configuration=configuration, signs=store.signs)
     training = build_training(
@@ -207,20 +199,6 @@ def _train(
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
 
 
-def _measure(run: TrackedRun, store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
-    """Measures and records the statistics of training clips; says which parts none of them has."""
-    measured, frames = statistics.measure(store, clips), statistics.sample_frames(store, clips)
-    training_record.record_statistics(run, store, frames, measured)
-    chosen, landmarks = store.preprocessing.landmarks, store.preprocessing.landmark_set
-    if lacking := statistics.parts_never_found(frames, landmarks):
-        others = ", ".join(name for name in LANDMARKS.names() if name != chosen)
-        log.warning(
-            f"preprocessing.landmarks={chosen} reads {', '.join(lacking)}, which no training clip "
-            f"has; they stay missing. Other sets: {others}."
-        )
-    return measured
-
-
 def _restore(
     loop: TrainingLoop, checkpoints: Checkpoints | None, run: TrackedRun
 ) -> dict[str, list[float]]:
@@ -244,23 +222,3 @@ def _with_clips(error: TrainingDiverged, run: TrackedRun, store: Store) -> Train
     some = ", ".join(ascii(path)[1:-1] for path in paths[:3])
     message = f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {some}, ..."
     return type(error)(message, error.clips)
-
-
-def _describe(configuration: Configuration, store: Store, split: Split) -> None:
-    log.info(f"data: {configuration.data.name}, {store.summary()}")
-    if configuration.data.name == "sample":
-        log.info("      simulated by gislr: scores on it say nothing about sign language")
-    split_name = configuration.split.name
-    tests = int((store.clips.columns[LISTED] == TEST).sum())
-    apart = f", {tests:,} of test kept apart" if tests else ""
-    if split.held_out.groups:
-        log.info(
-            f"split: {split_name}; held out: {split.held_out}; clips: {len(split.train):,} to "
-            f"train on, {len(split.validation):,} to validate on{apart}"
-        )
-    else:
-        log.info(
-            f"split: none, trains on {len(split.train):,} clips, nothing to validate on{apart}"
-        )
-    if not store.clips.signers_known:
-        log.info("      signers are unknown: the same people may be on both sides of a split")

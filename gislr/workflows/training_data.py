@@ -1,0 +1,65 @@
+"""The data of a training: split, described, measured."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.config.configuration import Configuration
+from gislr.data import landmark_statistics as statistics
+from gislr.data.landmarks import LANDMARKS
+from gislr.data.splits import LISTED, TEST, Split, draw_clips, split_clips
+from gislr.data.store import Store
+from gislr.tracking import training_record
+from gislr.tracking.run import TrackedRun
+from gislr.utils.log import log
+
+
+def split_data(configuration: Configuration, store: Store) -> Split:
+    """Splits a configuration's clips, and logs what is trained and validated on.
+
+    Raises:
+        SettingError: The clips cannot be split so.
+    """
+    split = split_clips(configuration.split, store.clips, store.all_clips)
+    count, seed = configuration.training.clips_per_sign, configuration.seed
+    train_clips = draw_clips(split.train, store.clips.labels, count, seed)
+    split = dataclasses.replace(split, train=train_clips)
+    _describe(configuration, store, split)
+    return split
+
+
+def measure_data(run: TrackedRun, store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
+    """Measures and records the statistics of training clips; says which parts none of them has."""
+    measured, frames = statistics.measure(store, clips), statistics.sample_frames(store, clips)
+    training_record.record_statistics(run, store, frames, measured)
+    chosen, landmarks = store.preprocessing.landmarks, store.preprocessing.landmark_set
+    if lacking := statistics.parts_never_found(frames, landmarks):
+        others = ", ".join(name for name in LANDMARKS.names() if name != chosen)
+        log.warning(
+            f"preprocessing.landmarks={chosen} reads {', '.join(lacking)}, which no training clip "
+            f"has; they stay missing. Other sets: {others}."
+        )
+    return measured
+
+
+def _describe(configuration: Configuration, store: Store, split: Split) -> None:
+    log.info(f"data: {configuration.data.name}, {store.summary()}")
+    if configuration.data.name == "sample":
+        log.info("      simulated by gislr: scores on it say nothing about sign language")
+    split_name = configuration.split.name
+    tests = int((store.clips.columns[LISTED] == TEST).sum())
+    apart = f", {tests:,} of test kept apart" if tests else ""
+    if split.held_out.groups:
+        log.info(
+            f"split: {split_name}; held out: {split.held_out}; clips: {len(split.train):,} to "
+            f"train on, {len(split.validation):,} to validate on{apart}"
+        )
+    else:
+        log.info(
+            f"split: none, trains on {len(split.train):,} clips, nothing to validate on{apart}"
+        )
+    if not store.clips.signers_known:
+        log.info("      signers are unknown: the same people may be on both sides of a split")
