@@ -44,7 +44,7 @@ def test_test_clips_take_no_part_in_a_training(trained, client, tmp_path):
     assert not [name for name in run.data.metrics if name.startswith("test")]
     page = (artifacts(client, run, tmp_path) / "evaluation" / "report.html").read_text("utf-8")
     assert "8 clips of the val split" in page
-    assert "95% intervals over clips, since signers are unknown: optimistic" in page
+    assert "95% intervals over clips, since signers are unknown; they are optimistic" in page
 
 
 def test_a_run_counts_how_often_it_was_tested(trained, workplace, client):

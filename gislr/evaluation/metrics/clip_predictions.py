@@ -16,6 +16,10 @@ from gislr.evaluation.metrics.scores import check_labels, check_predictions, sco
 from gislr.utils.errors import DataError, GislrError
 
 FILE = "probabilities.parquet"
+
+FEW_SIGNERS = 8
+"""With fewer signers than this, the bootstrap makes intervals far too narrow."""
+
 _METADATA = b"gislr"
 _COLUMNS: dict[str, tuple[str, Any]] = {
     "clips": ("clip", np.str_),
@@ -134,9 +138,11 @@ class ClipPredictions:
     @property
     def intervals_over(self) -> str:
         """What intervals are over, and what to think of them."""
-        if self.signers_known:
-            return "over signers"
-        return "over clips, since signers are unknown: optimistic, the truth is wider"
+        if not self.signers_known:
+            return "over clips, since signers are unknown; they are optimistic"
+        count = len(self.signer_names)
+        few = f"; {count} signers are too few for these intervals" if count < FEW_SIGNERS else ""
+        return f"over signers{few}"
 
     def score(self, *names: str) -> dict[str, float]:
         """Returns the scores of these names, by default all; see `scores.score`."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.metrics.clip_predictions import FEW_SIGNERS, ClipPredictions
 from gislr.utils.errors import DataError
 
 Float64 = NDArray[np.float64]
@@ -23,9 +23,6 @@ SCORES = ("acc", "balanced_acc", "weighted_f1", "macro_f1")
 
 DRAWS = 2000
 """Number of resamplings of the signers."""
-
-FEW_SIGNERS = 8
-"""With fewer signers than this, the bootstrap makes intervals far too narrow."""
 
 _DRAWS_AT_ONCE = 50
 _COVERED = 0.95

@@ -126,7 +126,7 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
     import pandas as pd
 
     error = calibration(predictions).error
-    intervals = {name: str(found) for name, found in score_intervals([predictions]).items()}
+    intervals = {name: found.ends for name, found in score_intervals([predictions]).items()}
     scores = [
         (name, value, intervals.get(name, ""))
         for name, value in (predictions.score() | {"calibration_error": error}).items()

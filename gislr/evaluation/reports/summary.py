@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.confusion import confusion_matrix, most_confused
 from gislr.evaluation.metrics.folds import CrossValidation
-from gislr.evaluation.metrics.intervals import FEW_SIGNERS
 from gislr.evaluation.metrics.tables import per_sign
 
 if TYPE_CHECKING:
@@ -73,6 +72,4 @@ def cross_validation_summary(result: CrossValidation) -> str:
         f"  by signer: accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, "
         f"median {accuracy.median():.2f}",
     ]
-    if first.signers_known and len(first.signer_names) < FEW_SIGNERS:
-        lines.append(f"  {first.signer_count} are too few for these intervals")
     return "\n".join(lines)
