@@ -49,7 +49,11 @@ def main() -> None:
             else:
                 with tempfile.TemporaryDirectory() as folder:
                     found, problems = extract_videos(
-                        videos, Path(folder), int(name[-1]), lambda done: None, seconds=3
+                        videos,
+                        Path(folder),
+                        int(name.rpartition("=")[2]),
+                        lambda done: None,
+                        seconds=3,
                     )
                 assert not problems, problems
                 frames = sum(int(video.columns[FRAMES]) for video in found)

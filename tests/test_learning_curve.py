@@ -8,6 +8,7 @@ from gislr.cli.arguments import with_clip_counts
 from gislr.evaluation.figures.score_figures import score_by_clips
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.sweeping.learning_curve_tracker import learning_curve
+from gislr.utils.errors import SettingError
 from tests.commands import TINY, artifacts, gislr, sweep_runs
 
 
@@ -44,6 +45,8 @@ def test_numbers_of_clips_and_seeds_are_swept_unless_they_are_given():
     ]  # fmt: skip
     given = ["training.clips_per_sign=1,2", "seed=3"]
     assert with_clip_counts(given) == ["-m", "training.clips_per_sign=1,2", "seed=range(3,4)"]
+    with pytest.raises(SettingError, match="needs several numbers of clips"):
+        with_clip_counts(["training.clips_per_sign=5"])
 
 
 @pytest.mark.slow

@@ -64,7 +64,23 @@ def test_unknown_signers_cannot_be_held_out_but_sessions_can(manifest, workplace
     done = gislr(*manifest, *workplace[2:], *TINY)
     assert done.returncode == 2
     assert "split=group_shuffle needs every clip's signer" in done.stderr
-    assert "it says split, session: use split.column" in done.stderr
+    assert "it says session: use split.column" in done.stderr
     done = gislr(*manifest, *workplace[2:], *TINY, "split=by_column", "split.column=session")
     assert done.returncode == 0, done.stderr
     assert "held out: session " in done.stdout
+
+
+def test_a_teacher_and_a_run_to_start_from_must_not_know_what_is_held_out(
+    trained, manifest, workplace, client
+):
+    _, run_id = trained
+    # A teacher of the same split; its clips of test have no soft labels.
+    same = [*manifest, *workplace[2:], *TINY, "split=listed", "training.epochs=1"]
+    done = gislr(*same, f"distillation.teachers=[{run_id}]")
+    assert done.returncode == 0, done.stderr
+    other = [argument for argument in same if argument != "split=listed"]
+    other += ["split=by_column", "split.column=session"]
+    for key in (f"distillation.teachers=[{run_id}]", f"model.from={run_id}"):
+        done = gislr(*other, key)
+        assert done.returncode == 2
+        assert "must not know the clips held out; run" in done.stderr

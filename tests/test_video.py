@@ -16,7 +16,7 @@ from gislr.data.raw_clips import read_clip, write_clip
 from gislr.data.sources.clips import read_manifest
 from gislr.utils.errors import DataError, GislrError, SettingError
 from gislr.video import environment, read_video, read_webcam, reading
-from gislr.video.extraction import Video, listed_videos, write_manifest
+from gislr.video.extraction import Video, clips_of, listed_videos, write_manifest
 from tests.commands import gislr, start_gislr
 from tests.conftest import clip_table, landmarks_of
 
@@ -76,6 +76,10 @@ def test_a_python_without_a_wheel_is_an_error(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("script", "message"),
     [
+        (
+            "print('{\"frames\": 0, \"of\": 9}', flush=True); raise MemoryError('no room')",
+            r"ended early at clip\.mp4: MemoryError: no room; try a shorter",
+        ),
         ("import time; time.sleep(60)", r"hangs at clip\.mp4, silent for 2 seconds"),
         ("import os; os.kill(os.getpid(), 9)", r"ended early at clip\.mp4: killed by signal 9"),
         ("raise ImportError('libx.so')", r"does not run: ImportError: libx\.so; remove .* and run"),
@@ -138,6 +142,36 @@ def test_a_manifest_keeps_the_rows_of_clips_that_are_there(tmp_path):
     write_manifest([Video("n", "new.parquet", {"sign": "ü,\n", "signer": "ann"})], tmp_path)
     table = pd.read_csv(tmp_path / "manifest.csv", keep_default_na=False)
     assert table.to_numpy().tolist() == [["old.parquet", "x", ""], ["new.parquet", "ü,\n", "ann"]]
+
+
+def test_a_folder_with_another_manifest_is_left_alone(tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,sign\nvideos/1.mp4,x\n")
+    with pytest.raises(DataError, match="lists no clips, and would be replaced"):
+        clips_of(tmp_path)
+    (tmp_path / "manifest.csv").write_text("name\nx\n")
+    with pytest.raises(DataError, match="lists no clips"):
+        clips_of(tmp_path)
+    (tmp_path / "manifest.csv").write_bytes("path,sign\na.npy,grün\n".encode("cp1252"))
+    with pytest.raises(DataError, match="must be text in UTF-8"):
+        clips_of(tmp_path)
+
+
+EVENLY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import holistic
+assert holistic.evenly([0, 10, 20, 30], 99).tolist() == [0, 1, 2, 3]
+assert holistic.evenly([0, 10, 20, 60, 70], 99).tolist() == [0, 1, 2, 2, 2, 3, 3, 4]
+assert holistic.evenly([0, 10, 20, 1e12], 5).tolist() == [0, 1, 2, 2, 2]
+assert holistic.evenly([0, 0, 0], 99).tolist() == [0, 1, 2]
+"""
+
+
+@pytest.mark.slow
+@needs_mediapipe
+def test_moments_of_a_constant_rate_show_the_nearest_frame():
+    command = [environment.mediapipe_python(), "-c", EVENLY, Path(reading.__file__).parent]
+    subprocess.run(command, check=True)
 
 
 def test_a_recording_is_bounded():
@@ -230,6 +264,11 @@ def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
     np.testing.assert_array_equal(even[:10], uneven[:10])
     assert np.median(np.abs(even - uneven)[shown][:, HAND, :2]) < 0.01
     np.testing.assert_array_equal(uneven[10], uneven[9])
+
+    # Another video of the same name is not taken for the one that is there.
+    draw(photo, tmp_path / "more/wave/even.mp4", 2, "hand")
+    done = gislr(tmp_path / "more", f"output={output}", module="extract")
+    assert "wave/even.parquet is there already, made of ../videos/wave/even.mp4" in done.stderr
 
     # What is there is not made again; what is missing is.
     before = {file: file.stat().st_mtime_ns for file in output.rglob("*.parquet")}

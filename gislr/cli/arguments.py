@@ -106,9 +106,13 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
 def with_clip_counts(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments of a learning curve, with the numbers of clips and seeds missing."""
     kept = _with_seeds(arguments)
-    if not any(argument.startswith("training.clips_per_sign=") for argument in kept):
-        kept.append(_CLIP_COUNTS)
-    return ["-m", *kept]
+    given = [argument for argument in kept if argument.startswith("training.clips_per_sign=")]
+    if given and not re.search(r",|\(", given[0]):
+        raise SettingError(
+            f"A learning curve needs several numbers of clips, such as {_CLIP_COUNTS}; got "
+            f"{given[0]}."
+        )
+    return ["-m", *kept, *([] if given else [_CLIP_COUNTS])]
 
 
 def _with_seeds(arguments: Sequence[str]) -> list[str]:

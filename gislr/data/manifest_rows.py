@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
+from io import StringIO
 from itertools import zip_longest
 from pathlib import Path
 
@@ -22,14 +23,19 @@ def delimiter_of(header: str) -> str:
 def read_rows(path: Path) -> tuple[list[dict[str, str]], str]:
     """Returns the rows of a manifest, none where there is no file, and what separates columns.
 
-    Nothing is checked, see `gislr.data.sources.clips.read_manifest`.
+    Nothing else is checked, see `gislr.data.sources.clips.read_manifest`.
+
+    Raises:
+        DataError: It is no text in UTF-8.
     """
     if not path.exists():
         return [], ","
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        delimiter = delimiter_of(file.readline())
-        file.seek(0)
-        lines = [line for line in csv.reader(file, delimiter=delimiter) if line]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f'{path} must be text in UTF-8; save it as "CSV UTF-8".') from None
+    delimiter = delimiter_of(text.partition("\n")[0])
+    lines = [line for line in csv.reader(StringIO(text, newline=""), delimiter=delimiter) if line]
     names = [name.strip().lower() for name in lines[0]] if lines else []
     return [dict(zip_longest(names, line, fillvalue="")) for line in lines[1:]], delimiter
 

@@ -166,6 +166,13 @@ class Split:
     validation: NDArray[np.int64]
     held_out: HeldOut
 
+    def shared_signers(self, clips: ClipTable) -> bool:
+        """Tells whether a signer is on both sides; where nothing is held out, all of them are."""
+        train, validation = (
+            set(clips.signers[rows].tolist()) for rows in (self.train, self.validation)
+        )
+        return not validation or bool(train & validation)
+
 
 def split_clips(settings: SplitSettings, clips: ClipTable, all_clips: ClipTable) -> Split:
     """Splits clips by group. Those that a manifest lists as `test` are on neither side.
@@ -220,7 +227,8 @@ def draw_clips(
 def _groups(clips: ClipTable, column: str, least: int, name: str) -> Groups:
     groups = clips.columns.get(column)
     if groups is None or not np.all(groups != ""):
-        known = ", ".join(each for each, values in clips.columns.items() if np.all(values != ""))
+        columns = {name: values for name, values in clips.columns.items() if name != LISTED}
+        known = ", ".join(each for each, values in columns.items() if np.all(values != ""))
         raise SettingError(
             f"split={name} needs every clip's {column}, which the data does not say"
             + (f"; it says {known}: use split.column" if known else "")
@@ -239,5 +247,5 @@ def _sortable(groups: Groups) -> Groups | NDArray[np.int64]:
     """Numbers where every group is one, as the published splits sort them; text otherwise."""
     try:
         return groups.astype(np.int64)
-    except ValueError:
+    except (ValueError, OverflowError):
         return groups

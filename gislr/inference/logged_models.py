@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from gislr.batches.packing import Layout
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.data.splits import LISTED, TEST
+from gislr.data.splits import LISTED, TEST, Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.models import build_model, layout_of
 from gislr.tracking.run_reader import LoggedRun
-from gislr.utils.errors import DataError
+from gislr.utils.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from gislr.models.serving import TrainedModel
@@ -81,6 +81,34 @@ Part = Literal["val", "test", "all"]
 """Clips of a store: those that a run held out, those listed as `test`, or all but the latter."""
 
 
+def part_of(store: Store, run: LoggedRun, part: Part) -> NDArray[np.int64]:
+    """Returns the rows of some of a store's clips, int64."""
+    is_test = store.clips.columns[LISTED] == TEST
+    if part == "test":
+        return np.flatnonzero(is_test)
+    return np.flatnonzero(~is_test & (part == "all" or run.held_out().among(store.clips)))
+
+
+def require_unseen(key: str, run: LoggedRun, store: Store, split: Split) -> None:
+    """Refuses a run that was trained on clips that another training validates on.
+
+    Args:
+        key: The setting that names the run.
+        run: The run.
+        store: The data of the other training; of the same clips as the run's.
+        split: Its split.
+
+    Raises:
+        SettingError: The run was trained on some of them.
+    """
+    known = run.held_out()
+    if not known.among(store.clips)[split.validation].all():
+        raise SettingError(
+            f"{key} must not know the clips held out; run {run.run_id} held out {known}, not "
+            f"{split.held_out}. Choose a run of the same split."
+        )
+
+
 def predict_logged(run: LoggedRun, store: Store, part: Part = "all") -> ClipPredictions:
     """Predicts clips of a store with a run's model, by the path by which it was validated.
 
@@ -102,12 +130,7 @@ def predict_logged(run: LoggedRun, store: Store, part: Part = "all") -> ClipPred
             f"The data must hold signs that the model knows; {', '.join(unknown[:5])} "
             f"({len(unknown)} in all) are not among its {len(signs)}."
         )
-    is_test = store.clips.columns[LISTED] == TEST
-    clips: NDArray[np.int64] = np.flatnonzero(
-        is_test
-        if part == "test"
-        else ~is_test & (part == "all" or run.held_out().among(store.clips))
-    )
+    clips = part_of(store, run, part)
     if not len(clips):
         raise DataError(
             f"The data must hold clips of split={part}; it holds none. "

@@ -8,12 +8,11 @@ from pathlib import Path
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.recognizer import Recognizer
+from gislr.tracking.run_search import REGISTERED
 from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend
-
-REGISTERED = "models:/"
 
 
 def open_recognizer(settings: TrackingSettings, model: str) -> Recognizer:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.config.configuration import Configuration
-from gislr.inference.logged_models import trained_model
-from gislr.tracking.run_search import find_run, registered_run
+from gislr.data.splits import Split
+from gislr.data.store import Store
+from gislr.inference.logged_models import require_unseen, trained_model
+from gislr.tracking.run_search import find_run
 from gislr.training.stages import CLASSIFIER
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 
-# What acts in training only changes no weight.
+# What acts in training only changes no weight, nor does the name of the preprocessing.
 _MAY_DIFFER = {
+    "name",
     *("embedding_dropout", "mlp_dropout", "classifier_dropout", "block_dropout"),
     *("classifier_dropout_start_epoch", "frame_masking", "mask_at_inference"),
 }
 
 
-def load_pretrained(model: Any, configuration: Configuration, signs: Sequence[str]) -> None:
+def load_pretrained(model: Any, configuration: Configuration, store: Store, split: Split) -> None:
     """Loads the weights of `model.from` into a model, the statistics of its landmarks among them.
 
     The classifier keeps what it knows of signs of the same name; others start anew.
@@ -30,17 +32,25 @@ def load_pretrained(model: Any, configuration: Configuration, signs: Sequence[st
     Args:
         model: The model that is going to be trained.
         configuration: Of its training.
-        signs: Its signs.
+        store: Its data.
+        split: Its split.
 
     Raises:
-        GislrError: There is no such run, or its model is another one.
+        GislrError: There is no such run, its model is another one, or it was trained on clips that
+            the split holds out.
     """
     name = configuration.pretrained.from_
     if name is None:
         return
-    find = registered_run if name.startswith("models:/") else find_run
-    [run, *_] = find(configuration.tracking, name).training().members()
+    [run, *_] = find_run(configuration.tracking, name).training().members()
+    if run.tags.get("data.fingerprint") == store.fingerprint:
+        require_unseen("model.from", run, store, split)
     before, own = run.configuration(), configuration
+    if before.model.name != own.model.name:
+        raise SettingError(
+            f"model.from={name} needs the model of that run; set model={before.model.name}."
+        )
+    signs = store.signs
     other = [
         f"{section}.{key}={value}"
         for section in ("model", "preprocessing")

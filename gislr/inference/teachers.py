@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from gislr.config.configuration import Configuration
 from gislr.data.splits import Split
 from gislr.data.store import Store
-from gislr.inference.logged_models import average, open_stores, predict_logged
+from gislr.inference.logged_models import (
+    average,
+    open_stores,
+    part_of,
+    predict_logged,
+    require_unseen,
+)
 from gislr.utils.errors import SettingError
 
 
@@ -33,13 +39,7 @@ def teacher_soft_labels(
     runs = [find_run(configuration.tracking, str(name)) for name in settings.teachers]
     teachers = [member for run in runs for member in run.members()]
     for run in teachers:
-        known = run.held_out()
-        leaked = sorted(set(split.held_out.groups) - set(known.groups))
-        if leaked or known.column != split.held_out.column:
-            raise SettingError(
-                f"distillation.teachers must not know the clips held out; run {run.run_id} held "
-                f"out {known}, not {split.held_out}. Choose runs of the same split."
-            )
+        require_unseen("distillation.teachers", run, store, split)
     stores = open_stores(configuration, teachers)
     averaged = average(
         [predict_logged(run, clips) for run, clips in zip(teachers, stores, strict=True)]
@@ -48,9 +48,12 @@ def teacher_soft_labels(
         raise SettingError(
             "distillation.teachers must know the same signs as the data; they do not."
         )
-    return soft_labels(
-        store.clips.labels,
+    predicted = part_of(store, run, "all")
+    labels = np.zeros((len(store.clips), len(store.signs)), np.float32)
+    labels[predicted] = soft_labels(
+        store.clips.labels[predicted],
         averaged.probabilities,
         alpha=settings.alpha,
         temperature=settings.temperature,
     )
+    return labels

@@ -54,6 +54,12 @@ class EvaluatedTrials(ParentRun):
                 "yet. Once the tracking store answers: gislr sync, then the same command."
             )
             return
+        if len(results) < len(trials):
+            log.warning(
+                f"Only {self.setting} and {SEED} may differ between these trainings, but other "
+                "settings do, so there is no result; fix them."
+            )
+            return
         self.summarize(results)
 
     def _result(self, trial: optuna.trial.FrozenTrial) -> tuple[tuple[Any, int], ClipPredictions]:

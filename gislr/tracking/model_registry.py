@@ -56,7 +56,7 @@ class Evidence:
             )
         training = run.training()
         if "cv_weighted_f1" in scores:
-            folds, column = (training.parameters[f"split.{key}"] for key in ("folds", "column"))
+            folds, column = (training.parameters.get(f"split.{k}") for k in ("folds", "column"))
             protocol = f"cross-validation of {folds} folds of {column}"
         else:
             how = "chosen by a sweep on" if training.was_chosen() else "held out"

@@ -10,6 +10,9 @@ from gislr.tracking.tracking_store import connect
 from gislr.tracking.training_record import HELD_OUT
 from gislr.utils.errors import GislrError
 
+REGISTERED = "models:/"
+"""How names of registered models begin."""
+
 
 def find_run(settings: TrackingSettings, run_id: str) -> LoggedRun:
     """Finds a run by its id.
@@ -38,7 +41,7 @@ def registered_run(settings: TrackingSettings, model: str) -> LoggedRun:
     from mlflow.exceptions import MlflowException
 
     client, _ = connect(settings, create=False)
-    name, separator, alias = model.removeprefix("models:/").partition("@")
+    name, separator, alias = model.removeprefix(REGISTERED).partition("@")
     try:
         if separator:
             version = client.get_model_version_by_alias(name, alias)

@@ -113,6 +113,7 @@ def record_evaluation(
             store,
             title=f"{run.experiment}: {run.name}",
             whose=split.held_out.whose,
+            new_signers=not split.shared_signers(store.clips),
             history=history,
         )
 

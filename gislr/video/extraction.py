@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gislr.data.clip_files import VIDEO_SUFFIXES
+from gislr.data.clip_files import READERS, VIDEO_SUFFIXES
 from gislr.data.landmarks import LEFT_HAND, RIGHT_HAND
 from gislr.data.manifest_rows import MANIFEST, read_rows, write_rows
 from gislr.data.raw_clips import ClipProblem, read_clip, write_clip
@@ -28,8 +28,9 @@ from gislr.utils.errors import DataError, SettingError
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.video.reading import WEBCAM, LandmarkFinder, Message
 
-FRAMES, WITH_HAND = "frames", "frames_with_hand"
-"""Columns of the manifest: a clip's frames, and the share of them in which a hand was found."""
+FRAMES, WITH_HAND, SOURCE = "frames", "frames_with_hand", "video"
+"""Columns of the manifest: a clip's frames, the share of them in which a hand was found, and its
+video, from the manifest's folder."""
 
 _MANIFESTS = (".csv", ".parquet")
 
@@ -129,14 +130,15 @@ def extract_videos(
         seconds: How long the webcam records.
 
     Returns:
-        The videos that have clips with a hand, with the columns `frames` and `frames_with_hand`,
-        and a sentence for each other one.
+        The videos that have clips with a hand, with the columns `frames`, `frames_with_hand` and
+        `video`, and a sentence for each other one.
 
     Raises:
+        DataError: The folder holds another manifest.
         GislrError: MediaPipe is not set up, or does not run.
     """
     own = threading.local()
-
+    made_of = {row["path"]: row.get(SOURCE, "") for row in clips_of(output)}
     with ExitStack() as stack:
         lock = threading.Lock()
 
@@ -148,7 +150,7 @@ def extract_videos(
 
         def extract(video: Video) -> Video | str:
             try:
-                return _extracted(video, output, finder, seconds)
+                return _extracted(video, output, made_of.get(video.clip), finder, seconds)
             except DataError as error:
                 return " ".join(error.problems)
             finally:
@@ -164,11 +166,20 @@ def extract_videos(
 
 
 def _extracted(
-    video: Video, output: Path, finder: Callable[[], LandmarkFinder], seconds: float
+    video: Video,
+    output: Path,
+    made_of: str | None,
+    finder: Callable[[], LandmarkFinder],
+    seconds: float,
 ) -> Video:
     path = output / video.clip
     name = video.clip.removesuffix(".parquet") + Path(video.source).suffix
-    if not path.is_file():
+    source = Path(os.path.relpath(video.source, output)).as_posix()
+    if path.is_file() and made_of not in (None, "", source):
+        raise DataError(
+            f"{video.clip} is there already, made of {made_of}; write {source} to another folder."
+        )
+    if not path.is_file() or _is_newer(video.source, path):
         found = finder().find(
             video.source, name, span=video.span, seconds=seconds, follow=_show_text
         )
@@ -185,8 +196,12 @@ def _extracted(
     with_hand = (~np.isnan(hands[..., 0])).any(axis=1).mean()
     if not with_hand:
         raise DataError(f"{name} shows no hand in any of its {len(hands)} frames.")
-    columns = {FRAMES: str(len(hands)), WITH_HAND: f"{with_hand:.3f}"}
+    columns = {FRAMES: str(len(hands)), WITH_HAND: f"{with_hand:.3f}", SOURCE: source}
     return Video(video.source, video.clip, video.columns | columns, video.span)
+
+
+def _is_newer(source: str, path: Path) -> bool:
+    return source != WEBCAM and Path(source).stat().st_mtime > path.stat().st_mtime
 
 
 def _show_text(message: Message) -> None:
@@ -201,8 +216,20 @@ def write_manifest(videos: Sequence[Video], folder: Path) -> Path:
         Its path.
     """
     path = folder / MANIFEST
-    before, _ = read_rows(path)
-    rows = {row["path"]: row for row in before if (folder / row["path"]).is_file()}
+    rows = {row["path"]: row for row in clips_of(folder) if (folder / row["path"]).is_file()}
     rows |= {video.clip: {"path": video.clip, **video.columns} for video in videos}
     write_rows(path, rows.values())
     return path
+
+
+def clips_of(folder: Path) -> list[dict[str, str]]:
+    """Returns the rows of a folder's manifest; none where it has no manifest.
+
+    Raises:
+        DataError: It is another manifest than one of clips, which would be replaced.
+    """
+    path = folder / MANIFEST
+    rows, _ = read_rows(path)
+    if not all(row.get("path", "").lower().endswith(tuple(READERS)) for row in rows):
+        raise DataError(f"{path} lists no clips, and would be replaced; write to another folder.")
+    return rows

@@ -71,19 +71,22 @@ def record(capture: Any, seconds: float) -> list[Any]:
     return [cv2.imencode(".jpg", image)[1] for image in images(capture, seconds)]
 
 
-def evenly(times: list[float]) -> Any:
-    """Returns which frame shows at each moment of a constant rate, int [moments].
+def evenly(times: list[float], most: int) -> Any:
+    """Returns which frame shows at each moment of a constant rate, int [at most `most`].
 
     Args:
         times: When each frame shows, in milliseconds. Phones lengthen exposures in the dark, and
             screen recorders leave out frames in which nothing moves.
+        most: How many moments at most.
     """
     shown = np.array(times)
     between = np.diff(shown)
     if len(between) < 2 or (between <= 0).any() or between.max() < 1.5 * np.median(between):
         return np.arange(len(shown))
-    moments = np.arange(shown[0], shown[-1] + 1, np.median(between))
-    return np.abs(shown[None] - moments[:, None]).argmin(axis=1)
+    step = np.median(between)
+    moments = shown[0] + step * np.arange(min(most, round((shown[-1] - shown[0]) / step) + 1))
+    after = np.searchsorted(shown, moments).clip(1, len(shown) - 1)
+    return after - (moments - shown[after - 1] <= shown[after] - moments)
 
 
 def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
@@ -110,10 +113,12 @@ def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
     too_long = f"it has more than {max_frames:,} frames; cut it into signs"
     if expected > max_frames:
         raise Unusable(too_long)
-    for _ in range(start):  # a jump lands on another frame in many containers
-        capture.grab()
     found: list[Any] = []
     times: list[float] = []
+    for skipped in range(start):  # a jump lands on another frame in many containers
+        if skipped % 200 == 0:
+            report(frames=0, of=expected)
+        capture.grab()
     report(frames=0, of=expected)
     # One for each video: the last one of another video would be followed into this one.
     with mediapipe.solutions.holistic.Holistic(
@@ -138,7 +143,7 @@ def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
     # Some containers only estimate their number of frames.
     if len(found) < 0.9 * expected:
         report(text=f"{request['name']} breaks off after {len(found)} of {expected} frames")
-    return np.stack(found) if webcam else np.stack(found)[evenly(times)[:max_frames]]
+    return np.stack(found) if webcam else np.stack(found)[evenly(times, max_frames)]
 
 
 def main() -> None:

@@ -93,14 +93,16 @@ class LandmarkFinder:
         request = {"source": source, "name": name, "output": str(self._output), "start": start}
         with suppress(BrokenPipeError):  # the process has ended, which reading tells
             print(json.dumps(request | {"end": end, "seconds": seconds}), file=process.stdin)
+        began = False
         for message in self._messages(process, name):
+            began = began or "frames" in message
             if "error" in message:
                 raise DataError(f"{name} cannot be used: {message['error']}.")
             if "done" in message:
                 break
             follow(message)
         else:
-            raise self._crash(process, name)
+            raise self._crash(name, began=began)
         landmarks = np.load(self._output, allow_pickle=False)
         if np.isnan(landmarks).all():
             raise DataError(f"A video must show a person; nobody was found in {name}.")
@@ -154,15 +156,15 @@ class LandmarkFinder:
             if line.startswith("{"):
                 yield json.loads(line)
 
-    def _crash(self, process: subprocess.Popen[str], name: str) -> GislrError:
+    def _crash(self, name: str, *, began: bool) -> GislrError:
         """Returns the error of a process that has ended early, from its last line."""
         code = self._end()
         lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        if code > 0 and lines:
+        if code > 0 and lines and not began:
             return GislrError(
                 f"MediaPipe does not run: {lines[-1].strip()}; remove {folder()} and run: {SETUP}"
             )
-        reason = "no reason"
+        reason = lines[-1].strip() if lines else "no reason"
         if code < 0:
             reason = f"killed by signal {-code}, perhaps for want of memory"
         return DataError(

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gislr.data.sources import SOURCES
+from gislr.data.splits import SIGNER
 from gislr.evaluation.metrics.intervals import score_intervals
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.inference.logged_models import Part
@@ -63,7 +64,10 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         [predict_logged(each, clips, part) for each, clips in zip(runs, stores, strict=True)]
     )
     scores = predictions.score()
-    whose = {"val": held_out.whose, "test": "the test split", "all": "all signers"}[part]
+    everything = "all clips, also those trained on" if settings.data is None else "all clips"
+    whose = {"val": held_out.whose, "test": "the test split", "all": everything}[part]
+    if settings.data is None and not own:
+        log.warning("the data has changed since the run, so its clips held out are not known")
     log.info(f"\n{len(predictions):,} clips of {whose}, {configuration.data.name} data")
     intervals = score_intervals([predictions])
     for name, value in scores.items():
@@ -81,16 +85,20 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         )
     if own and part == "test":
         for name in names:
-            _record_test(find_run(settings.tracking, name), scores)
+            _record_test(find_run(settings.tracking, name), scores if len(names) == 1 else {})
     if settings.output is not None:
         folder = resolve_here(settings.output)
-        write_evaluation(folder, predictions, store, title=run.name, whose=whose)
+        new = part == "val" and held_out.column == SIGNER
+        write_evaluation(folder, predictions, store, title=run.name, whose=whose, new_signers=new)
         log.info(f"written to {folder}")
     return scores
 
 
 def _record_test(run: LoggedRun, scores: Mapping[str, float]) -> None:
-    """Records scores on the test split with a run, and how often it was evaluated on it."""
+    """Records scores on the test split with a run, and how often it was evaluated on it.
+
+    The scores of an average are not those of one run: they only count.
+    """
     times = int(run.tags.get(TEST_EVALUATIONS, 0)) + 1
     for name, value in scores.items():
         run.client.log_metric(run.run_id, f"test_{name}", value, step=times)

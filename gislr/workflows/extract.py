@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from omegaconf import DictConfig
+from pydantic import Field
 
 from gislr.evaluation.figures.data_figures import frames_with_hand
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
-from gislr.utils.settings import AboveZero, Positive, Text
+from gislr.utils.settings import Positive, Text
 from gislr.utils.terminal import progress_bars
 from gislr.video.environment import mediapipe_python, set_up
 from gislr.video.extraction import WITH_HAND, extract_videos, listed_videos, write_manifest
+from gislr.video.reading import MAX_SECONDS
 from gislr.workflows.command_settings import CommandSettings, read_command
 
 FIGURE = "hands.png"
@@ -26,7 +29,7 @@ class ExtractSettings(CommandSettings):
     videos: list[Text]
     output: Text
     workers: Positive | None
-    seconds: AboveZero
+    seconds: Annotated[float, Field(gt=0, le=MAX_SECONDS)]
     setup: bool
     python: Text | None
 

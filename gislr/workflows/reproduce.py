@@ -19,7 +19,7 @@ from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import train
 
-_NOT_COMPARED = ("clips_per_second", "evidence_")
+_NOT_COMPARED = ("clips_per_second", "evidence_", "test_")
 _SHOWN = 5
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
 from gislr.data.splits import Split
@@ -26,6 +26,7 @@ from gislr.tracking.resuming import (
     resumed_configuration,
 )
 from gislr.tracking.run import TrackedRun, tracked_run
+from gislr.tracking.run_search import REGISTERED, registered_run
 from gislr.tracking.tracking_store import pages
 from gislr.training.checkpoints import Checkpoints
 from gislr.training.memory import explain_lack_of_memory
@@ -90,7 +91,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     if config.get(RESUME) is not None:
         resumed = interrupted_run(config)
         config = resumed_configuration(resumed, config)
-    configuration = read_configuration(config)
+    configuration = _with_run_id(config)
     store = open_data(configuration)
     if resumed:
         require_same_data(resumed, store.fingerprint)
@@ -121,6 +122,18 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
     return result
 
 
+def _with_run_id(config: DictConfig) -> Configuration:
+    """Reads a configuration; a registered model to start from, whose alias may move, is a run."""
+    configuration = read_configuration(config)
+    name = configuration.pretrained.from_ or ""
+    if not name.startswith(REGISTERED):
+        return configuration
+    run = registered_run(configuration.tracking, name)
+    return read_configuration(
+        OmegaConf.merge(config, {"model": {"from": run.run_id}})  # type: ignore[arg-type]
+    )
+
+
 def _train(
     run: TrackedRun,
     configuration: Configuration,
@@ -138,7 +151,7 @@ def _train(
 
     measured = measure_data(run, store, split.train)
     soft_labels = teacher_soft_labels(configuration, store, split)
-    initialize = partial(load_pretrained, configuration=configuration, signs=store.signs)
+    initialize = partial(load_pretrained, configuration=configuration, store=store, split=split)
     training = build_training(
         configuration,
         store,

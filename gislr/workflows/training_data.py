@@ -63,3 +63,5 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
         )
     if not store.clips.signers_known:
         log.info("      signers are unknown: the same people may be on both sides of a split")
+    elif split.held_out.groups and split.shared_signers(store.clips):
+        log.info("      signers are on both sides of the split: scores say less of new signers")

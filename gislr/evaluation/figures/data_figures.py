@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,12 @@ _LABELS = ("x (fraction of image width)", "y (fraction of image height, from the
 
 def clip_counts(store: Store) -> Figure:
     """Draws the number of clips of each sign and of each signer, the largest first."""
-    columns = {"sign": store.clips.labels, "signer": store.clips.signers}
+    columns: dict[str, NDArray[Any]] = {"sign": store.clips.labels}
+    if store.clips.signers_known:
+        columns["signer"] = store.clips.signers
     with canvas(9.5, 3.2) as figure:
-        for axes, (name, values) in zip(figure.subplots(1, 2), columns.items(), strict=True):
+        panels = figure.subplots(1, len(columns), squeeze=False)[0]
+        for axes, (name, values) in zip(panels, columns.items(), strict=True):
             _, counts = np.unique(values, return_counts=True)
             counts = np.sort(counts)[::-1]
             axes.bar(np.arange(len(counts)), counts, width=1, linewidth=0, color=colors(1)[0])

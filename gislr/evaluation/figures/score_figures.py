@@ -87,7 +87,7 @@ def score_by_clips(table: pd.DataFrame, over: str) -> Figure:
         axes.errorbar(places, values, errors, color=colors(1)[0], marker="o", capsize=4)
         axes.set_xticks(places, [str(count) for count in table["clips_per_sign"]])
         axes.set(
-            title=f"Learning curve (95% intervals {over.partition(';')[0]})",
+            title=f"Learning curve\n95% intervals {over}",
             xlabel="training clips of each sign",
             ylabel="weighted F1 on held-out clips",
             ylim=(-0.03, 1.03),

@@ -52,18 +52,20 @@ class Difference:
     Attributes:
         interval: The difference and its interval.
         p_value: Two-sided bootstrap p-value: twice the fraction of draws beyond zero.
-        resampled: Number of signers; of clips where signers are unknown.
+        signers: Number of signers; `None` where they are unknown.
     """
 
     interval: Interval
     p_value: float
-    resampled: int
+    signers: int | None
 
     @property
     def verdict(self) -> str:
         """Whether the difference is significant: whether its 95% interval excludes zero."""
-        if self.resampled < FEW_SIGNERS:
-            return f"{self.resampled} signers are too few for a verdict"
+        if self.signers is None:
+            return "signers are unknown: no verdict"
+        if self.signers < FEW_SIGNERS:
+            return f"{self.signers} signers are too few for a verdict"
         significant = not self.interval.low <= 0 <= self.interval.high
         return "significant" if significant else "not significant"
 
@@ -122,12 +124,12 @@ def paired_differences(
     """
     _require_same_clips([*first, *second])
     one, other = (_drawn_scores(seeds) for seeds in (first, second))
-    resampled = len(set(first[0].resampled.tolist()))
+    signers = len(first[0].signer_names) if first[0].signers_known else None
     found = {}
     for name in SCORES:
         values = other[name] - one[name]
         beyond = min((values[1:] <= 0).mean(), (values[1:] >= 0).mean())
-        found[name] = Difference(_interval(values), min(1.0, 2 * float(beyond)), resampled)
+        found[name] = Difference(_interval(values), min(1.0, 2 * float(beyond)), signers)
     return found
 
 

@@ -95,6 +95,7 @@ def write_evaluation(
     *,
     title: str,
     whose: str,
+    new_signers: bool,
     history: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     """Writes the tables, the figures and the page of an evaluation.
@@ -105,11 +106,16 @@ def write_evaluation(
         store: The data of the clips.
         title: The page's heading.
         whose: Whose clips they are, such as "3 held-out signers".
+        new_signers: Whether the model was trained on no clip of these signers.
         history: One value per epoch of each metric.
     """
     report = Report.of(predictions, history)
     report.write(folder)
-    page = Page(title, _lead(predictions, whose), _sections(predictions, report, store))
+    page = Page(
+        title,
+        _lead(predictions, whose),
+        _sections(predictions, report, store, new_signers=new_signers),
+    )
     (folder / PAGE).write_text(page.html(), encoding="utf-8")
 
 
@@ -122,7 +128,9 @@ def _lead(predictions: ClipPredictions, whose: str) -> str:
     )
 
 
-def _sections(predictions: ClipPredictions, report: Report, store: Store) -> list[Section]:
+def _sections(
+    predictions: ClipPredictions, report: Report, store: Store, *, new_signers: bool
+) -> list[Section]:
     import pandas as pd
 
     error = calibration(predictions).error
@@ -131,7 +139,7 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
         (name, value, intervals.get(name, ""))
         for name, value in (predictions.score() | {"calibration_error": error}).items()
     ]
-    per_signer = report.tables[PER_SIGNER]
+    per_signer, known = report.tables[PER_SIGNER], predictions.signers_known
     curves = [report.figures[LEARNING_CURVES]] if LEARNING_CURVES in report.figures else []
     return [
         Section(
@@ -144,11 +152,9 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
         _confusions(report),
         Section(
             "Signers",
-            "Expect a similar spread of accuracy among new signers."
-            if predictions.signers_known
-            else "The data does not say whose clips these are: the same people may be trained on.",
-            figures=[quality_figures.accuracy_by_signer(per_signer)],
-            tables=[per_signer],
+            _of_signers(predictions, new_signers=new_signers),
+            figures=[quality_figures.accuracy_by_signer(per_signer)] if known else [],
+            tables=[per_signer] if known else [],
         ),
         Section(
             "Calibration",
@@ -161,6 +167,14 @@ def _sections(predictions: ClipPredictions, report: Report, store: Store) -> lis
         ),
         _errors(predictions, store),
     ]
+
+
+def _of_signers(predictions: ClipPredictions, *, new_signers: bool) -> str:
+    if not predictions.signers_known:
+        return "The data does not say whose clips these are: the same people may be trained on."
+    if not new_signers:
+        return "The model may be trained on other clips of these signers: expect less of new ones."
+    return "Expect a similar spread of accuracy among new signers."
 
 
 def _confusions(report: Report) -> Section:

@@ -69,7 +69,10 @@ def cross_validation_summary(result: CrossValidation) -> str:
         f"mean of {len(result.pooled)} seeds, 95% interval {first.intervals_over}",
         *(f"  {name:<13} {interval}" for name, interval in result.intervals.items()),
         "  by fold: weighted F1 " + ", ".join(f"{k}: {f1:.4f}" for k, f1 in by_fold.items()),
-        f"  by signer: accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, "
-        f"median {accuracy.median():.2f}",
     ]
+    if first.signers_known:
+        lines.append(
+            f"  by signer: accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, "
+            f"median {accuracy.median():.2f}"
+        )
     return "\n".join(lines)
