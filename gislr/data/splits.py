@@ -168,10 +168,8 @@ class Split:
 
     def shared_signers(self, clips: ClipTable) -> bool:
         """Tells whether a signer is on both sides; where nothing is held out, all of them are."""
-        train, validation = (
-            set(clips.signers[rows].tolist()) for rows in (self.train, self.validation)
-        )
-        return not validation or bool(train & validation)
+        sides = (set(clips.signers[rows].tolist()) for rows in (self.train, self.validation))
+        return not len(self.validation) or bool(set.intersection(*sides))
 
 
 def split_clips(settings: SplitSettings, clips: ClipTable, all_clips: ClipTable) -> Split:
