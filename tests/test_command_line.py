@@ -33,7 +33,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
     for text in (
         "32 clips, 4 signs, 4 signers",
         "1 clips without a hand left out",
-        "1 of 4 held out",
+        "1 of 4 signers held out: ",
         "epoch 3/3  loss ",
         "weighted F1",
         "most confused",

@@ -86,7 +86,7 @@ def test_files_that_are_no_models_are_told(tmp_path):
 
 def test_a_run_that_held_nobody_out_is_no_evidence():
     run = LoggedRun(None, "abc", "name", "1", {}, {"acc": 1.0, "train_acc": 1.0}, {}, "FINISHED")
-    with pytest.raises(GislrError, match="must rest on scores of held-out signers"):
+    with pytest.raises(GislrError, match="must rest on scores of clips held out"):
         Evidence.of_run(run)
 
 
@@ -111,7 +111,7 @@ def test_only_better_evidence_makes_a_champion(tmp_path):
     assert "0.4000, is not above 0.5000" in promoted(scores={"val_weighted_f1": 0.4})
     assert "nan, is not above 0.5000" in promoted(scores={"val_acc": 0.9})
     assert "of different data" in promoted(fingerprint="other", scores={"val_weighted_f1": 0.9})
-    assert "different signers held out" in promoted(protocol="cross-validation of 5 folds")
+    assert "different clips held out" in promoted(protocol="cross-validation of 5 folds")
     assert champion() == "1"
     assert "weighted F1 0.6000 after 0.5000" in promoted(scores={"val_weighted_f1": 0.6})
     assert champion() == "7"

@@ -29,7 +29,7 @@ def test_an_objective_is_the_last_or_the_best_value():
 def test_an_objective_that_is_not_logged_is_reported():
     with pytest.raises(SettingError, match=r"got 'val_f1'. Did you mean"):
         read_settings(SweepSettings, {"objective": "val_f1", "value": "last"}, "sweep")
-    with pytest.raises(SettingError, match=r"val_macro_f1 needs held-out signers"):
+    with pytest.raises(SettingError, match=r"val_macro_f1 needs clips held out"):
         SweepSettings(objective="val_macro_f1", value="last").values(HISTORY)
 
 

@@ -52,10 +52,14 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
     split_name = configuration.split.name
     tests = int((store.clips.columns[LISTED] == TEST).sum())
     apart = f", {tests:,} of test kept apart" if tests else ""
-    if split.held_out.groups:
+    if held_out := split.held_out.groups:
+        column = split.held_out.column
+        total = len(set(store.all_clips.columns[column].tolist()))
+        # The shares of a split count signers, not clips, which surprises.
+        what = f"{len(held_out)} of {total} {column}s held out: {', '.join(held_out)}"
         log.info(
-            f"split: {split_name}; held out: {split.held_out}; clips: {len(split.train):,} to "
-            f"train on, {len(split.validation):,} to validate on{apart}"
+            f"split: {split_name}; {what}; clips: {len(split.train):,} to train on, "
+            f"{len(split.validation):,} to validate on{apart}"
         )
     else:
         log.info(
