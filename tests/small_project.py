@@ -180,9 +180,12 @@ class SmallProject:
             values[r"\bRUN\b"] = lambda _: self.with_test
         for placeholder, value in values.items():
             words = [re.sub(placeholder, value, word) for word in words]
-        if words[:2] == ["gislr", "cross_validate"]:
-            given = " ".join(words)
-            words += [w for w in ("split.folds=2", "seed=0") if w.split("=")[0] not in given]
+        few = {
+            "cross_validate": ("split.folds=2", "seed=0"),
+            "learning_curve": ("training.clips_per_sign=1,null", "seed=0"),
+        }
+        given = " ".join(words)
+        words += [w for w in few.get(words[1], ()) if w.split("=")[0] not in given]
         if "resume=last" in words:
             self.interrupt_a_training()
         return words
