@@ -269,7 +269,7 @@ def test_a_model_learns_from_others_that_held_out_the_same_signers(workplace, cl
     leaking = gislr(*learning, "split.fold=1")
     assert leaking.returncode == 2
     last = leaking.stderr.splitlines()[-1]
-    assert last.startswith("error: distillation.teachers must not know the signers held out;")
+    assert last.startswith("error: distillation.teachers must not know the clips held out;")
 
 
 WRONG = {

@@ -89,7 +89,7 @@ def test_a_logged_model_evaluates_to_the_last_digit(validated, workplace, tmp_pa
     others = [next(r.info.run_id for r in children if r.data.tags["fold"] == k) for k in "01"]
     done = gislr(f"run=[{','.join(others)}]", workplace[-1], module="evaluate")
     assert done.returncode == 2
-    assert "must know the same signs and hold out the same signers" in done.stderr
+    assert "must know the same signs and hold out the same clips" in done.stderr
 
 
 @in_one_process
