@@ -87,7 +87,7 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
     Raises:
         SettingError: Another split, or a single fold, is asked for.
     """
-    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    given = _given(arguments)
     if given.get("split", _SPLIT) != _SPLIT:
         raise SettingError(
             f"A cross-validation needs split={_SPLIT}; got split={given['split']}, "
@@ -105,20 +105,24 @@ def with_folds(arguments: Sequence[str]) -> list[str]:
 
 def with_clip_counts(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments of a learning curve, with the numbers of clips and seeds missing."""
-    kept = _with_seeds(arguments)
-    given = [argument for argument in kept if argument.startswith("training.clips_per_sign=")]
-    if given and not re.search(r",|\(", given[0]):
+    key, _, _ = _CLIP_COUNTS.partition("=")
+    counts = _given(arguments).get(key)
+    if counts is not None and not re.search(r",|\(", counts):
         raise SettingError(
             f"A learning curve needs several numbers of clips, such as {_CLIP_COUNTS}; got "
-            f"{given[0]}."
+            f"{key}={counts}."
         )
-    return ["-m", *kept, *([] if given else [_CLIP_COUNTS])]
+    return ["-m", *_with_seeds(arguments), *([] if counts else [_CLIP_COUNTS])]
 
 
 def _with_seeds(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments with the seeds as a sweep, which makes them parameters of trials."""
-    seeds = dict(argument.split("=", 1) for argument in arguments if "=" in argument).get("seed")
-    if seeds is not None and seeds.isdigit():
+    seeds = _given(arguments).get("seed") or _SEEDS
+    if seeds.isdigit():
         seeds = f"range({seeds},{int(seeds) + 1})"
     others = [argument for argument in arguments if not argument.startswith("seed=")]
-    return [*others, f"seed={seeds or _SEEDS}"]
+    return [*others, f"seed={seeds}"]
+
+
+def _given(arguments: Sequence[str]) -> dict[str, str]:
+    return dict(argument.split("=", 1) for argument in arguments if "=" in argument)

@@ -18,6 +18,9 @@ from gislr.data.clip_files import read_clip_file
 from gislr.data.landmark_layouts import LandmarkLayout
 from gislr.utils.errors import DataError
 
+SPLITS = ("train", "val", "test")
+"""The parts of a published split."""
+
 Problems = dict[tuple[str, str], list[str]]
 """By kind and remedy, what has the problem."""
 
@@ -74,6 +77,12 @@ class Listing:
             path if (start, end) == (0, -1) else f"{path}[{start}:{'' if end < 0 else end}]"
             for path, (start, end) in zip(self.paths, self.spans.tolist(), strict=True)
         ]
+
+    @property
+    def every_column(self) -> dict[str, list[str]]:
+        """Text of each clip by name: `signer`, `split` and further columns; empty if unknown."""
+        splits = self.splits or [""] * len(self.paths)
+        return {"signer": self.signers, "split": splits, **self.columns}
 
     def described(self) -> dict[str, object]:
         """Returns all of it but the folder, as JSON holds it."""

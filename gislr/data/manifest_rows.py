@@ -15,9 +15,21 @@ MANIFEST = "manifest.csv"
 """What a folder's manifest is called where gislr writes it."""
 
 
-def delimiter_of(header: str) -> str:
-    """Returns what separates the columns of a CSV file, by its first line."""
-    return max(",;\t", key=header.count)
+def read_csv_text(path: Path) -> tuple[str, str]:
+    """Returns the text of a CSV file, and what separates its columns by its first line.
+
+    Excel's files are read as they are: semicolons or tabs, a byte order mark.
+
+    Raises:
+        DataError: It is no text in UTF-8.
+        OSError: It cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            text = file.read()
+    except UnicodeDecodeError:
+        raise DataError(f'{path} must be text in UTF-8; save it as "CSV UTF-8".') from None
+    return text, max(",;\t", key=text.partition("\n")[0].count)
 
 
 def read_rows(path: Path) -> tuple[list[dict[str, str]], str]:
@@ -30,11 +42,7 @@ def read_rows(path: Path) -> tuple[list[dict[str, str]], str]:
     """
     if not path.exists():
         return [], ","
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f'{path} must be text in UTF-8; save it as "CSV UTF-8".') from None
-    delimiter = delimiter_of(text.partition("\n")[0])
+    text, delimiter = read_csv_text(path)
     lines = [line for line in csv.reader(StringIO(text, newline=""), delimiter=delimiter) if line]
     names = [name.strip().lower() for name in lines[0]] if lines else []
     return [dict(zip_longest(names, line, fillvalue="")) for line in lines[1:]], delimiter

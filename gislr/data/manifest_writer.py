@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gislr.data.clip_files import READERS
-from gislr.data.importers import CLIP_SUFFIXES, SPLITS, Importer, ListedClip, stem_of
-from gislr.data.listing import raise_problems
+from gislr.data.importers import CLIP_SUFFIXES, Importer, ListedClip, stem_of
+from gislr.data.listing import SPLITS, raise_problems
 from gislr.data.manifest_rows import write_rows
 from gislr.utils.errors import DataError
 

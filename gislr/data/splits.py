@@ -16,8 +16,8 @@ from gislr.utils.settings import Settings, Text, Whole
 
 Groups = NDArray[np.str_]
 
-SIGNER, LISTED, TEST = "signer", "split", "test"
-"""Columns of clips: who signs, and the part of a published split; the part kept for the end."""
+SIGNER, LISTED = "signer", "split"
+"""Columns of clips: who signs, and the part of a published split."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class HeldOut:
 
     def among(self, clips: ClipTable) -> NDArray[np.bool_]:
         """Returns which clips they are, bool [clips]."""
-        return np.isin(clips.columns.get(self.column, ""), self.groups) & np.ones(len(clips), bool)
+        if self.column not in clips.columns:
+            return np.zeros(len(clips), bool)
+        return np.isin(clips.columns[self.column], self.groups)
 
     def __str__(self) -> str:
         return f"{self.column} {', '.join(self.groups)}" if self.groups else "none"
@@ -184,8 +186,8 @@ def split_clips(settings: SplitSettings, clips: ClipTable, all_clips: ClipTable)
     Raises:
         SettingError: There are too few groups, or a side has no clip.
     """
-    held_out = settings.held_out(all_clips.rows(all_clips.columns[LISTED] != TEST))
-    usable, validated = clips.columns[LISTED] != TEST, held_out.among(clips)
+    held_out = settings.held_out(all_clips.rows(~all_clips.is_test))
+    usable, validated = ~clips.is_test, held_out.among(clips)
     split = Split(np.flatnonzero(usable & ~validated), np.flatnonzero(usable & validated), held_out)
     if not len(split.train) or (held_out.groups and not len(split.validation)):
         raise SettingError(

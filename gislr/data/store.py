@@ -65,6 +65,11 @@ class ClipTable:
         return self.columns["signer"]
 
     @property
+    def is_test(self) -> NDArray[np.bool_]:
+        """Which clips are kept for the end: those that a manifest lists as `test`, bool [clips]."""
+        return self.columns["split"] == "test"
+
+    @property
     def signers_known(self) -> bool:
         """Whether every clip's signer is known."""
         return bool((self.signers != "").all())

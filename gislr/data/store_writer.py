@@ -86,9 +86,7 @@ def write_store(
             raw_lengths=raw_lengths,
             left_dominant=left_dominant,
             columns={
-                "signer": np.asarray(listing.signers, np.str_),
-                "split": np.asarray(listing.splits or [""] * len(lengths), np.str_),
-                **{name: np.asarray(each, np.str_) for name, each in listing.columns.items()},
+                name: np.asarray(texts, np.str_) for name, texts in listing.every_column.items()
             },
         )
         # An archive is not written from front to back, which its checksums are.

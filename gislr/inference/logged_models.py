@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gislr.batches.packing import Layout
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.data.splits import LISTED, TEST, Split
+from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.models import build_model, layout_of
@@ -83,7 +83,7 @@ Part = Literal["val", "test", "all"]
 
 def part_of(store: Store, run: LoggedRun, part: Part) -> NDArray[np.int64]:
     """Returns the rows of some of a store's clips, int64."""
-    is_test = store.clips.columns[LISTED] == TEST
+    is_test = store.clips.is_test
     if part == "test":
         return np.flatnonzero(is_test)
     return np.flatnonzero(~is_test & (part == "all" or run.held_out().among(store.clips)))

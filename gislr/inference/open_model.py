@@ -8,7 +8,7 @@ from pathlib import Path
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.recognizer import Recognizer
-from gislr.tracking.run_search import REGISTERED
+from gislr.tracking.run_search import REGISTERED, not_registered
 from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve_here
@@ -45,10 +45,7 @@ def _registered(settings: TrackingSettings, model: str) -> LiteRTRecognizer:
         try:
             root = Path(download_artifacts(model, dst_path=folder))
         except (MlflowException, OSError):
-            raise GislrError(
-                f"model must be a registered one, such as models:/gislr@champion; there is no "
-                f"{model!r}. gislr.final registers models."
-            ) from None
+            raise not_registered(model) from None
         files = list(root.rglob(LITERT_FILE))
         if len(files) != 1:
             raise GislrError(f"{model} must hold {LITERT_FILE}, as models of gislr.final do.")

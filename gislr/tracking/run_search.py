@@ -50,10 +50,15 @@ def registered_run(settings: TrackingSettings, model: str) -> LoggedRun:
             version = client.get_model_version(name, number)
         return LoggedRun.of(client, version.run_id)
     except MlflowException:
-        raise GislrError(
-            f"model must be a registered one, such as models:/gislr@champion; there is no "
-            f"{model!r}. gislr final registers models."
-        ) from None
+        raise not_registered(model) from None
+
+
+def not_registered(model: str) -> GislrError:
+    """Returns the error for a name that no registered model has."""
+    return GislrError(
+        f"model must be a registered one, such as models:/gislr@champion; there is no {model!r}. "
+        "gislr final registers models."
+    )
 
 
 def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:

@@ -33,6 +33,7 @@ FRAMES, WITH_HAND, SOURCE = "frames", "frames_with_hand", "video"
 video, from the manifest's folder."""
 
 _MANIFESTS = (".csv", ".parquet")
+_HANDS = np.concatenate([LEFT_HAND, RIGHT_HAND])
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,7 @@ def _of_folder(folder: Path) -> list[Video]:
 
 def _of_manifest(path: Path) -> list[Video]:
     listing = read_manifest(path, suffixes=VIDEO_SUFFIXES)
-    columns = {"signer": listing.signers, "split": listing.splits, **listing.columns}
-    known = {name: values for name, values in columns.items() if any(values)}
+    known = {name: values for name, values in listing.every_column.items() if any(values)}
     found = []
     for row, name in enumerate(listing.paths):
         start, end = (0, -1) if listing.spans is None else listing.spans[row].tolist()
@@ -189,10 +189,12 @@ def _extracted(
                 write_clip(beside, found)
         except OSError as error:
             raise DataError(f"{path} cannot be written: {error}.") from None
-    try:
-        hands = read_clip(path, np.concatenate([LEFT_HAND, RIGHT_HAND]))
-    except ClipProblem as problem:
-        raise DataError(f"{path}: {problem.kind.lower()}. Remove it, and repeat.") from None
+        hands = found[:, _HANDS]
+    else:
+        try:
+            hands = read_clip(path, _HANDS)
+        except ClipProblem as problem:
+            raise DataError(f"{path}: {problem.kind.lower()}. Remove it, and repeat.") from None
     with_hand = (~np.isnan(hands[..., 0])).any(axis=1).mean()
     if not with_hand:
         raise DataError(f"{name} shows no hand in any of its {len(hands)} frames.")

@@ -48,7 +48,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     with quiet_backend():
         from gislr.inference.logged_models import average, open_stores, predict_logged
     names = settings.run if isinstance(settings.run, list) else [settings.run]
-    runs = [member for name in names for member in find_run(settings.tracking, name).members()]
+    named = [find_run(settings.tracking, name) for name in names]
+    runs = [member for each in named for member in each.members()]
     if not runs:
         raise SettingError("run must be the id of a run, or a list of at least one.")
     run = runs[0]
@@ -84,8 +85,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
             else "equals the logged metrics"
         )
     if own and part == "test":
-        for name in names:
-            _record_test(find_run(settings.tracking, name), scores if len(names) == 1 else {})
+        for each in named:
+            _record_test(each, scores if len(named) == 1 else {})
     if settings.output is not None:
         folder = resolve_here(settings.output)
         new = part == "val" and held_out.column == SIGNER

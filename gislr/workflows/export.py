@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources import SOURCES
-from gislr.data.splits import LISTED, TEST, HeldOut
+from gislr.data.splits import HeldOut
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
@@ -114,7 +114,7 @@ def comparison_clips(
             "holds none; add data=sample, or data=asl_signs data.root=DIR."
         )
     all_clips = store.all_clips
-    usable = all_clips.columns[LISTED] != TEST
+    usable = ~all_clips.is_test
     choices = (usable & held_out.among(all_clips), usable, np.ones(len(all_clips), bool))
     candidates = np.flatnonzero(next(filter(np.any, choices)))
     spread = np.linspace(0, len(candidates) - 1, min(count, len(candidates))).round().astype(int)

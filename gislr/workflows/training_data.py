@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gislr.config.configuration import Configuration
 from gislr.data import landmark_statistics as statistics
 from gislr.data.landmarks import LANDMARKS
-from gislr.data.splits import LISTED, TEST, Split, draw_clips, split_clips
+from gislr.data.splits import Split, draw_clips, split_clips
 from gislr.data.store import Store
 from gislr.tracking import training_record
 from gislr.tracking.run import TrackedRun
@@ -50,7 +50,7 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
     if configuration.data.name == "sample":
         log.info("      simulated by gislr: scores on it say nothing about sign language")
     split_name = configuration.split.name
-    tests = int((store.clips.columns[LISTED] == TEST).sum())
+    tests = int(store.clips.is_test.sum())
     apart = f", {tests:,} of test kept apart" if tests else ""
     if held_out := split.held_out.groups:
         column = split.held_out.column

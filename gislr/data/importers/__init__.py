@@ -21,7 +21,6 @@ from gislr.utils.registry import Registry
 
 Kind = TypeVar("Kind")
 
-SPLITS = ("train", "val", "test")
 CLIP_SUFFIXES = (*READERS, *VIDEO_SUFFIXES)
 
 _WANTED: dict[type, str] = {str: "text", int: "a whole number", list: "a list"}

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from gislr.data.importers import (
     IMPORTERS,
-    SPLITS,
     Importer,
     ListedClip,
     not_as_published,
     read_csv_rows,
     stem_of,
 )
+from gislr.data.listing import SPLITS
 
 COLUMNS = ("Participant ID", "Video file", "Gloss")
 

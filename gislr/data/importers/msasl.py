@@ -22,13 +22,13 @@ from pathlib import Path
 
 from gislr.data.importers import (
     IMPORTERS,
-    SPLITS,
     Importer,
     ListedClip,
     read_json_list,
     value_of,
     youtube_id,
 )
+from gislr.data.listing import SPLITS
 
 
 @IMPORTERS.register("msasl")

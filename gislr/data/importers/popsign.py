@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gislr.data.importers import IMPORTERS, SPLITS, Importer, ListedClip, not_as_published
+from gislr.data.importers import IMPORTERS, Importer, ListedClip, not_as_published
+from gislr.data.listing import SPLITS
 
 
 @IMPORTERS.register("popsign")

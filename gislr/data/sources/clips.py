@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from gislr.data.clip_files import READERS, VIDEO_SUFFIXES
 from gislr.data.landmark_layouts import layout_named
 from gislr.data.listing import Listing, Problems, bad_paths, raise_problems
-from gislr.data.manifest_rows import delimiter_of
+from gislr.data.manifest_rows import read_csv_text
 from gislr.data.preparation import PreparationSettings
 from gislr.data.sources import SOURCES, DataSource, Progress
 from gislr.utils.errors import DataError
@@ -27,9 +28,12 @@ from gislr.utils.paths import resolve_here
 from gislr.utils.settings import Text
 
 REQUIRED = ("path", "sign")
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
-    ("val", "valid", "validation", "dev"), "val"
-)
+SPLIT_OF = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+} | dict.fromkeys(("val", "valid", "validation", "dev"), "val")
 """What a manifest may call the parts of a published split, and what they are called here."""
 
 
@@ -92,8 +96,8 @@ def read_manifest(
             "Rows whose start or end is no frame, by line",
             "Frames are whole numbers from 0, and the end comes behind the start.",
         ): [str(k + 2) for k in np.flatnonzero(_unusable(spans))],
-        ("Unknown splits", f"Use {', '.join(dict.fromkeys(SPLITS.values()))}."): sorted(
-            {split for split in splits if split and split.lower() not in SPLITS}
+        ("Unknown splits", f"Use {', '.join(dict.fromkeys(SPLIT_OF.values()))}."): sorted(
+            {split for split in splits if split and split.lower() not in SPLIT_OF}
         ),
         (
             "Rows without a split beside rows that have one, by line",
@@ -121,7 +125,7 @@ def read_manifest(
         signers,
         np.array([index[sign] for sign in signs], np.int32),
         known,
-        splits=[SPLITS.get(split.lower(), "") for split in splits],
+        splits=[SPLIT_OF.get(split.lower(), "") for split in splits],
         spans=spans,
         columns=columns,
     )
@@ -135,15 +139,10 @@ def _read_table(path: Path) -> dict[str, list[str]]:
         if path.suffix.lower() == ".parquet":
             table = pd.read_parquet(path)
         else:
-            with path.open(encoding="utf-8-sig") as file:
-                delimiter = delimiter_of(file.readline())
-            table = pd.read_csv(
-                path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-            )
+            text, delimiter = read_csv_text(path)
+            table = pd.read_csv(StringIO(text), sep=delimiter, dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise DataError(f"data.manifest must name a CSV or parquet file; {path} is none.") from None
-    except UnicodeDecodeError:
-        raise DataError(f'{path} must be text in UTF-8; save it as "CSV UTF-8".') from None
     except (OSError, ValueError) as error:  # pandas' and Arrow's own are ValueErrors
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise DataError(f"{path} could not be read as a manifest: {reason}") from None
