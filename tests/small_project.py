@@ -168,7 +168,7 @@ class SmallProject:
             r"models:/gislr@champion": lambda _: self.champion,
             r"exports/NAME\b": lambda _: self.exported,
             r"\bCLIP\b": lambda _: str(self.clip),
-            r"\bMANIFEST\b": lambda _: str(self.manifest),
+            r"\b(?:MANIFEST|OTHERS)\b": lambda _: str(self.manifest),
             r"\bDIR\b": lambda _: str(self.data),
             r"\+experiments=NAME\b": lambda _: f"+experiments={_QUICK * bool(self.sweep)}",
             r"experiment=NAME\b": lambda _: f"experiment={_COMPARED * bool(self.runs)}",

@@ -1,6 +1,7 @@
 """From clips of a store to the batches of rows that a model reads."""
 
 from gislr.batches.assembly import Batch, assemble
+from gislr.batches.joint import JointBatches
 from gislr.batches.packing import Layout, layout_for, pack
 from gislr.batches.sampling import BatchSettings
 from gislr.batches.sequences import OrderedBatches, TrainingBatches
@@ -8,6 +9,7 @@ from gislr.batches.sequences import OrderedBatches, TrainingBatches
 __all__ = [
     "Batch",
     "BatchSettings",
+    "JointBatches",
     "Layout",
     "OrderedBatches",
     "TrainingBatches",

@@ -16,11 +16,13 @@ class BatchSettings(Settings):
         samples_per_class: How many clips of every sign.
         size: How many clips in all, whatever the number of signs; `None` for the product of
             `samples_per_class` and the signs.
+        also_size: How many clips of `data.also` are added; as many as of the data when `None`.
         class_balance: See `BalancedSampler`.
     """
 
     samples_per_class: Positive
     size: Positive | None
+    also_size: Positive | None
     class_balance: Probability
 
 

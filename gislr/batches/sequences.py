@@ -66,6 +66,11 @@ class TrainingBatches:
         """Clips // clips of a batch, as in the reference, and at least 1."""
         return max(1, len(self.clips) // self.batch_size)
 
+    @property
+    def paths(self) -> NDArray[np.str_]:
+        """Where the clips came from that `Batch.clips` numbers."""
+        return self.store.clips.paths
+
     def batch(self, epoch: int, step: int) -> Batch:
         """Builds one batch."""
         generator = np.random.default_rng([self.seed, epoch, step])

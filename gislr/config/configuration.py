@@ -15,6 +15,7 @@ from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preparation import PreparationSettings
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.sources import SOURCES, DataSource
+from gislr.data.sources.clips import Clips
 from gislr.data.splits import SPLITS, SplitSettings
 from gislr.data.store import Store
 from gislr.models import MODELS
@@ -25,6 +26,7 @@ from gislr.training.training_settings import (
     ArcFaceSettings,
     AWPSettings,
     DistillationSettings,
+    JointSettings,
     PretrainedSettings,
     TrainingSettings,
 )
@@ -39,7 +41,11 @@ _REGISTRIES = {
     registry.key: registry for registry in (SOURCES, SPLITS, MODELS, LOSSES, OPTIMIZERS, SCHEDULES)
 }
 
-_PRETRAINED = [field.alias or key for key, field in PretrainedSettings.model_fields.items()]
+_COMMON: dict[str, tuple[str, type[Settings]]] = {
+    "pretrained": ("model", PretrainedSettings),
+    "joint": ("data", JointSettings),
+}
+"""Keys of a section that are no settings of one family or source: every one of them has them."""
 
 _SECTIONS: dict[str, type[Settings]] = {
     "preprocessing": PreprocessingSettings,
@@ -62,6 +68,7 @@ class Configuration:
         augmentation: Random changes of training clips, in this order.
         model: The settings of a model family.
         pretrained: Keys of `model` that every family has: where its weights come from.
+        joint: Keys of `data` that every source has: which clips are learned beside it.
         experiment: Name of the experiment file, or `None`.
         seed: Of weights, dropout and batches.
         values: Everything as nested dictionaries, for the record.
@@ -76,6 +83,7 @@ class Configuration:
     augmentation: tuple[Transform, ...]
     model: Any
     pretrained: PretrainedSettings
+    joint: JointSettings
     loss: Loss
     arcface: ArcFaceSettings
     awp: AWPSettings
@@ -100,21 +108,21 @@ def read_configuration(config: DictConfig) -> Configuration:
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
-    # Keys that every family has are no settings of one.
-    model = dict(require_section(values.get("model"), "model"))
-    pretrained = {key: model.pop(key) for key in _PRETRAINED if key in model}
-    named: Any = {**values, "model": model}
     found: dict[str, Any] = {
-        **{name: registry.read(named.get(name)) for name, registry in _REGISTRIES.items()},
-        **{name: read_settings(kind, values.get(name), name) for name, kind in _SECTIONS.items()},
+        name: read_settings(kind, values.get(name), name) for name, kind in _SECTIONS.items()
     }
+    named: dict[str, Any] = dict(values)
+    for name, (key, kind) in _COMMON.items():
+        section = named[key] = dict(require_section(values.get(key), key))
+        keys = [field.alias or each for each, field in kind.model_fields.items()]
+        found[name] = read_settings(kind, {k: section.pop(k) for k in keys if k in section}, key)
+    found |= {name: registry.read(named[name]) for name, registry in _REGISTRIES.items()}
     if found["awp"].epsilon and found["training"].devices != "1":
         raise SettingError(
             "awp.epsilon works on one device only; got training.devices=all. Set one of them back."
         )
     return Configuration(
         **found,
-        pretrained=read_settings(PretrainedSettings, pretrained, "model"),
         augmentation=read_augmentation(values["augmentation"]),
         experiment=values["experiment"],
         seed=seed,
@@ -140,7 +148,22 @@ def open_data(configuration: Configuration) -> Store:
     Raises:
         GislrError: The data cannot be used.
     """
+    return _open(configuration.data, configuration)
+
+
+def open_also(configuration: Configuration) -> Store | None:
+    """Opens the store of `data.also`; returns `None` without it.
+
+    Raises:
+        GislrError: The data cannot be used.
+    """
+    if configuration.joint.also is None:
+        return None
+    layout = getattr(configuration.data, "layout", None)
+    source = Clips(name="clips", manifest=configuration.joint.also, root=None, layout=layout)
+    return _open(source, configuration)
+
+
+def _open(source: DataSource, configuration: Configuration) -> Store:
     with progress_bars() as progress:
-        return configuration.data.open_store(
-            configuration.preprocessing, configuration.preparation, progress
-        )
+        return source.open_store(configuration.preprocessing, configuration.preparation, progress)

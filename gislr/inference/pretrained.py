@@ -12,6 +12,7 @@ from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.inference.logged_models import require_unseen, trained_model
 from gislr.tracking.run_search import find_run
+from gislr.tracking.training_record import ALSO_FINGERPRINT, FINGERPRINT
 from gislr.training.stages import CLASSIFIER
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
@@ -43,7 +44,7 @@ def load_pretrained(model: Any, configuration: Configuration, store: Store, spli
     if name is None:
         return
     [run, *_] = find_run(configuration.tracking, name).training().members()
-    if run.tags.get("data.fingerprint") == store.fingerprint:
+    if store.fingerprint in (run.tags.get(FINGERPRINT), run.tags.get(ALSO_FINGERPRINT)):
         require_unseen("model.from", run, store, split)
     before, own = run.configuration(), configuration
     if before.model.name != own.model.name:

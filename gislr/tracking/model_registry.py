@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import Any
 
 from gislr.tracking.run_reader import LoggedRun
-from gislr.tracking.training_record import HELD_OUT
+from gislr.tracking.training_record import FINGERPRINT, HELD_OUT
 from gislr.utils.errors import GislrError
 
 NAME, CHAMPION = "gislr", "champion"
@@ -61,7 +61,7 @@ class Evidence:
         else:
             how = "chosen by a sweep on" if training.was_chosen() else "held out"
             protocol = f"{how} {training.tags.get(HELD_OUT, 'unknown')}"
-        fingerprint = training.tags.get("data.fingerprint", "unknown")
+        fingerprint = training.tags.get(FINGERPRINT, "unknown")
         return cls(run.run_id, run.name, protocol, fingerprint, scores)
 
     @property

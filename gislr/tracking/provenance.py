@@ -82,14 +82,14 @@ def identity(values: Mapping[str, Any], fingerprint: str) -> str:
     return digest.hexdigest()
 
 
-def changes(tags: Mapping[str, str], fingerprint: str) -> list[str]:
+def changes(tags: Mapping[str, str], fingerprints: Mapping[str, str]) -> list[str]:
     """Returns what differs from when a run was made, one line each.
 
     Args:
         tags: The run's.
-        fingerprint: Of its data as it is now.
+        fingerprints: Of its data as it is now, by tag.
     """
-    now = {**code_tags(), "data.fingerprint": fingerprint}
+    now = {**code_tags(), **fingerprints}
     lines = [
         f"{name}: {tags.get(name, 'unknown')}, now {value}"
         for name, value in now.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,19 +123,24 @@ def _changes(override: str, values: dict[str, Any], now: dict[str, Any]) -> bool
     return bool(chosen(values) != chosen(now))
 
 
-def require_same_data(run: LoggedRun, fingerprint: str) -> None:
+def require_same_data(run: LoggedRun, fingerprints: Mapping[str, str]) -> None:
     """Refuses other data than a run's, and logs what else has changed since the run began.
+
+    Args:
+        run: The run.
+        fingerprints: Of the data now, see `gislr.tracking.training_record.data_tags`.
 
     Raises:
         GislrError: The data is not the same.
     """
-    if run.tags.get("data.fingerprint") != fingerprint:
-        raise GislrError(
-            f"The data must be that of run {run.run_id}, {run.tags.get('data.fingerprint')}; its "
-            f"fingerprint is {fingerprint} now. Train anew."
-        )
+    for tag, fingerprint in fingerprints.items():
+        if run.tags.get(tag) != fingerprint:
+            raise GislrError(
+                f"The data must be that of run {run.run_id}, {run.tags.get(tag)}; its {tag} is "
+                f"{fingerprint} now. Train anew."
+            )
     log.info(f"resumes run {run.name} ({run.run_id})")
-    for line in provenance.changes(run.tags, fingerprint):
+    for line in provenance.changes(run.tags, fingerprints):
         log.warning(f"changed since the run began: {line}")
 
 

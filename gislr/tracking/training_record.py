@@ -36,8 +36,17 @@ HELD_OUT, HELD_OUT_FILE = "held_out", "held_out.json"
 SWEEP = "sweep"
 """Tag of a run that holds others: the study's name."""
 
+FINGERPRINT, ALSO_FINGERPRINT = "data.fingerprint", "data.also.fingerprint"
+"""Tags: digests of the data, and of `data.also`."""
+
 IDENTITY = "gislr.identity"
 """Tag that is equal for runs of the same configuration, code and data."""
+
+
+def data_tags(store: Store, also: Store | None = None) -> dict[str, str]:
+    """Returns the fingerprints of the data, and of `data.also`."""
+    tags = {FINGERPRINT: store.fingerprint}
+    return tags | {ALSO_FINGERPRINT: also.fingerprint} if also else tags
 
 
 def starting_tags(configuration: Configuration, store: Store, split: Split) -> dict[str, str]:
@@ -49,7 +58,6 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         "fold": str(getattr(configuration.split, "fold", None)),
         "seed": str(configuration.seed),
         "data": configuration.data.name,
-        "data.fingerprint": store.fingerprint,
         IDENTITY: provenance.identity(configuration.values, store.fingerprint),
         HELD_OUT: str(split.held_out),
         "mlflow.note.content": f"`{provenance.command()}`",
@@ -62,10 +70,11 @@ def record_inputs(
 ) -> None:
     """Records the configuration, the data and the split, before anything is computed."""
     run.parameters(dict(flatten(configuration.values)))
+    data = configuration.data.model_dump()
     run.dataset(
         name=configuration.data.name,
         fingerprint=store.fingerprint,
-        source=str(getattr(configuration.data, "root", "simulated")),
+        source=next((str(data[key]) for key in ("root", "manifest") if data.get(key)), "simulated"),
     )
     run.metrics(
         {

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.batches.assembly import EMPTY
+from gislr.batches.joint import JointBatches
 from gislr.batches.sequences import TrainingBatches
 from gislr.models.layers import LateDropout
 from gislr.training.averaging import WeightAverages
@@ -60,7 +61,7 @@ class TrainingLoop:
     def __init__(
         self,
         trainer: Any,
-        batches: TrainingBatches,
+        batches: TrainingBatches | JointBatches,
         *,
         epochs: int,
         learning_rate: Callable[[int], float],

@@ -10,8 +10,10 @@ import numpy as np
 from gislr.training.arcface import ArcFace
 from gislr.training.awp import AWPModel
 from gislr.training.backend import is_tensorflow, uses_xla
+from gislr.training.heads import metrics
 from gislr.training.losses import Loss
 from gislr.training.optimizers import OptimizerSettings
+from gislr.training.stages import CLASSIFIER
 from gislr.training.training_settings import ArcFaceSettings, AWPSettings
 from gislr.utils.errors import SettingError
 
@@ -20,15 +22,21 @@ LABELS, WEIGHTS = "labels", "weights"
 
 
 def trainer_of(
-    model: Any, *, arcface: ArcFaceSettings, awp: AWPSettings, soft_labels: bool = False
+    model: Any,
+    *,
+    arcface: ArcFaceSettings,
+    awp: AWPSettings,
+    soft_labels: bool = False,
+    also_signs: int = 0,
 ) -> Any:
-    """Returns what is compiled and fitted; its weights are the model's, and those of the loss.
+    """Returns what is compiled and fitted; its weights are the model's, and those of the losses.
 
     Args:
         model: The model to train.
         arcface: The auxiliary loss.
         awp: Adversarial weight perturbation.
         soft_labels: Whether batches have soft labels.
+        also_signs: Signs of a second head, whose logits follow those of the model.
 
     Raises:
         SettingError: The backend does not support AWP.
@@ -38,9 +46,13 @@ def trainer_of(
             "awp.epsilon works on TensorFlow only; got KERAS_BACKEND="
             f"{keras.backend.backend()}. Set it to 0."
         )
-    if not awp.epsilon and not arcface.weight:
+    if not awp.epsilon and not arcface.weight and not also_signs:
         return model
     inputs, logits = dict(model.input), model.output
+    if also_signs:
+        classifier = model.get_layer(CLASSIFIER)
+        head = keras.layers.Dense(also_signs, name="also_classifier", dtype=classifier.dtype_policy)
+        logits = keras.layers.Concatenate(dtype="float32")([logits, head(classifier.input)])
     if arcface.weight:
         segments = logits.shape[:2]
         shape, dtype = (logits.shape, "float32") if soft_labels else (segments, "int32")
@@ -57,23 +69,20 @@ def trainer_of(
 
 
 def compile_model(
-    model: Any, optimizer: OptimizerSettings, loss: Loss, *, soft_labels: bool = False
+    model: Any,
+    optimizer: OptimizerSettings,
+    loss: Loss,
+    *,
+    soft_labels: bool = False,
+    also_signs: int = 0,
 ) -> None:
     """Gives what `trainer_of` returned its optimizer, its loss and metrics for its labels."""
     signs = model.output_shape[-1]
-    metrics = keras.metrics
-    accuracy, top_k = (
-        (metrics.CategoricalAccuracy, metrics.TopKCategoricalAccuracy)
-        if soft_labels
-        else (metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy)
-    )
+    heads = [signs - also_signs, also_signs] if also_signs else [signs]
     model.compile(
         optimizer=optimizer.build(),
-        loss=loss.build(signs),
-        weighted_metrics=[
-            accuracy(name="acc"),
-            *(top_k(k=min(k, signs), name=f"top_{k}_acc") for k in (5, 10)),
-        ],
+        loss=loss.build(*heads),
+        weighted_metrics=metrics(heads, soft_labels=soft_labels),
         jit_compile=uses_xla(),
     )
     # Variables that a step creates make TensorFlow trace it twice.

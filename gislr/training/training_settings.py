@@ -1,4 +1,4 @@
-"""The sections `training`, `awp`, `arcface`, `distillation` and keys of `model`."""
+"""The sections `training`, `awp`, `arcface`, `distillation`, and keys of `model` and `data`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ class PretrainedSettings(Settings):
     from_: Annotated[Text | None, Field(alias="from")]
     frozen_stages: Whole
     layer_decay: Annotated[float, Field(gt=0, le=1)]
+
+
+class JointSettings(Settings):
+    """Joint training on a second set of clips, see `gislr.batches.joint`.
+
+    Attributes:
+        also: The manifest of clips whose signs a second head learns; `None` for no other clips.
+    """
+
+    also: Text | None = None
 
 
 class TrainingSettings(Settings):

@@ -15,6 +15,7 @@ from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.inference.logged_models import Part
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
+from gislr.tracking.training_record import FINGERPRINT
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -58,7 +59,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         configuration = dataclasses.replace(configuration, data=SOURCES.read(settings.data))
     stores = open_stores(configuration, runs)
     store = stores[0]
-    own = store.fingerprint == run.tags.get("data.fingerprint")
+    own = store.fingerprint == run.tags.get(FINGERPRINT)
     held_out = run.held_out()
     part = settings.split or ("val" if own and held_out.groups else "all")
     predictions = average(

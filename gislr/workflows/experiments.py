@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import runs_by_experiment
+from gislr.tracking.training_record import FINGERPRINT
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.paths import project_root
@@ -24,7 +25,7 @@ def measured(runs: list[LoggedRun]) -> str:
     """
     latest: dict[str, LoggedRun] = {}
     for run in runs:
-        key = run.training().tags.get("data.fingerprint", "")
+        key = run.training().tags.get(FINGERPRINT, "")
         if key not in latest or _is_cross_validated(run) >= _is_cross_validated(latest[key]):
             latest[key] = run
     return "<br>".join(_line(run) for run in latest.values()) or "-"
@@ -39,9 +40,7 @@ def _line(run: LoggedRun) -> str:
     tags, parameters, metrics = training.tags, training.parameters, training.metrics
     simulated = " (simulated)" if tags.get("data") == "sample" else ""
     clips = sum(metrics.get(f"clips_{part}_on", 0) for part in ("trained", "validated"))
-    data = (
-        f"{tags.get('data')}{simulated} {tags.get('data.fingerprint', '')[:8]}, {clips:,.0f} clips"
-    )
+    data = f"{tags.get('data')}{simulated} {tags.get(FINGERPRINT, '')[:8]}, {clips:,.0f} clips"
     shown = _SHOWN
     if _is_cross_validated(run):
         low, high = run.metrics["cv_weighted_f1_low"], run.metrics["cv_weighted_f1_high"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.batches import Layout, TrainingBatches
+from gislr.batches import JointBatches, Layout, TrainingBatches
 from gislr.config.configuration import Configuration
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.store import Store
@@ -43,6 +43,7 @@ def build_training(
     *,
     soft_labels: NDArray[np.float32] | None = None,
     initialize: Callable[[Any], None] = lambda model: None,
+    also: tuple[Store, NDArray[np.int64]] | None = None,
 ) -> Training:
     """Builds a training from its configuration; seeds the backend first.
 
@@ -53,6 +54,7 @@ def build_training(
         statistics: Of those clips.
         initialize: Gives the model its weights to start from.
         soft_labels: float32 [clips of the store, signs], from teachers.
+        also: The data of `data.also`, and its training clips.
 
     Raises:
         SettingError: The backend or the data does not support the configuration.
@@ -61,7 +63,7 @@ def build_training(
     backend.seed_everything(configuration.seed, deterministic=training.deterministic)
     devices = backend.count_devices(training.devices)
     layout = layout_of(configuration.model, store.most_frames, devices)
-    batches = TrainingBatches(
+    own_batches = TrainingBatches(
         store,
         clips,
         layout,
@@ -73,6 +75,16 @@ def build_training(
         augmentation=configuration.augmentation,
         soft_labels=soft_labels,
     )
+    batches: TrainingBatches | JointBatches = own_batches
+    also_signs = 0
+    if also:
+        also_store, also_clips = also
+        also_signs = len(also_store.signs)
+        size = configuration.batches.also_size or own_batches.batch_size
+        others = replace(
+            own_batches, store=also_store, clips=also_clips, size=size, soft_labels=None
+        )
+        batches = JointBatches(own_batches, others)
     soft = batches.has_soft_labels
     with backend.device_scope(devices):
         model = build_model(
@@ -85,10 +97,9 @@ def build_training(
         )
         initialize(model)
         prepare_fine_tuning(model, configuration.pretrained)
-        trainer = trainer_of(
-            model, arcface=configuration.arcface, awp=configuration.awp, soft_labels=soft
-        )
-        compile_model(trainer, optimizer, configuration.loss, soft_labels=soft)
+        labels: Any = {"soft_labels": soft, "also_signs": also_signs}
+        trainer = trainer_of(model, arcface=configuration.arcface, awp=configuration.awp, **labels)
+        compile_model(trainer, optimizer, configuration.loss, **labels)
     loop = TrainingLoop(
         trainer,
         batches,

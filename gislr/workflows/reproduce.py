@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.config.configuration import open_data
+from gislr.config.configuration import open_also, open_data
 from gislr.tracking import provenance
 from gislr.tracking.run_search import find_run
+from gislr.tracking.training_record import data_tags
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.settings import Text
@@ -55,7 +56,8 @@ def reproduce(config: DictConfig) -> Reproduction:
     settings = read_command(ReproduceSettings, config)
     run = find_run(settings.tracking, settings.run)
     configuration = run.configuration()
-    changed = provenance.changes(run.tags, open_data(configuration).fingerprint)
+    data = data_tags(open_data(configuration), open_also(configuration))
+    changed = provenance.changes(run.tags, data)
     log.info("changed since the run:" if changed else "unchanged: commit, versions and data")
     for line in changed:
         log.info(f"  {line}")

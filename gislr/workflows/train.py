@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
@@ -33,7 +35,7 @@ from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
-from gislr.workflows.training_data import measure_data, split_data
+from gislr.workflows.training_data import also_data, measure_data, split_data
 from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 if TYPE_CHECKING:
@@ -93,11 +95,14 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         config = resumed_configuration(resumed, config)
     configuration = _with_run_id(config)
     store = open_data(configuration)
-    if resumed:
-        require_same_data(resumed, store.fingerprint)
     split = split_data(configuration, store)
+    also = also_data(configuration, store, split)
+    fingerprints = training_record.data_tags(store, also and also[0])
+    if resumed:
+        require_same_data(resumed, fingerprints)
     run_tags = {
         **training_record.starting_tags(configuration, store, split),
+        **fingerprints,
         **trial_tags(trial, configuration),
         **(tags or {}),
     }
@@ -114,7 +119,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
             keep as checkpoints,
             explain_lack_of_memory(configuration.batches, configuration.training.precision),
         ):
-            result = _train(run, configuration, (store, split), trial, checkpoints)
+            result = _train(run, configuration, (store, split, also), trial, checkpoints)
     log.info(
         f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: "
         f"{pages(configuration.tracking.uri)}"
@@ -137,11 +142,11 @@ def _with_run_id(config: DictConfig) -> Configuration:
 def _train(
     run: TrackedRun,
     configuration: Configuration,
-    data: tuple[Store, Split],
+    data: tuple[Store, Split, tuple[Store, NDArray[np.int64]] | None],
     trial: optuna.Trial | None,
     checkpoints: Checkpoints | None,
 ) -> TrainingResult:
-    store, split = data
+    store, split, also = data
     with quiet_backend():
         from gislr.inference.pretrained import load_pretrained
         from gislr.training.loop import TrainingDiverged
@@ -159,6 +164,7 @@ def _train(
         measured,
         soft_labels=soft_labels,
         initialize=initialize,
+        also=also,
     )
     model, loop = training.model, training.loop
     parameters = trainable_parameters(model)
@@ -200,7 +206,7 @@ def _train(
     try:
         loop.fit(after_epoch, display.step)
     except TrainingDiverged as error:
-        raise _with_clips(error, run, store) from None
+        raise _with_clips(error, run, loop.batches.paths) from None
     predictions = predictions or evaluate()
     scores = predictions.score()
     if not held_out:
@@ -227,9 +233,11 @@ def _restore(
     return history
 
 
-def _with_clips(error: TrainingDiverged, run: TrackedRun, store: Store) -> TrainingDiverged:
+def _with_clips(
+    error: TrainingDiverged, run: TrackedRun, names: NDArray[np.str_]
+) -> TrainingDiverged:
     """Logs the clips of the step that diverged and returns an error that names some."""
-    paths = store.clips.paths[error.clips].tolist()
+    paths = names[error.clips].tolist()
     with run.folder() as folder:
         (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
     some = ", ".join(ascii(path)[1:-1] for path in paths[:3])

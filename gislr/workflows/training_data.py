@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.config.configuration import Configuration
+from gislr.config.configuration import Configuration, open_also
 from gislr.data import landmark_statistics as statistics
 from gislr.data.landmarks import LANDMARKS
 from gislr.data.splits import Split, draw_clips, split_clips
 from gislr.data.store import Store
 from gislr.tracking import training_record
 from gislr.tracking.run import TrackedRun
+from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 
 
@@ -29,6 +31,40 @@ def split_data(configuration: Configuration, store: Store) -> Split:
     split = dataclasses.replace(split, train=train_clips)
     _describe(configuration, store, split)
     return split
+
+
+def also_data(
+    configuration: Configuration, store: Store, split: Split
+) -> tuple[Store, NDArray[np.int64]] | None:
+    """Returns the store of `data.also` and which clips of it are trained on, int64.
+
+    Those are none that its manifest lists as `test`, none of a signer (or another group) that the
+    split holds out, and no file that the split keeps from the training.
+
+    Raises:
+        GislrError: The data cannot be used, or there is no such clip.
+    """
+    also = open_also(configuration)
+    if also is None:
+        return None
+    trained = np.zeros(len(store.clips), bool)
+    trained[split.train] = True
+    held_back = {place for place, used in zip(_files(store), trained, strict=True) if not used}
+    known = np.array([place in held_back for place in _files(also)], bool)
+    clips = np.flatnonzero(~also.clips.is_test & ~split.held_out.among(also.clips) & ~known)
+    if not len(clips):
+        raise SettingError(
+            "data.also must hold clips that are not held out; it holds none. Name other clips."
+        )
+    log.info(
+        f"also: {also.summary()}; {len(also.clips) - len(clips):,} held out like those of the data"
+    )
+    return also, clips
+
+
+def _files(store: Store) -> list[Path]:
+    root = store.listing.root if store.listing else Path()
+    return [(root / path).resolve() for path in store.clips.paths.tolist()]
 
 
 def measure_data(run: TrackedRun, store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:

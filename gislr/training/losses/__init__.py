@@ -32,22 +32,26 @@ class Loss(Settings):
         """
         raise NotImplementedError
 
-    def build(self, signs: int) -> Callable[[Any, Any], Any]:
+    def build(self, *heads: int) -> Callable[[Any, Any], Any]:
         """Returns the function that Keras minimizes.
 
         It takes labels, int32 [...] or float32 [..., signs], and logits [..., signs].
+
+        Args:
+            heads: How many signs each head has; a single one unless a training is joint.
         """
         from keras import ops
 
+        from gislr.training.heads import own_logits, smoothed
+
         def loss(labels: Any, logits: Any) -> Any:
             soft = len(labels.shape) == len(logits.shape)
-            soft_labels = labels if soft else ops.one_hot(ops.cast(labels, "int32"), signs)
+            soft_labels = labels if soft else ops.one_hot(ops.cast(labels, "int32"), sum(heads))
             soft_labels = ops.cast(soft_labels, logits.dtype)
-            if self.label_smoothing:
-                soft_labels = (
-                    soft_labels * (1 - self.label_smoothing) + self.label_smoothing / signs
-                )
-            return self.per_clip(soft_labels, logits)
+            return self.per_clip(
+                smoothed(soft_labels, self.label_smoothing, heads),
+                own_logits(soft_labels, logits, heads),
+            )
 
         return loss
 
