@@ -52,10 +52,12 @@ def test_numbers_of_clips_and_seeds_are_swept_unless_they_are_given():
 @pytest.mark.slow
 def test_a_learning_curve_is_trained_and_drawn(workplace, client, tmp_path):
     command = [*workplace, *TINY, "training.epochs=1", "tracking.experiment=curve", "seed=1"]
+    command.append("tracking.run_name=few clips")
     counts = "training.clips_per_sign=1,null"
     done = gislr(*command, counts, module="learning_curve")
     assert done.returncode == 0, done.stderr
     [parent], children = sweep_runs(client, "curve")
+    assert parent.info.run_name == "few clips"
     clips = {run.info.run_name: run.data.metrics["clips_trained_on"] for run in children}
     assert clips == {"1 clips, seed 1": 4, "all clips, seed 1": 24}
     root = artifacts(client, parent, tmp_path)

@@ -10,7 +10,14 @@ from omegaconf import OmegaConf
 from gislr.config.configuration import Configuration, open_data, read_configuration
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
-from gislr.tracking.run import FINISHED, KILLED, TrackedRun, mark_running, mark_vanished
+from gislr.tracking.run import (
+    FINISHED,
+    KILLED,
+    RUN_NAME,
+    TrackedRun,
+    mark_running,
+    mark_vanished,
+)
 from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.tracking_store import connect, pages
 from gislr.tracking.training_record import IDENTITY, SWEEP
@@ -38,7 +45,7 @@ def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict
         clips=configuration.training.clips_per_sign or "all",
         seed=configuration.seed,
     )
-    tags = {"study": trial.study.study_name, "trial": str(trial.number), "mlflow.runName": name}
+    tags = {"study": trial.study.study_name, "trial": str(trial.number), RUN_NAME: name}
     parent = trial.study.user_attrs.get(PARENT)
     return tags | ({PARENT_TAG: str(parent)} if parent else {})
 
@@ -84,10 +91,11 @@ class ParentRun(SweepCallback):
             "mlflow.source.name": " ".join(command.split()[:2]),
             **provenance.git_tags(),
         }
-        created = client.create_run(self._experiment_id, tags=tags, run_name=sweep.name)
+        name = configuration.tracking.run_name or sweep.name
+        created = client.create_run(self._experiment_id, tags=tags, run_name=name)
         run_id = str(created.info.run_id)
         sweep.study.set_user_attr(PARENT, run_id)
-        TrackedRun(client, run_id, sweep.name, configuration.tracking.experiment).parameters(
+        TrackedRun(client, run_id, name, configuration.tracking.experiment).parameters(
             {
                 "objective": ", ".join(configuration.sweep.objectives),
                 "objective.value": configuration.sweep.value,

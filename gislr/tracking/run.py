@@ -21,6 +21,9 @@ FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
 REASON, PROCESS, TRIAL_STATE = "gislr.reason", "gislr.process", "trial.state"
 """Tags: why a run ended early, the process that records it, and `pruned` of a pruned trial."""
 
+RUN_NAME = "mlflow.runName"
+"""MLflow's tag of a run's name."""
+
 _LONGEST_VALUE, _PARAMETERS_AT_ONCE = 5000, 100
 _LONGEST_WAIT, _ASK_EVERY = 60, 5  # minutes, seconds
 
@@ -149,7 +152,9 @@ def _start(settings: TrackingSettings, tags: Mapping[str, str], resumed: str | N
     own = {PROCESS: owner_tag()}
     if resumed is None:
         all_tags = resolve_tags({**tags, **own})
-        run = client.create_run(experiment_id, tags=all_tags, run_name=settings.run_name)
+        # A trial has a name of its own: the one of the settings is that of its sweep.
+        name = tags.get(RUN_NAME, settings.run_name)
+        run = client.create_run(experiment_id, tags=all_tags, run_name=name)
         return TrackedRun(client, run.info.run_id, run.info.run_name, settings.experiment)
     Outbox(client, resumed).flush()
     run = client.get_run(resumed)
