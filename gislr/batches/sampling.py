@@ -22,7 +22,7 @@ class BatchSettings(Settings):
 
     samples_per_class: Positive
     size: Positive | None
-    also_size: Positive | None
+    also_size: Positive | None = None
     class_balance: Probability
 
 
