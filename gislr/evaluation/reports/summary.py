@@ -63,10 +63,10 @@ def cross_validation_summary(result: CrossValidation) -> str:
     """Returns scores with intervals, and the spread over folds and signers."""
     first = next(iter(result.pooled.values()))
     by_fold = result.by_fold.groupby("fold")["weighted_f1"].mean()
-    accuracy = result.by_signer["accuracy"]
+    accuracy, seeds = result.by_signer["accuracy"], len(result.pooled)
     lines = [
         f"\n{len(first):,} clips of {first.signer_count}, each held out once; "
-        f"mean of {len(result.pooled)} seeds, 95% interval {first.intervals_over}",
+        f"mean of {seeds} seed{'s' * (seeds > 1)}, 95% interval {first.intervals_over}",
         *(f"  {name:<13} {interval}" for name, interval in result.intervals.items()),
         "  by fold: weighted F1 " + ", ".join(f"{k}: {f1:.4f}" for k, f1 in by_fold.items()),
     ]
