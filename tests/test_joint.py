@@ -15,7 +15,7 @@ from gislr.training.heads import metrics, own_logits, smoothed
 from gislr.training.losses import LOSSES
 from gislr.utils.errors import GislrError, SettingError
 from tests.commands import TINY
-from tests.conftest import configured, make_store
+from tests.conftest import configured, make_store, separable_clips, write_folder
 from tests.test_augmentation import transform
 
 HEADS = [2, 3]
@@ -82,9 +82,19 @@ def test_a_batch_holds_both_sets(tmp_path, augmentation):
 
 
 @pytest.fixture(scope="module")
-def also(asl_signs, tmp_path_factory):
-    """The clips of the folder once more, as a manifest whose signs have other names."""
-    listing = read_asl_signs(asl_signs)
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("joint"), separable_clips())
+
+
+@pytest.fixture(scope="module")
+def own(folder, workplace):
+    return ["data=asl_signs", f"data.root={folder}", *workplace[2:], *TINY]
+
+
+@pytest.fixture(scope="module")
+def also(folder):
+    """The clips of the folder once more, as a manifest whose signs and signers have other names."""
+    listing = read_asl_signs(folder)
     table = pd.DataFrame(
         {
             "path": listing.paths,
@@ -92,15 +102,14 @@ def also(asl_signs, tmp_path_factory):
             "signer": [f"x{signer}" for signer in listing.signers],
         }
     )
-    file = asl_signs / "also.csv"
-    table.to_csv(file, index=False)
-    return file
+    table.to_csv(folder / "also.csv", index=False)
+    return folder / "also.csv"
 
 
-def test_a_joint_training_keeps_its_own_signs_and_leaks_nothing(workplace, also, caplog):
+def test_a_joint_training_keeps_its_own_signs_and_leaks_nothing(own, also, workplace, caplog):
     caplog.set_level("INFO", logger="gislr")
-    joint = [*workplace, *TINY, f"data.also={also}"]
-    run_id = gislr.train(*joint, "arcface.weight=0.1", "loss.label_smoothing=0.1").run_id
+    joint = [f"data.also={also}", "arcface.weight=0.1", "loss.label_smoothing=0.1"]
+    run_id = gislr.train(*own, *joint).run_id
     # The files of the signer held out are left out under whatever name.
     assert "also: 32 clips, 4 signs, 4 signers" in caplog.text
     assert "8 held out like those of the data" in caplog.text
@@ -121,9 +130,9 @@ def test_a_joint_training_keeps_its_own_signs_and_leaks_nothing(workplace, also,
         )
 
 
-def test_data_also_needs_clips_that_are_not_held_out(workplace, also):
+def test_data_also_needs_clips_that_are_not_held_out(own, also):
     table = pd.read_csv(also)
     table["split"] = "test"
     table.to_csv(also.with_name("tests.csv"), index=False)
     with pytest.raises(SettingError, match=r"data\.also must hold clips that are not held out"):
-        gislr.train(*workplace, *TINY, f"data.also={also.with_name('tests.csv')}")
+        gislr.train(*own, f"data.also={also.with_name('tests.csv')}")

@@ -27,9 +27,11 @@ def test_a_command_is_recorded_as_a_person_types_it(typed, monkeypatch):
 def test_runs_are_identical_unless_settings_or_data_differ():
     values = {"model": {"units": 1}, "tracking": {"uri": None}, "seed": 1}
     same = values | {"tracking": {"uri": "elsewhere"}}
-    assert provenance.identity(values, "data") == provenance.identity(same, "data")
+    data = {"data.fingerprint": "data"}
+    assert provenance.identity(values, data) == provenance.identity(same, data)
     others = [
-        provenance.identity(values, "other"),
-        provenance.identity(values | {"seed": 2}, "data"),
+        provenance.identity(values, {"data.fingerprint": "other"}),
+        provenance.identity(values, data | {"data.also.fingerprint": "more"}),
+        provenance.identity(values | {"seed": 2}, data),
     ]
-    assert provenance.identity(values, "data") not in others
+    assert provenance.identity(values, data) not in others

@@ -15,7 +15,6 @@ from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preparation import PreparationSettings
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.data.sources import SOURCES, DataSource
-from gislr.data.sources.clips import Clips
 from gislr.data.splits import SPLITS, SplitSettings
 from gislr.data.store import Store
 from gislr.models import MODELS
@@ -160,8 +159,8 @@ def open_also(configuration: Configuration) -> Store | None:
     if configuration.joint.also is None:
         return None
     layout = getattr(configuration.data, "layout", None)
-    source = Clips(name="clips", manifest=configuration.joint.also, root=None, layout=layout)
-    return _open(source, configuration)
+    clips = {"name": "clips", "manifest": configuration.joint.also, "root": None, "layout": layout}
+    return _open(SOURCES.read(clips), configuration)
 
 
 def _open(source: DataSource, configuration: Configuration) -> Store:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from gislr.config.configuration import Configuration, open_data, read_configuration
+from gislr.config.configuration import Configuration, open_also, open_data, read_configuration
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.run import (
@@ -20,7 +20,7 @@ from gislr.tracking.run import (
 )
 from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.tracking_store import connect, pages
-from gislr.tracking.training_record import IDENTITY, SWEEP
+from gislr.tracking.training_record import IDENTITY, SWEEP, data_tags
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback
@@ -59,7 +59,7 @@ class ParentRun(SweepCallback):
         self._configuration: Configuration
         self._run: TrackedRun
         self._experiment_id = ""
-        self._fingerprints: dict[str, str] = {}
+        self._fingerprints: dict[str, dict[str, str]] = {}
 
     def conclude(self, sweep: Sweep) -> None:
         """Records the result of all trials together."""
@@ -115,9 +115,10 @@ class ParentRun(SweepCallback):
             configuration = _configuration(sweep.compose(overrides))
         except GislrError:
             return None  # the trial itself reports the error
-        data = repr((configuration.data, configuration.preprocessing))
+        data = repr((configuration.data, configuration.joint, configuration.preprocessing))
         if data not in self._fingerprints:
-            self._fingerprints[data] = open_data(configuration).fingerprint
+            opened = open_data(configuration), open_also(configuration)
+            self._fingerprints[data] = data_tags(*opened)
         identity = provenance.identity(configuration.values, self._fingerprints[data])
         found: list[CachedResult] = []
         attempt(lambda: found.extend(_finished(configuration, identity)))

@@ -65,18 +65,18 @@ def installed(*packages: str) -> list[str]:
     return [f"{package}=={metadata.version(package)}" for package in packages]
 
 
-def identity(values: Mapping[str, Any], fingerprint: str) -> str:
+def identity(values: Mapping[str, Any], fingerprints: Mapping[str, str]) -> str:
     """Returns a digest that is the same for runs that must have the same numbers.
 
     Args:
         values: The configuration; keys that only say where a run is recorded are left out.
-        fingerprint: Of the data.
+        fingerprints: Of the data, by tag.
 
     Returns:
         Hexadecimal, of the configuration, the data and the package's source files.
     """
     kept = {name: value for name, value in values.items() if name not in _NOT_IN_IDENTITY}
-    digest = hashlib.sha256(json.dumps([kept, fingerprint], sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps([kept, fingerprints], sort_keys=True, default=str).encode())
     for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

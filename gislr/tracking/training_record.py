@@ -43,14 +43,16 @@ IDENTITY = "gislr.identity"
 """Tag that is equal for runs of the same configuration, code and data."""
 
 
-def data_tags(store: Store, also: Store | None = None) -> dict[str, str]:
+def data_tags(store: Store, also: Store | None) -> dict[str, str]:
     """Returns the fingerprints of the data, and of `data.also`."""
     tags = {FINGERPRINT: store.fingerprint}
     return tags | {ALSO_FINGERPRINT: also.fingerprint} if also else tags
 
 
-def starting_tags(configuration: Configuration, store: Store, split: Split) -> dict[str, str]:
-    """Returns the tags by which runs are found and distinguished."""
+def starting_tags(
+    configuration: Configuration, fingerprints: Mapping[str, str], split: Split
+) -> dict[str, str]:
+    """Returns the tags by which runs are found and distinguished; `data_tags` are among them."""
     return {
         "experiment": configuration.experiment or "none",
         "model": configuration.model.name,
@@ -58,7 +60,8 @@ def starting_tags(configuration: Configuration, store: Store, split: Split) -> d
         "fold": str(getattr(configuration.split, "fold", None)),
         "seed": str(configuration.seed),
         "data": configuration.data.name,
-        IDENTITY: provenance.identity(configuration.values, store.fingerprint),
+        **fingerprints,
+        IDENTITY: provenance.identity(configuration.values, fingerprints),
         HELD_OUT: str(split.held_out),
         "mlflow.note.content": f"`{provenance.command()}`",
         **provenance.code_tags(),
@@ -74,7 +77,7 @@ def record_inputs(
     run.dataset(
         name=configuration.data.name,
         fingerprint=store.fingerprint,
-        source=next((str(data[key]) for key in ("root", "manifest") if data.get(key)), "simulated"),
+        source=str(data.get("root") or data.get("manifest") or "simulated"),
     )
     run.metrics(
         {

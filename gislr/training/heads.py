@@ -76,18 +76,22 @@ def metrics(heads: Sequence[int], *, soft_labels: bool) -> list[Any]:
     import keras
 
     signs, kinds = sum(heads), keras.metrics
+    accuracy, top_k = (
+        (kinds.categorical_accuracy, kinds.top_k_categorical_accuracy)
+        if soft_labels
+        else (kinds.sparse_categorical_accuracy, kinds.sparse_top_k_categorical_accuracy)
+    )
 
     def metric(name: str, of: Callable[..., Any], **options: int) -> Any:
         def value(labels: Any, logits: Any) -> Any:
-            soft = labels if soft_labels else keras.ops.one_hot(labels, signs)
-            return of(soft, own_logits(soft, logits, heads), **options)
+            if len(heads) > 1:
+                soft = labels if soft_labels else keras.ops.one_hot(labels, signs)
+                logits = own_logits(soft, logits, heads)
+            return of(labels, logits, **options)
 
         return kinds.MeanMetricWrapper(value, name=name)
 
     return [
-        metric("acc", kinds.categorical_accuracy),
-        *(
-            metric(f"top_{k}_acc", kinds.top_k_categorical_accuracy, k=min(k, signs))
-            for k in (5, 10)
-        ),
+        metric("acc", accuracy),
+        *(metric(f"top_{k}_acc", top_k, k=min(k, signs)) for k in (5, 10)),
     ]

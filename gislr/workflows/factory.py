@@ -97,9 +97,16 @@ def build_training(
         )
         initialize(model)
         prepare_fine_tuning(model, configuration.pretrained)
-        labels: Any = {"soft_labels": soft, "also_signs": also_signs}
-        trainer = trainer_of(model, arcface=configuration.arcface, awp=configuration.awp, **labels)
-        compile_model(trainer, optimizer, configuration.loss, **labels)
+        trainer = trainer_of(
+            model,
+            arcface=configuration.arcface,
+            awp=configuration.awp,
+            soft_labels=soft,
+            also_signs=also_signs,
+        )
+        compile_model(
+            trainer, optimizer, configuration.loss, soft_labels=soft, also_signs=also_signs
+        )
     loop = TrainingLoop(
         trainer,
         batches,

@@ -24,7 +24,12 @@ from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
 from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun
 from gislr.tracking.run_search import find_run, newest_validated
 from gislr.tracking.tracking_store import connect
-from gislr.tracking.training_record import HELD_OUT_FILE, IDENTITY
+from gislr.tracking.training_record import (
+    ALSO_FINGERPRINT,
+    FINGERPRINT,
+    HELD_OUT_FILE,
+    IDENTITY,
+)
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import config_folder
@@ -128,7 +133,9 @@ def _unused_member(chosen: DictConfig, evidence: Evidence) -> str | None:
     """Returns the id of an equal run for the same evidence that belongs to no final run."""
     configuration = read_configuration(chosen)
     client, experiment_id = connect(configuration.tracking)
-    identity = provenance.identity(configuration.values, evidence.fingerprint)
+    tags = find_run(configuration.tracking, evidence.run_id).training().tags
+    data = {tag: tags[tag] for tag in (FINGERPRINT, ALSO_FINGERPRINT) if tag in tags}
+    identity = provenance.identity(configuration.values, data)
     found = client.search_runs(
         [experiment_id],
         f"tags.`{IDENTITY}` = '{identity}' and tags.`{EVIDENCE}` = '{evidence.run_id}' "

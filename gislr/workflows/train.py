@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.config.configuration import RESUME, Configuration, open_data, read_configuration
+from gislr.config.configuration import (
+    RESUME,
+    Configuration,
+    open_also,
+    open_data,
+    read_configuration,
+)
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
@@ -35,7 +41,7 @@ from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
-from gislr.workflows.training_data import also_data, measure_data, split_data
+from gislr.workflows.training_data import also_clips, measure_data, split_data
 from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 if TYPE_CHECKING:
@@ -94,15 +100,14 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         resumed = interrupted_run(config)
         config = resumed_configuration(resumed, config)
     configuration = _with_run_id(config)
-    store = open_data(configuration)
-    split = split_data(configuration, store)
-    also = also_data(configuration, store, split)
-    fingerprints = training_record.data_tags(store, also and also[0])
+    store, also = open_data(configuration), open_also(configuration)
+    fingerprints = training_record.data_tags(store, also)
     if resumed:
         require_same_data(resumed, fingerprints)
+    split = split_data(configuration, store)
+    joined = None if also is None else (also, also_clips(also, store, split))
     run_tags = {
-        **training_record.starting_tags(configuration, store, split),
-        **fingerprints,
+        **training_record.starting_tags(configuration, fingerprints, split),
         **trial_tags(trial, configuration),
         **(tags or {}),
     }
@@ -119,7 +124,7 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
             keep as checkpoints,
             explain_lack_of_memory(configuration.batches, configuration.training.precision),
         ):
-            result = _train(run, configuration, (store, split, also), trial, checkpoints)
+            result = _train(run, configuration, (store, split, joined), trial, checkpoints)
     log.info(
         f"\nrun {run.name} ({run.run_id}), experiment {run.experiment}; look at it with: "
         f"{pages(configuration.tracking.uri)}"

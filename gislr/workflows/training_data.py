@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.config.configuration import Configuration, open_also
+from gislr.config.configuration import Configuration
 from gislr.data import landmark_statistics as statistics
 from gislr.data.landmarks import LANDMARKS
 from gislr.data.splits import Split, draw_clips, split_clips
@@ -33,20 +33,15 @@ def split_data(configuration: Configuration, store: Store) -> Split:
     return split
 
 
-def also_data(
-    configuration: Configuration, store: Store, split: Split
-) -> tuple[Store, NDArray[np.int64]] | None:
-    """Returns the store of `data.also` and which clips of it are trained on, int64.
+def also_clips(also: Store, store: Store, split: Split) -> NDArray[np.int64]:
+    """Returns which clips of `data.also` are trained on, int64.
 
-    Those are none that its manifest lists as `test`, none of a signer (or another group) that the
+    None that its manifest lists as `test`, none of a signer (or another group) that the
     split holds out, and no file that the split keeps from the training.
 
     Raises:
-        GislrError: The data cannot be used, or there is no such clip.
+        SettingError: There is no such clip.
     """
-    also = open_also(configuration)
-    if also is None:
-        return None
     trained = np.zeros(len(store.clips), bool)
     trained[split.train] = True
     held_back = {place for place, used in zip(_files(store), trained, strict=True) if not used}
@@ -59,7 +54,7 @@ def also_data(
     log.info(
         f"also: {also.summary()}; {len(also.clips) - len(clips):,} held out like those of the data"
     )
-    return also, clips
+    return clips
 
 
 def _files(store: Store) -> list[Path]:
