@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.listing import Listing
-from gislr.data.preprocessing import reference
+from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
 
@@ -26,9 +26,17 @@ def real_lengths(clips: int, seed: int = 0) -> NDArray[np.int64]:
     return np.clip(drawn.round(), 1, MOST_FRAMES).astype(np.int64)
 
 
-def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store:
+def made_up_store(
+    folder: Path,
+    clips: int,
+    *,
+    signs: int = REAL_SIGNS,
+    preprocessing: PreprocessingSettings | None = None,
+) -> Store:
     """Writes and opens a store of noise; signs and signers come equally often."""
+    preprocessing = preprocessing or reference(MOST_FRAMES)
     lengths = real_lengths(clips)
+    landmarks = preprocessing.shape[0]
     rng = np.random.default_rng(1)
 
     def blocks() -> Iterator[FrameBlock]:
@@ -36,7 +44,7 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
             part = lengths[start : start + _CLIPS_AT_ONCE]
             total = int(part.sum())
             yield FrameBlock(
-                frames=rng.random((total, 66, 3), np.float32),
+                frames=rng.random((total, landmarks, 3), np.float32),
                 frame_index=np.concatenate([np.arange(n, dtype=np.float32) for n in part]),
                 lengths=part,
                 raw_lengths=part,
@@ -51,5 +59,5 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign {sign}" for sign in range(signs)],
     )
-    write_store(folder, blocks(), listing, reference(MOST_FRAMES), int(lengths.sum()))
+    write_store(folder, blocks(), listing, preprocessing, int(lengths.sum()))
     return open_store(folder)

@@ -1,5 +1,7 @@
 """Balanced sampling, packing, and what a batch holds."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -239,14 +241,32 @@ def test_ordered_batches_hold_every_clip_once_and_results_come_back_in_order(sto
     assert np.array_equal(np.concatenate(got), np.stack([clips, clips * 10], axis=-1))
 
 
-def test_masked_frames_keep_their_place_where_neighbors_are_seen(store):
-    spaced = layout_for(64, packed=True, gap=4)
-    clips = np.arange(len(LENGTHS))
-    options = {"frame_masking": 0.5, "generator": np.random.default_rng(0)}
-    batch = assemble(store, clips, spaced, **options)
-    plain = assemble(store, clips, spaced)
-    np.testing.assert_array_equal(batch.frames, plain.frames)
-    np.testing.assert_array_equal(batch.clips, plain.clips)
-    masked = (plain.segment_ids > 0) & (batch.segment_ids == 0)
-    assert masked.any()
-    np.testing.assert_array_equal(batch.segment_ids[~masked], plain.segment_ids[~masked])
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 1000), gap=st.integers(1, 16))
+def test_clips_lie_apart_on_the_timeline_and_masked_frames_leave_their_places(store, seed, gap):
+    layout = layout_for(64, packed=True, gap=gap)
+    clips = np.random.default_rng(seed).integers(0, len(LENGTHS), 30)
+    options = {"frame_masking": 0.5, "generator": np.random.default_rng(seed)}
+    batch = assemble(store, clips, layout, **options)
+    for row, segments in enumerate(batch.segment_ids):
+        ends = []
+        for segment in range(1, segments.max() + 1):
+            mine = segments == segment
+            places = batch.position[row, mine]
+            first = places[0] - within(
+                store, batch.clips[row, segment - 1], batch.frames[row, mine]
+            )
+            ends.append((first, first + store.clips.lengths[batch.clips[row, segment - 1]]))
+            assert (np.diff(places) > 0).all()
+        ends.sort()
+        assert all(start - stop >= gap for (_, stop), (start, _) in pairwise(ends))
+        assert ends[0][0] == 0
+        assert ends[-1][1] < layout.timeline, "the last place is free"
+
+
+def within(store, clip, frames):
+    """Which frame of its clip the first of some frames is; the others follow in order."""
+    own = store.coordinates(np.arange(store.offsets[clip], store.offsets[clip + 1]))
+    found = [[np.array_equal(a, b, equal_nan=True) for b in own].index(True) for a in frames]
+    assert found == sorted(found)
+    return found[0]

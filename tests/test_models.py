@@ -399,10 +399,45 @@ def test_standardizing_keeps_missing_landmarks_at_0():
 def test_temporal_deltas_stay_within_a_clip_and_skip_missing_features():
     features = np.array([[[1.0], [3.0], [np.nan], [7.0], [20.0], [0.0]]])
     segment_ids = np.array([[1, 1, 1, 1, 2, 2]], np.int32)
-    found = features_of(conv_layers.TemporalDeltas(2), features, segment_ids)[0]
-    assert found[:, 0].tolist() == [1, 3, 0, 7, 20, 0]
-    assert found[:, 1].tolist() == [0, 2, 0, 0, 0, -20]
-    assert found[:, 2].tolist() == [0, 0, 0, 4, 0, 0]
+    places = np.array([[0, 1, 2, 3, 20, 21]], np.int32)
+    for packed in (False, True):
+        layer = conv_layers.TemporalDeltas(2, packed)
+        found = features_of(layer, features, segment_ids, places)[0]
+        assert found[:, 0].tolist() == [1, 3, 0, 7, 20, 0]
+        assert found[:, 1].tolist() == [0, 2, 0, 0, 0, -20]
+        assert found[:, 2].tolist() == [0, 0, 0, 4, 0, 0]
+
+
+def test_temporal_deltas_of_packed_frames_know_which_are_masked():
+    features = np.array([[[1.0], [3.0], [7.0], [20.0]]])  # the frame between 3 and 7 is masked
+    segment_ids, places = np.array([[1, 1, 1, 1]], np.int32), np.array([[0, 1, 3, 4]], np.int32)
+    layer = conv_layers.TemporalDeltas(2, packed=True)
+    found = features_of(layer, features, segment_ids, places)[0]
+    assert found[:, 1].tolist() == [0, 2, 0, 13]
+    assert found[:, 2].tolist() == [0, 0, 4, 0]
+
+
+def test_a_timeline_brings_frames_to_their_places_and_back():
+    segment_ids = np.array([[1, 1, 0], [1, 2, 2]], np.int32)
+    places = np.array([[0, 2, 9], [0, 2, 3]], np.int32)
+    frame_at, place_of = conv_layers.Timeline(5)(segment_ids, places)
+    assert np.asarray(frame_at).tolist() == [0, 6, 1, 6, 6, 3, 6, 4, 5, 6]
+    assert np.asarray(place_of).tolist() == [0, 2, 4, 5, 7, 8]
+    frames = np.arange(1.0, 7.0, dtype=np.float32)[:, None]
+    spread = conv_layers.moved(frames, frame_at, place_of)
+    assert np.asarray(spread)[:, 0].tolist() == [1, 0, 2, 0, 0, 4, 0, 5, 6, 0]
+    back = conv_layers.moved(spread, place_of, frame_at)
+    assert np.asarray(back)[:, 0].tolist() == [1, 2, 0, 4, 5, 6]
+
+
+def test_units_are_weighed_by_their_neighbors():
+    layer = conv_layers.ChannelAttention(segments=1, kernel=3)
+    frames = np.array([[[1.0, 2.0, 4.0], [3.0, 2.0, 0.0]]], np.float32)  # means 2, 2, 2
+    segment_ids = np.ones((1, 2), np.int32)
+    layer.build(frames.shape, segment_ids.shape)
+    layer.set_weights([np.array([0.5, -1.0, 0.25]).reshape(3, 1, 1)])
+    weights = 1 / (1 + np.exp(-np.array([-2 + 0.5, 1 - 2 + 0.5, 1 - 2])))
+    np.testing.assert_allclose(layer(frames, segment_ids), frames * weights, rtol=1e-6)
 
 
 def test_centered_clips_hide_where_and_how_large_they_were():

@@ -26,7 +26,8 @@ class Batch:
     Attributes:
         frames: float32 [rows, row frames, landmarks, axes]; NaN where a landmark was not found and
             at empty positions.
-        position: int32 [rows, row frames], the row of the position table; the last one is padding.
+        position: int32 [rows, row frames], the row of the position table, the last one for padding;
+            or the frame's place on its row's timeline, in a layout that has one.
         segment_ids: int32 [rows, row frames], from 1; 0 for an empty or masked position.
         labels: int32 [rows, segments]; 0 in an empty segment.
         clips: int64 [rows, segments], rows of the store; -1 in an empty segment.
@@ -146,13 +147,16 @@ def assemble(
     position = frame_positions(frame_index, lengths, store.most_frames, layout.last_frame_position)
     valid = choose_frames(lengths, frame_masking, generator)
     valid = some_of_each(valid & kept, valid, lengths)
-    owner = np.repeat(np.arange(len(clips)), lengths)
-    # Where a model sees neighbors a masked frame keeps its place: clips would be faster without.
-    if layout.packed and not layout.gap:
-        source, position, owner = source[valid], position[valid], owner[valid]
+    owner, places = np.repeat(np.arange(len(clips)), lengths), lengths
+    within = frames_within(lengths)
+    if layout.packed:
+        source, position = source[valid], position[valid]
+        owner, within = owner[valid], within[valid]
         valid = np.ones(len(source), bool)
         lengths = np.bincount(owner, minlength=len(clips))
-    placement = pack(lengths, layout)
+    placement = pack(lengths, layout, places)
+    if layout.timeline:
+        position = (placement.place[owner] + within).astype(np.int32)
     if rows is None:
         rows = bucketed(placement.rows, layout)
     place = placement.row[owner], placement.start[owner] + frames_within(lengths)

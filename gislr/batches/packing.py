@@ -32,9 +32,12 @@ class Layout:
         packed: Whether clips share rows; otherwise each has one, with its masked frames in place.
         devices: Over how many devices rows are split evenly.
         single: Whether there is one row, of any number of frames, as in an exported model.
-        gap: Positions left empty after a clip that another follows, so that what reaches back over
-            some frames reaches no other clip.
+        gap: Where it is not 0, clips that share a row also lie on its timeline, at least this many
+            places apart, with a place for each masked frame: what reaches back over as many frames
+            reaches no other clip.
         last_frame_position: See `positions`.
+        sizes: How many numbers of rows there are from one power of two to the next; each is
+            compiled by itself.
     """
 
     row_frames: int
@@ -44,6 +47,12 @@ class Layout:
     single: bool = False
     gap: int = 0
     last_frame_position: str = OWN
+    sizes: int = 32
+
+    @property
+    def timeline(self) -> int:
+        """Places of a row's timeline, of which the last stays free; 0 for rows without one."""
+        return 5 * self.row_frames // 2 if self.gap else 0
 
     @property
     def input_shape(self) -> tuple[int | None, int | None]:
@@ -51,28 +60,15 @@ class Layout:
         return (1, None) if self.single else (None, self.row_frames)
 
 
-MAX_SEGMENTS = 16
-"""More segments would let a row hold more clips of fewer than four frames, at the price of a wider
-classifier; real rows hold about four clips."""
+_FEWEST_SEGMENTS, _FRAMES_OF_A_SEGMENT = 16, 12
+"""Real rows of 64 hold about four clips, of 384 about 25; more segments would let a row hold more
+clips of few frames, at the price of a wider classifier."""
 
 
-def layout_for(
-    row_frames: int,
-    *,
-    packed: bool,
-    gap: int = 0,
-    devices: int = 1,
-    last_frame_position: str = OWN,
-) -> Layout:
+def layout_for(row_frames: int, *, packed: bool, gap: int = 0, **others: Any) -> Layout:
     """Returns the layout of a model whose clips share rows, or have one each; see `Layout`."""
-    return Layout(
-        row_frames,
-        segments=MAX_SEGMENTS if packed else 1,
-        packed=packed,
-        devices=devices,
-        gap=gap if packed else 0,
-        last_frame_position=last_frame_position,
-    )
+    segments = max(_FEWEST_SEGMENTS, row_frames // _FRAMES_OF_A_SEGMENT) if packed else 1
+    return Layout(row_frames, segments, packed=packed, gap=gap if packed else 0, **others)
 
 
 def positions(
@@ -119,20 +115,23 @@ class Placement:
         row: int64 [clips].
         start: int64 [clips], the clip's first position in its row.
         segment: int64 [clips], from 0.
+        place: int64 [clips], the clip's first place on its row's timeline.
     """
 
     rows: int
     row: Int64
     start: Int64
     segment: Int64
+    place: Int64
 
 
-def pack(lengths: Int64, layout: Layout) -> Placement:
+def pack(lengths: Int64, layout: Layout, places: Int64 | None = None) -> Placement:
     """Places clips into as few rows as best-fit decreasing finds.
 
     Args:
         lengths: int64 [clips], frames of each clip, at least 1 and at most `layout.row_frames`.
         layout: The shape of rows.
+        places: int64 [clips], places of each clip on the timeline; `lengths` when `None`.
 
     Raises:
         SettingError: A clip does not fit into a row.
@@ -143,37 +142,46 @@ def pack(lengths: Int64, layout: Layout) -> Placement:
             f"got {lengths.min()} to {lengths.max()}."
         )
     clips = len(lengths)
-    row, start, segment = np.zeros((3, clips), np.int64)
+    row, start, segment, place = np.zeros((4, clips), np.int64)
     if not layout.packed:
-        return Placement(clips, np.arange(clips), start, segment)
+        return Placement(clips, np.arange(clips), start, segment, place)
     members: list[int] = []
-    # The gap after the last clip may lie beyond the row.
-    capacity = layout.row_frames + layout.gap
-    rows_by_room: list[list[int]] = [[] for _ in range(capacity + 1)]
-    sizes = (lengths + layout.gap).tolist()
-    for clip in np.argsort(-lengths, kind="stable").tolist():
-        size = sizes[clip]
-        room = size
-        while room <= capacity and not rows_by_room[room]:
-            room += 1
-        if room > capacity:
-            room = capacity
+    taken: list[int] = []
+    rows_by_room: list[list[int]] = [[] for _ in range(layout.row_frames + 1)]
+    # The gap after the last clip may lie beyond the timeline, whose last place stays free.
+    most = layout.timeline + layout.gap - 1
+    spans = (lengths if places is None else places) + layout.gap
+    order = np.argsort(-lengths, kind="stable")
+    found = []
+    for size, span in zip(lengths[order].tolist(), spans[order].tolist(), strict=True):
+        chosen = -1
+        for room in range(size, layout.row_frames + 1):
+            for candidate in rows_by_room[room]:
+                if not layout.gap or taken[candidate] + span <= most:
+                    chosen = candidate
+                    rows_by_room[room].remove(chosen)
+                    break
+            if chosen >= 0:
+                break
+        else:
             chosen = len(members)
             members.append(0)
-        else:
-            chosen = rows_by_room[room].pop()
-        row[clip], start[clip], segment[clip] = chosen, capacity - room, members[chosen]
+            taken.append(0)
+        found.append((chosen, layout.row_frames - room, members[chosen], taken[chosen]))
         members[chosen] += 1
+        taken[chosen] += span
         if members[chosen] < layout.segments:
             rows_by_room[room - size].append(chosen)
-    return Placement(len(members), row, start, segment)
+    if found:
+        row[order], start[order], segment[order], place[order] = np.transpose(found)
+    return Placement(len(members), row, start, segment, place)
 
 
 def bucketed(rows: int, layout: Layout) -> int:
     """Rounds a number of rows up: evenly for all devices, and to few sizes for compiled graphs.
 
-    Packed rows become at most 1/32 more for one device.
+    Packed rows become at most 1/`layout.sizes` more for one device.
     """
-    step = max(1, (1 << (rows.bit_length() - 1)) // 32) if layout.packed else 1
+    step = max(1, (1 << (rows.bit_length() - 1)) // layout.sizes) if layout.packed else 1
     step = math.lcm(step, layout.devices)
     return -(-rows // step) * step

@@ -88,14 +88,14 @@ class Family(Protocol):
 MODELS: Registry[type[Family]] = Registry("model", "gislr.models")
 
 
-def layout_of(settings: Family, most_frames: int, devices: int = 1) -> Layout:
-    """Returns the shape of the rows that a model reads, split over some devices."""
+def layout_of(settings: Family, most_frames: int, **others: Any) -> Layout:
+    """Returns the shape of the rows that a model reads; `others` are further fields of it."""
     return layout_for(
         most_frames,
         packed=settings.packed,
         gap=settings.gap,
-        devices=devices,
         last_frame_position=settings.last_frame_position,
+        **others,
     )
 
 

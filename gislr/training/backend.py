@@ -34,6 +34,11 @@ def uses_xla() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+def sizes_of_rows() -> int:
+    """Returns `gislr.batches.packing.Layout.sizes`: XLA takes long to compile each size."""
+    return 4 if uses_xla() else 32
+
+
 def count_devices(devices: str) -> int:
     """Returns the number of local devices to train on, where `devices` is `1` or `all`."""
     return len(_local_devices()) if devices == "all" else 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
 
-_AHEAD = 4
-_POOL = ThreadPoolExecutor(2, "batches")
+_THREADS = min(8, max(2, (os.cpu_count() or 2) // 2))
+_AHEAD = 2 * _THREADS
+_POOL = ThreadPoolExecutor(_THREADS, "batches")
 
 
 class BatchQueue(keras.utils.PyDataset):

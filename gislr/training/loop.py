@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from gislr.training.awp import AWPModel
 from gislr.training.batch_queue import BatchQueue
 from gislr.training.trainer import LABELS, WEIGHTS
 from gislr.utils.errors import GislrError
+
+_STEPS_BEHIND = 8
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -153,6 +156,7 @@ class _Epochs(keras.callbacks.Callback):
         self._loop, self._queue = loop, queue
         self._after_epoch, self._after_step = after_epoch, after_step
         self._began = 0.0
+        self._losses: deque[tuple[int, Any]] = deque()
         self._diverged: tuple[int, float] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -164,12 +168,20 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         metrics = logs or {}
-        # The epoch ends first: TensorFlow warns of batches that are left in its queue.
-        if self._diverged is None and not math.isfinite(metrics["loss"]):
-            self._diverged = batch, metrics["loss"]
+        self._losses.append((batch, metrics["loss"]))
+        self._read_losses(_STEPS_BEHIND)
         self._after_step(batch, metrics)
 
+    def _read_losses(self, left: int) -> None:
+        """Reads the losses of all steps but the last ones: reading waits for an accelerator."""
+        while len(self._losses) > left:
+            step, loss = self._losses.popleft()
+            # The epoch ends first: TensorFlow warns of batches that are left in its queue.
+            if self._diverged is None and not math.isfinite(loss):
+                self._diverged = step, float(loss)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._read_losses(0)
         seconds = time.perf_counter() - self._began
         batches = self._loop.batches
         if self._diverged is not None:

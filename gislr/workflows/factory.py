@@ -62,7 +62,9 @@ def build_training(
     training, optimizer = configuration.training, configuration.optimizer
     backend.seed_everything(configuration.seed, deterministic=training.deterministic)
     devices = backend.count_devices(training.devices)
-    layout = layout_of(configuration.model, store.most_frames, devices)
+    layout = layout_of(
+        configuration.model, store.most_frames, devices=devices, sizes=backend.sizes_of_rows()
+    )
     own_batches = TrainingBatches(
         store,
         clips,

@@ -46,7 +46,7 @@ class ConvTransformer(AttentionSettings):
 
     @property
     def gap(self) -> int:
-        """Positions between clips of a row: as far back as a convolution reaches."""
+        """Places between clips of a row: as far back as a convolution reaches."""
         return self.kernel - 1
 
     def build(
@@ -64,6 +64,10 @@ class ConvTransformer(AttentionSettings):
         wide = self.units * self.expansion
         inputs = shared.row_inputs(layout, preprocessing)
         segment_ids = inputs["segment_ids"]
+        where: Any = (segment_ids,)
+        if layout.timeline:
+            timeline = layers.Timeline(layout.timeline, name="timeline")
+            where = timeline(segment_ids, inputs["position"])
 
         def dense(x: Any, units: int, name: str, activation: str | None = None) -> Any:
             return shared.Dense(units, activation=activation, name=name, **policy)(x)
@@ -81,7 +85,8 @@ class ConvTransformer(AttentionSettings):
 
         def convolution_block(x: Any, name: str) -> Any:
             inner = dense(x, wide, f"{name}_expand", "silu")
-            inner = layers.CausalConvolution(self.kernel, name=name, **policy)(inner, segment_ids)
+            convolve = layers.CausalConvolution(self.kernel, layout.timeline, name=name, **policy)
+            inner = convolve(inner, *where)
             inner = normalized(inner, f"{name}_norm")
             attention = layers.ChannelAttention(layout.segments, name=f"{name}_channels", **policy)
             inner = dense(attention(inner, segment_ids), self.units, f"{name}_project")
@@ -147,5 +152,6 @@ class ConvTransformer(AttentionSettings):
             layer = frame_features.Distances(pairs, name="distances", **whole)
             collected.append(layer(values, found))
         x, known = (ops.concatenate(arrays, axis=-1) for arrays in zip(*collected, strict=True))
-        deltas = conv_layers.TemporalDeltas(self.deltas, name="deltas", **whole)
-        return deltas(x, known, inputs["segment_ids"])
+        packed = layout.timeline > 0
+        deltas = conv_layers.TemporalDeltas(self.deltas, packed, name="deltas", **whole)
+        return deltas(x, known, inputs["segment_ids"], inputs["position"])
