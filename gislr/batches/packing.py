@@ -156,7 +156,7 @@ def pack(lengths: Int64, layout: Layout, places: Int64 | None = None) -> Placeme
     for size, span in zip(lengths[order].tolist(), spans[order].tolist(), strict=True):
         chosen = -1
         for room in range(size, layout.row_frames + 1):
-            for candidate in rows_by_room[room]:
+            for candidate in reversed(rows_by_room[room]):
                 if not layout.gap or taken[candidate] + span <= most:
                     chosen = candidate
                     rows_by_room[room].remove(chosen)

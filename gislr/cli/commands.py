@@ -59,6 +59,7 @@ COMMANDS = {
         Command("record", DATA, "Serve a page that records signs", lists=("signs",)),
         Command("prepare", DATA, "Read, check and store data without training"),
         Command("evaluate", EVALUATE, "Evaluate a logged model", "run"),
+        Command("report", EVALUATE, "Draw the figures and the page of a run", "run"),
         Command("compare", EVALUATE, "Compare runs on the same signers", "runs"),
         Command("experiments", EVALUATE, "Update the table of experiments/README.md"),
         Command("parity", EVALUATE, "Compare with the reference notebook's results", "files"),

@@ -81,8 +81,9 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def _track_sweeps(name: str) -> None:
     """Tracks the sweep that the arguments, or `hydra.mode` of an experiment's YAML, ask for."""
-    from hydra_plugins.optuna_sweeper import add_callback
+    from hydra_plugins.optuna_sweeper import add_callback, preload
 
+    preload("gislr.workflows.preloaded")
     add_callback(lambda: import_module(f"gislr.workflows.{name}").SWEEP_CALLBACK())
 
 

@@ -147,6 +147,13 @@ class LoggedRun:
         with self._copy(WEIGHTS) as file:
             model.load_weights(file)
 
+    def history(self) -> dict[str, list[float]]:
+        """Returns the values of each metric by epoch; of those of the whole run, the last one."""
+        return {
+            name: [point.value for point in self.client.get_metric_history(self.run_id, name)]
+            for name in self.metrics
+        }
+
     def predictions(self) -> list[ClipPredictions]:
         """Returns its predictions of the clips held out: one, or one for each seed.
 

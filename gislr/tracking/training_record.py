@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
 from gislr.utils.settings import flatten
 
+if TYPE_CHECKING:
+    from gislr.training.loop import TrainingDiverged
+
 WEIGHTS, MODEL = "model.weights.h5", "model"
 """Artifacts: the weights, and the model that MLflow loads."""
 
@@ -32,6 +35,9 @@ EVALUATION, TRAIN_EVALUATION = "evaluation", "train_evaluation"
 
 HELD_OUT, HELD_OUT_FILE = "held_out", "held_out.json"
 """Tag and artifact: which clips were held out; the tag is `none` if none were."""
+
+DIVERGED = "diverged_clips.txt"
+"""Artifact: the clips of the step after which the loss was no number."""
 
 SWEEP = "sweep"
 """Tag of a run that holds others: the study's name."""
@@ -104,7 +110,36 @@ def record_statistics(
             figure.savefig(folder / f"landmarks_{part}.png")
 
 
-def record_evaluation(
+def name_clips(
+    run: TrackedRun, error: TrainingDiverged, clips: NDArray[np.str_]
+) -> TrainingDiverged:
+    """Records the clips after which a training diverged; returns an error that names some."""
+    paths = clips.tolist()
+    with run.folder() as folder:
+        (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
+    some = ", ".join(ascii(path)[1:-1] for path in paths[:3])
+    message = f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {some}, ..."
+    return type(error)(message, error.clips)
+
+
+def evaluation_folder(split: Split) -> str:
+    """Returns the artifact that holds the evaluation: of clips held out, or of training clips."""
+    return EVALUATION if split.held_out.groups else TRAIN_EVALUATION
+
+
+def record_result(
+    run: TrackedRun, store: Store, predictions: ClipPredictions, model: Any, split: Split
+) -> None:
+    """Records what all else can be made of later: predictions, weights and the label map."""
+    run.tags({"intervals": predictions.intervals_over})
+    with run.folder(evaluation_folder(split)) as folder:
+        predictions.save(folder / FILE)
+    with run.folder() as folder:
+        model.save_weights(folder / WEIGHTS)
+        write_label_map(folder / LABEL_MAP, store.signs)
+
+
+def record_pages(
     run: TrackedRun,
     store: Store,
     predictions: ClipPredictions,
@@ -116,9 +151,7 @@ def record_evaluation(
     `history` has one value per epoch of each metric. Where the split holds nothing out, the
     predictions are of training clips.
     """
-    with run.folder(EVALUATION if split.held_out.groups else TRAIN_EVALUATION) as folder:
-        run.tags({"intervals": predictions.intervals_over})
-        predictions.save(folder / FILE)
+    with run.folder(evaluation_folder(split)) as folder:
         write_evaluation(
             folder,
             predictions,
@@ -131,7 +164,7 @@ def record_evaluation(
 
 
 def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:
-    """Records the model: padded clips in, probabilities out; its weights; the label map."""
+    """Records the model that MLflow loads: padded clips in, probabilities out."""
     import mlflow.keras
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -157,6 +190,3 @@ def record_model(run: TrackedRun, model: Any, configuration: Configuration, stor
             metadata={"signs": store.signs},
         )
         run.model(MODEL, Path(temporary, MODEL))
-    with run.folder() as folder:
-        model.save_weights(folder / WEIGHTS)
-        write_label_map(folder / LABEL_MAP, store.signs)

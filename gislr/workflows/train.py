@@ -25,7 +25,6 @@ from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.summary import training_summary
 from gislr.inference.teachers import teacher_soft_labels
 from gislr.sweeping.parent_run import RUN_ID, trial_tags
-from gislr.sweeping.sweep_tracker import SweepTracker
 from gislr.tracking import training_record
 from gislr.tracking.resuming import (
     interrupted_run,
@@ -41,22 +40,20 @@ from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
+from gislr.workflows.report import ReportedSweep, record_report
 from gislr.workflows.training_data import also_clips, measure_data, split_data
 from hydra_plugins.optuna_sweeper import current_trial, report_or_prune
 
 if TYPE_CHECKING:
     import optuna
 
-    from gislr.training.loop import TrainingDiverged, TrainingLoop
+    from gislr.training.loop import TrainingLoop
 
-SWEEP_CALLBACK = SweepTracker
+SWEEP_CALLBACK = ReportedSweep
 """Tracks a sweep of trainings."""
 
 BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
 """Logged at the end as best_*, for information: the last epoch's model is kept."""
-
-DIVERGED = "diverged_clips.txt"
-"""Artifact that names the clips of the step after which the loss was no number."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ def _train(
         from gislr.training.trainer import trainable_parameters
         from gislr.workflows.factory import build_training
 
-    measured = measure_data(run, store, split.train)
+    measured = measure_data(store, split.train)
     soft_labels = teacher_soft_labels(configuration, store, split)
     initialize = partial(load_pretrained, configuration=configuration, store=store, split=split)
     training = build_training(
@@ -211,14 +208,22 @@ def _train(
     try:
         loop.fit(after_epoch, display.step)
     except TrainingDiverged as error:
-        raise _with_clips(error, run, loop.batches.paths) from None
+        raise training_record.name_clips(run, error, loop.batches.paths[error.clips]) from None
     predictions = predictions or evaluate()
     scores = predictions.score()
     if not held_out:
         run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    training_record.record_evaluation(run, store, predictions, history, split)
-    training_record.record_model(run, model, configuration, store)
+    training_record.record_result(run, store, predictions, model, split)
+    if trial is None:
+        record_report(
+            run,
+            configuration,
+            (store, split, measured),
+            predictions=predictions,
+            history=history,
+            model=model,
+        )
     log.info(training_summary(predictions, store.clips.labels[split.train], split.held_out.whose))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if trial else None)
 
@@ -236,15 +241,3 @@ def _restore(
         run.metrics(dict(zip(history, values, strict=True)), step=epoch)
     log.info(f"resumes after epoch {loop.done}")
     return history
-
-
-def _with_clips(
-    error: TrainingDiverged, run: TrackedRun, names: NDArray[np.str_]
-) -> TrainingDiverged:
-    """Logs the clips of the step that diverged and returns an error that names some."""
-    paths = names[error.clips].tolist()
-    with run.folder() as folder:
-        (folder / DIVERGED).write_text("".join(f"{p}\n" for p in paths), encoding="utf-8")
-    some = ", ".join(ascii(path)[1:-1] for path in paths[:3])
-    message = f"{error} The step's {len(paths)} clips are in the run's {DIVERGED}: {some}, ..."
-    return type(error)(message, error.clips)

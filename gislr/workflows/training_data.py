@@ -13,8 +13,6 @@ from gislr.data import landmark_statistics as statistics
 from gislr.data.landmarks import LANDMARKS
 from gislr.data.splits import Split, draw_clips, split_clips
 from gislr.data.store import Store
-from gislr.tracking import training_record
-from gislr.tracking.run import TrackedRun
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 
@@ -62,10 +60,9 @@ def _files(store: Store) -> list[Path]:
     return [(root / path).resolve() for path in store.clips.paths.tolist()]
 
 
-def measure_data(run: TrackedRun, store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
-    """Measures and records the statistics of training clips; says which parts none of them has."""
+def measure_data(store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
+    """Measures the statistics of training clips; says which parts none of them has."""
     measured, frames = statistics.measure(store, clips), statistics.sample_frames(store, clips)
-    training_record.record_statistics(run, store, frames, measured)
     chosen, landmarks = store.preprocessing.landmarks, store.preprocessing.landmark_set
     if lacking := statistics.parts_never_found(frames, landmarks):
         others = ", ".join(name for name in LANDMARKS.names() if name != chosen)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._errors import SweepError
     from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
     from hydra_plugins.optuna_sweeper._plots import write_plots
+    from hydra_plugins.optuna_sweeper._process import preload
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
     from hydra_plugins.optuna_sweeper._sweep import Sweep
     from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
@@ -29,6 +30,7 @@ __all__ = [
     "current_trial",
     "is_gone",
     "owner_tag",
+    "preload",
     "report_or_prune",
     "write_plots",
 ]
@@ -36,7 +38,16 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Imports a name when it is used: Hydra imports this package at every start."""
-    for module in ("callbacks", "errors", "settings", "trial", "owner", "sweep", "plots"):
+    for module in (
+        "callbacks",
+        "errors",
+        "settings",
+        "trial",
+        "owner",
+        "sweep",
+        "plots",
+        "process",
+    ):
         if name in __all__ and hasattr(found := import_module(f"{__name__}._{module}"), name):
             return getattr(found, name)
     raise AttributeError(f"{__name__} has no {name!r}.")

@@ -27,6 +27,7 @@ from hydra_plugins.optuna_sweeper._process import (
     TrialCommand,
     TrialProcess,
     run_trial,
+    share_cores,
     trial_command,
 )
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
@@ -43,11 +44,12 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
         SweepError: Too many trials fail.
     """
     running: dict[TrialProcess, optuna.Trial] = {}
+    share_cores(sweep.settings.n_jobs)
     try:
         with _heartbeats(queue, running.values()):
             while True:
                 while len(running) < sweep.settings.n_jobs and (item := _next_trial(sweep, queue)):
-                    command = trial_command(sweep, *item, limit_threads=True)
+                    command = trial_command(sweep, *item)
                     running[TrialProcess(command)] = item[0]
                 if not running:
                     return
@@ -82,7 +84,7 @@ def run_by_launcher(
         trials = [trial for trial, _ in batch]
         first = trials[0].number  # Hydra numbers the jobs of a batch without gaps
         for job, item in enumerate(batch, start=first):
-            commands[job] = trial_command(sweep, *item, limit_threads=False)
+            commands[job] = trial_command(sweep, *item)
         jobs = [[*overrides, "hydra.mode=RUN"] for _, overrides in batch]
         start = time.monotonic()
         try:

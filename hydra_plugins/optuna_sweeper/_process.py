@@ -1,21 +1,29 @@
-"""One process per trial: its command and its outcome."""
+"""One process per trial: its command and its outcome.
+
+Trials are forked from a process that has imported what `preload` names, and nothing else: the
+libraries of an application are imported once, and each trial still has a process of its own.
+"""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import runpy
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import open_dict, read_write
 
+from hydra_plugins.optuna_sweeper._owner import owner_tag
 from hydra_plugins.optuna_sweeper._trial import CALLBACK, RESULT, SWEEP, TRIAL
 
 if TYPE_CHECKING:
@@ -33,6 +41,25 @@ _TERMINATE_SECONDS = 20.0
 _CONFIG_FLAGS = ("config_name", "config_path", "config_dir")
 _SWEEP_KEYS = ("sweeper", "launcher", "mode", "sweep.", "run.dir")
 _LIBRARIES = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+_METHODS = [m for m in ("forkserver", "spawn") if m in multiprocessing.get_all_start_methods()]
+_PROCESSES: Any = multiprocessing.get_context(_METHODS[0])
+
+
+def preload(*modules: str) -> None:
+    """Imports modules once, before the first trial of this process.
+
+    They must start no thread and touch no GPU: neither survives a fork. A module that cannot be
+    imported is left to the trials.
+    """
+    _PROCESSES.set_forkserver_preload(list(modules))
+
+
+def share_cores(processes: int) -> None:
+    """Limits the threads of each of several trials that run at the same time."""
+    if processes > 1:
+        count = str(max(1, (os.cpu_count() or 1) // processes))
+        for name in _LIBRARIES:
+            os.environ.setdefault(f"{name}_THREADS", count)
 
 
 @dataclass(frozen=True)
@@ -69,18 +96,9 @@ class Outcome:
     log: tuple[str, ...] = ()
 
 
-def trial_command(
-    sweep: Sweep, trial: optuna.Trial, overrides: Sequence[str], *, limit_threads: bool
-) -> TrialCommand:
-    """Returns a trial's command: the sweep's own, with the trial's overrides.
-
-    With `limit_threads` the trials that run at the same time share this machine's cores.
-    """
+def trial_command(sweep: Sweep, trial: optuna.Trial, overrides: Sequence[str]) -> TrialCommand:
+    """Returns a trial's command: the sweep's own, with the trial's overrides."""
     settings = sweep.settings
-    threads: dict[str, str] = {}
-    if limit_threads and settings.n_jobs > 1:
-        count = str(max(1, (os.cpu_count() or 1) // settings.n_jobs))
-        threads = {f"{name}_THREADS": count for name in _LIBRARIES}
     address = {
         "storage": sweep.storage,
         "study": sweep.name,
@@ -91,7 +109,7 @@ def trial_command(
     hydra_overrides = _hydra_overrides(sweep.config, trial.number)
     return TrialCommand(
         (*_program(), *_config_flags(), *overrides, *hydra_overrides),
-        {TRIAL: json.dumps(address)} | {k: v for k, v in threads.items() if k not in os.environ},
+        {TRIAL: json.dumps(address)},
         str(Path.cwd()),
     )
 
@@ -103,28 +121,24 @@ class TrialProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="trial-")
         self._result = Path(self._folder.name) / "result.json"
         self._log = Path(self._folder.name) / "log.txt"
+        self._log.touch()
         self._start = time.monotonic()
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *command.arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={
-                    **os.environ,
-                    "HYDRA_FULL_ERROR": "1",  # the last line is the reason
-                    **command.environment,
-                    RESULT: str(self._result),
-                    SWEEP: str(os.getpid()),
-                },
-                cwd=command.folder if Path(command.folder).is_dir() else None,
-                # Ctrl-C reaches the sweep alone, which then ends its trials.
-                start_new_session=True,
-            )
+        environment = {
+            **os.environ,
+            "HYDRA_FULL_ERROR": "1",  # the last line is the reason
+            **command.environment,
+            RESULT: str(self._result),
+            SWEEP: owner_tag(),
+        }
+        self._process = _PROCESSES.Process(target=_run, args=(command, environment, self._log))
+        # Workers of joblib have a method of their own, which a new process would look for.
+        multiprocessing.set_start_method(_METHODS[0], force=True)
+        with _hidden_program():
+            self._process.start()
 
     def poll(self) -> Outcome | None:
         """Returns how it ended, or `None` while it runs."""
-        code = self._process.poll()
+        code = self._process.exitcode
         if code is None:
             return None
         seconds = time.monotonic() - self._start
@@ -140,17 +154,45 @@ class TrialProcess:
 
     def terminate(self) -> None:
         """Asks it to end."""
-        if self._process.poll() is None:
-            self._process.terminate()
+        self._process.terminate()
 
     def wait_or_kill(self) -> None:
         """Waits until it has ended; kills it when that takes too long."""
-        try:
-            self._process.wait(_TERMINATE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.join(_TERMINATE_SECONDS)
+        self._process.kill()
+        self._process.join()
         self._folder.cleanup()
+
+
+@contextmanager
+def _hidden_program() -> Iterator[None]:
+    """Hides this process's program, which a new process would import before anything else."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
+
+
+def _run(command: TrialCommand, environment: Mapping[str, str], log: Path) -> None:
+    """Becomes the process of a trial."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C reaches the sweep alone, which then ends its trials
+    with log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
+        for number, file in enumerate((nothing, output, output)):
+            os.dup2(file.fileno(), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    if Path(command.folder).is_dir():
+        os.chdir(command.folder)
+    sys.orig_argv[:] = [sys.executable, *command.arguments]
+    option, *rest = command.arguments
+    sys.argv[:] = rest if option == "-m" else command.arguments
+    if option == "-m":
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(option, run_name="__main__")
 
 
 def run_trial(command: TrialCommand) -> Outcome:

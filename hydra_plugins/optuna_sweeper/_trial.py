@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 
+from hydra_plugins.optuna_sweeper._owner import is_gone
+
 if TYPE_CHECKING:
     import optuna
     from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
 TRIAL, RESULT, SWEEP = (f"OPTUNA_SWEEPER_{name}" for name in ("TRIAL", "RESULT", "SWEEP"))
-"""Environment variables: the trial's address as JSON, the file for its result, its sweep's pid."""
+"""Environment variables: the trial's address as JSON, the file for its result, its sweep."""
 
 CALLBACK = f"+hydra.callbacks.optuna_sweeper._target_={__name__}.TrialCallback"
 """Override that adds `TrialCallback` to an application."""
@@ -82,7 +84,7 @@ class TrialCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Starts to watch the sweep's process."""
-        sweep = int(os.environ[SWEEP])
+        sweep = os.environ[SWEEP]
         threading.Thread(target=_end_with, args=(sweep,), daemon=True).start()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -103,8 +105,8 @@ class TrialCallback(Callback):
         partial.replace(file)
 
 
-def _end_with(sweep: int) -> None:
-    while os.getppid() == sweep:
+def _end_with(sweep: str) -> None:
+    while not is_gone(sweep):
         time.sleep(_POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_TERMINATE_SECONDS)

@@ -1,0 +1,19 @@
+"""What every training imports: the process that a sweep's trials are forked from imports it once.
+
+No thread is started and no GPU is touched.
+"""
+
+from gislr.utils.quiet import quiet_libraries
+
+with quiet_libraries():
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow  # noqa: F401
+
+import mlflow.keras  # noqa: F401
+
+import gislr.evaluation.reports.run_report
+import gislr.training.prediction
+import gislr.workflows.factory
+import gislr.workflows.train  # noqa: F401

@@ -1,0 +1,117 @@
+"""The report of a training: its pages and figures, and the model that MLflow loads.
+
+A training draws it at its end. A trial of a sweep does not: `gislr report` draws it of what the
+trial recorded, and a sweep does so for its best trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from omegaconf import DictConfig
+
+from gislr.config.configuration import Configuration, open_data
+from gislr.data import landmark_statistics as statistics
+from gislr.data.splits import Split, split_clips
+from gislr.data.store import Store
+from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+from gislr.sweeping.parent_run import RUN_ID
+from gislr.sweeping.sweep_tracker import SweepTracker
+from gislr.tracking import training_record
+from gislr.tracking.run import TrackedRun
+from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.run_search import find_run
+from gislr.utils.errors import GislrError
+from gislr.utils.log import log
+from gislr.utils.quiet import quiet_backend
+from gislr.utils.settings import Text
+from gislr.workflows.command_settings import CommandSettings, read_command
+from hydra_plugins.optuna_sweeper import Sweep
+
+
+class ReportSettings(CommandSettings):
+    """Settings of `gislr report`; `conf/report.yaml` explains the keys."""
+
+    run: Text
+
+
+def report(config: DictConfig) -> None:
+    """Draws the report of a run that has none, or draws it again.
+
+    Args:
+        config: A composed `conf/report.yaml`.
+
+    Raises:
+        GislrError: The run is no finished training, or its data has changed.
+    """
+    settings = read_command(ReportSettings, config)
+    run = find_run(settings.tracking, settings.run).training()
+    draw_report(run)
+    log.info(f"run {run.name} ({run.run_id}) has its report: {training_record.EVALUATION}/")
+
+
+def draw_report(run: LoggedRun) -> None:
+    """Draws the report of a run of what it recorded.
+
+    Raises:
+        GislrError: The run did not end well, or its data has changed.
+    """
+    configuration = run.configuration()
+    store = open_data(configuration)
+    if (trained_on := run.tags.get(training_record.FINGERPRINT)) != store.fingerprint:
+        raise GislrError(
+            f"The data must be that of run {run.run_id}, {trained_on}; it is {store.fingerprint} "
+            "now. Train anew."
+        )
+    split = split_clips(configuration.split, store.clips, store.all_clips)
+    with TemporaryDirectory() as folder:
+        file = f"{training_record.evaluation_folder(split)}/{FILE}"
+        predictions = ClipPredictions.load(run.artifact(file, Path(folder)))
+    with quiet_backend():
+        from gislr.inference.logged_models import trained_model
+    experiment = run.client.get_experiment(run.experiment_id).name
+    record_report(
+        TrackedRun(run.client, run.run_id, run.name, experiment),
+        configuration,
+        (store, split, statistics.measure(store, split.train)),
+        predictions=predictions,
+        history=run.history(),
+        model=trained_model(run).model,
+    )
+
+
+def record_report(
+    run: TrackedRun,
+    configuration: Configuration,
+    data: tuple[Store, Split, statistics.Statistics],
+    *,
+    predictions: ClipPredictions,
+    history: Mapping[str, Sequence[float]],
+    model: Any,
+) -> None:
+    """Records the statistics, the evaluation's pages and the model of a training."""
+    store, split, measured = data
+    frames = statistics.sample_frames(store, split.train)
+    training_record.record_statistics(run, store, frames, measured)
+    training_record.record_pages(run, store, predictions, history, split)
+    training_record.record_model(run, model, configuration, store)
+
+
+class ReportedSweep(SweepTracker):
+    """Records a sweep of trainings, and draws the report of the best one."""
+
+    def conclude(self, sweep: Sweep) -> None:
+        """Records the best trial and its report."""
+        super().conclude(sweep)
+        ranked = sweep.ranked()
+        run_id = ranked[0].user_attrs.get(RUN_ID) if ranked else None
+        if run_id is None:
+            return
+        log.info("draws the report of the best trial; of another: gislr report run=RUN_ID")
+        try:
+            draw_report(LoggedRun.of(self._run.client, str(run_id)))
+        except GislrError as error:
+            log.warning(f"The best trial has no report: {error}")
