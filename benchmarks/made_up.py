@@ -26,8 +26,11 @@ def real_lengths(clips: int, seed: int = 0) -> NDArray[np.int64]:
     return np.clip(drawn.round(), 1, MOST_FRAMES).astype(np.int64)
 
 
-def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store:
+def made_up_store(
+    folder: Path, clips: int, *, signs: int = REAL_SIGNS, landmarks: str = "dominant_hand"
+) -> Store:
     """Writes and opens a store of noise; signs and signers come equally often."""
+    settings = reference(MOST_FRAMES).model_copy(update={"landmarks": landmarks})
     lengths = real_lengths(clips)
     rng = np.random.default_rng(1)
 
@@ -36,7 +39,7 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
             part = lengths[start : start + _CLIPS_AT_ONCE]
             total = int(part.sum())
             yield FrameBlock(
-                frames=rng.random((total, 66, 3), np.float32),
+                frames=rng.random((total, len(settings.landmark_set), 3), np.float32),
                 frame_index=np.concatenate([np.arange(n, dtype=np.float32) for n in part]),
                 lengths=part,
                 raw_lengths=part,
@@ -51,5 +54,5 @@ def made_up_store(folder: Path, clips: int, *, signs: int = REAL_SIGNS) -> Store
         labels=np.arange(clips, dtype=np.int32) % signs,
         signs=[f"sign {sign}" for sign in range(signs)],
     )
-    write_store(folder, blocks(), listing, reference(MOST_FRAMES), int(lengths.sum()))
+    write_store(folder, blocks(), listing, settings, int(lengths.sum()))
     return open_store(folder)
