@@ -38,21 +38,20 @@ def measure(folder: Path, steps: int) -> str:
     variant.step(0)
     seconds = [variant.step(number) for number in range(1, steps + 1)]
     memory = psutil.Process().memory_info()
-    peak = int(
-        next(
-            line.split()[1]
-            for line in Path("/proc/self/status").read_text().splitlines()
-            if line.startswith("VmHWM")
-        )
-    )
     return (
         f"{len(store.clips):>7,} clips  open {opened:5.2f} s ({size / opened:.2f} GB/s)  "
         f"step {middle.median(seconds):5.2f} s "
         f"({min(seconds):.2f} to {max(seconds):.2f})  batch built in "
         f"{middle.median(variant.packing) / middle.median(seconds):.1%} of it  "
         f"resident {memory.rss / 2**30:.2f} GiB (of it {memory.shared / 2**30:.2f} mapped files), "
-        f"peak {peak / 2**20:.2f} GiB"
+        f"peak {peak_memory():.2f} GiB"
     )
+
+
+def peak_memory() -> float:
+    """Returns the most memory that this process has had, GiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
 
 
 def main() -> None:

@@ -1,10 +1,13 @@
 """Whatever byte of what is kept on a disk changes, it is noticed and named."""
 
+import os
+import shutil
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gislr.data import checksums, preparation
+from gislr.data import checksums, preparation, verified
 from gislr.data.checksums import open_sealed, open_sealed_json, sealed, sealed_json
 from gislr.data.kaggle_folder import read_asl_signs
 from gislr.data.preparation import prepare_clips
@@ -92,6 +95,94 @@ def test_a_file_that_is_missing_or_of_another_store_is_noticed(store, tmp_path, 
     (store.folder / name).unlink()
     with pytest.raises(DataError, match=name):
         open_store(store.folder)
+
+
+@pytest.fixture
+def opened(store, monkeypatch):
+    """Opens a folder and returns the files that were read whole."""
+    monkeypatch.setattr(verified, "SETTLED_SECONDS", -1)
+    read = []
+
+    def require_unchanged(path, sums):
+        read.append(path.name)
+        checksums.require_unchanged(path, sums)
+
+    monkeypatch.setattr("gislr.data.store.require_unchanged", require_unchanged)
+
+    def open_and_list(folder):
+        read.clear()
+        open_store(folder)
+        return read
+
+    return open_and_list
+
+
+def test_a_store_is_compared_with_its_checksums_once(store, opened):
+    assert opened(store.folder) == list(FILES[:3])
+    assert opened(store.folder) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_byte_changed_behind_a_verification_is_noticed_whatever_its_time(store, opened, name):
+    opened(store.folder)
+    path = store.folder / name
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(100)
+        byte = file.read(1)
+        file.seek(100)
+        file.write(flip(byte, 0, 3))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # until the disk's clock ticks
+        path.chmod(before.st_mode)
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    with pytest.raises(DataError, match=name):
+        opened(store.folder)
+
+
+def test_a_file_put_in_place_of_another_and_a_copied_folder_are_verified_anew(
+    store, opened, tmp_path
+):
+    opened(store.folder)
+    shutil.copytree(store.folder, tmp_path / "copy")
+    assert opened(tmp_path / "copy")
+    frames = store.folder / "frames.npy"
+    shutil.copy2(frames, tmp_path / "other")
+    (tmp_path / "other").replace(frames)
+    assert opened(store.folder)
+    assert not opened(store.folder)
+
+
+def test_another_machine_verifies_a_shared_store_itself(store, opened, monkeypatch):
+    opened(store.folder)
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    assert opened(store.folder)
+    assert not opened(store.folder)
+
+
+def test_a_file_that_just_changed_is_not_taken_for_verified(store, opened, monkeypatch):
+    monkeypatch.setattr(verified, "SETTLED_SECONDS", 3600)
+    assert opened(store.folder)
+    assert opened(store.folder)
+
+
+def test_the_verification_of_a_read_only_store_is_kept_in_the_users_cache(
+    store, opened, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    before = sorted(store.folder.iterdir())
+    assert opened(store.folder)
+    assert not opened(store.folder)
+    assert sorted(store.folder.iterdir()) == before
+
+
+def test_a_store_opens_where_no_verification_can_be_kept(store, opened, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert opened(store.folder)
+    assert opened(store.folder)
 
 
 def test_a_store_of_another_version_is_refused(store):

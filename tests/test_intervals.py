@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gislr.evaluation.metrics import intervals
 from gislr.evaluation.metrics.calibration import calibration, top_k_accuracies
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
+from gislr.evaluation.metrics.comparison import ComparedModel
 from gislr.evaluation.metrics.confusion import most_confused_block
 from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.metrics.intervals import (
@@ -20,6 +22,7 @@ from gislr.evaluation.metrics.intervals import (
 )
 from gislr.evaluation.metrics.scores import score
 from gislr.evaluation.metrics.tables import by_quantity, hand_fractions
+from gislr.evaluation.reports import comparison_page as page
 from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.utils.errors import DataError
 
@@ -87,6 +90,26 @@ def test_few_signers_allow_no_verdict():
     second = dataclasses.replace(first, probabilities=second.probabilities)
     found = paired_differences([first], [second])["acc"]
     assert found.verdict == "3 signers are too few for a verdict"
+
+
+def test_of_many_models_all_are_compared_and_the_first_ones_drawn(monkeypatch):
+    monkeypatch.setattr(page, "MOST_DRAWN", 2)
+    drawn = []
+
+    def scores_of_draws(predictions):
+        drawn.append(predictions)
+        return original(predictions)
+
+    original = intervals._scores_of_draws
+    monkeypatch.setattr(intervals, "_scores_of_draws", scores_of_draws)
+    models = [ComparedModel(f"model {k}", {"seed": str(k)}, [made_up(clips=120)]) for k in range(3)]
+    figures = page.comparison_figures(models)
+    assert list(figures) == ["calibration", "per_class_difference_1"]
+    made = page.comparison_page(models, figures)
+    assert made.title == "2 models vs. model 0"
+    assert "Of the first 2 models." in made.html()
+    assert all(f"| model {k} |" in made.markdown() for k in range(3))
+    assert len(drawn) == 3, "signers are drawn once for each model"
 
 
 def test_other_clips_are_not_compared():

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from gislr.batches.augmentation import Transform, read_augmentation
 from gislr.batches.sampling import BatchSettings
 from gislr.config.composition import compose, plain_values
+from gislr.config.precision import AUTO, fastest_precision
 from gislr.config.sweep_settings import SweepSettings
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.data.preparation import PreparationSettings
@@ -107,6 +108,9 @@ def read_configuration(config: DictConfig) -> Configuration:
     seed = values["seed"]
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
+    training = require_section(values.get("training"), "training")
+    if training.get("precision") == AUTO:
+        values["training"] = {**training, "precision": fastest_precision()[0]}
     found: dict[str, Any] = {
         name: read_settings(kind, values.get(name), name) for name, kind in _SECTIONS.items()
     }

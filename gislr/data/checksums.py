@@ -115,6 +115,6 @@ def open_sealed(data: bytes) -> bytes:
         ValueError: They are not those that were written.
     """
     body = data[:-_TRAILER]
-    if len(data) < _TRAILER or sealed(body) != data:
+    if zlib.crc32(body).to_bytes(_TRAILER, "little") != data[len(body) :]:
         raise ValueError("it is not what its checksum was taken of")
     return body

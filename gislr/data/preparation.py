@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 
 from gislr.data.listing import Listing, Problems, files_in, raise_problems
 from gislr.data.preprocessing import PreprocessingSettings
-from gislr.data.shards import is_whole, load_shard, prepare_shard
+from gislr.data.shards import frames_in, is_whole, load_shard, prepare_shard
 from gislr.data.store import STORE_VERSION, Store, open_store
 from gislr.data.store_writer import write_store
 from gislr.utils.paths import resolve
@@ -95,7 +95,7 @@ def prepare_clips(
     def make() -> None:
         done = advance(len(listing.paths)) if advance else lambda clips: None
         shards = _prepare_shards(listing, settings, partial, workers or cpu_count(), done)
-        total = sum(int(load_shard(shard).lengths.sum()) for shard in shards)
+        total = sum(map(frames_in, shards))
         write_store(target, map(load_shard, shards), listing, settings, total)
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -130,15 +130,14 @@ def _prepare_shards(
     parallel = Parallel(
         min(workers, len(todo)) or 1,
         batch_size=1,
-        return_as="generator_unordered",
+        return_as="generator",
         backend="loky",
         idle_worker_timeout=_IDLE_SECONDS,
     )
     problems: Problems = defaultdict(list)
-    for shard, found in parallel(
-        delayed(_prepare)(part, settings, shard) for shard, part in todo.items()
-    ):
-        done(len(todo[shard].paths))
+    jobs = (delayed(prepare_shard)(part, settings, shard) for shard, part in todo.items())
+    for part, found in zip(todo.values(), parallel(jobs), strict=True):
+        done(len(part.paths))
         for kind, paths in found.items():
             problems[kind] += paths
     if problems:
@@ -146,9 +145,3 @@ def _prepare_shards(
         shutil.rmtree(folder, ignore_errors=True)
         raise_problems({key: sorted(paths) for key, paths in sorted(problems.items())})
     return shards
-
-
-def _prepare(
-    listing: Listing, settings: PreprocessingSettings, shard: Path
-) -> tuple[Path, Problems]:
-    return shard, prepare_shard(listing, settings, shard)

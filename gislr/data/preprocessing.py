@@ -125,7 +125,10 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
         settings: Which frames and landmarks.
     """
     kinds, frames = settings.landmark_set, settings.frames
-    found = {side: ~np.isnan(read[:, hand]) for side, hand in kinds.hand_places.items()}
+    found = {
+        side: ~np.isnan(read.take(hand, axis=1)).reshape(len(read), -1)
+        for side, hand in kinds.hand_places.items()
+    }
     often = {side: np.count_nonzero(values) for side, values in found.items()}
     # A tie is left.
     left_dominant = bool(often["left"] >= often["right"])
@@ -136,12 +139,12 @@ def preprocess_read(read: Float32, settings: PreprocessingSettings) -> PreparedC
         left, right = (_path(read[:, hand[0], :2]) for hand in kinds.hand_places.values())
         left_dominant = left >= right
     side = "left" if left_dominant else "right"
-    kept = np.flatnonzero(np.any(found[side], axis=(1, 2)))
+    kept = np.flatnonzero(found[side].any(axis=1))
     if not len(kept):
         return None
     if settings.name == "whole":
         kept = np.arange(len(read))
-    chosen = read[kept[:, None], kinds.dominant_places[side]]
+    chosen = read[kept].take(kinds.dominant_places[side], axis=1)
     if not left_dominant:
         chosen[:, kinds.is_mirrored, 0] = 1 - chosen[:, kinds.is_mirrored, 0]
     index = (kept - kept[0]).astype(np.float32)

@@ -48,7 +48,7 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
     try:
         # Reading ahead helps on remote disks and costs a third of the time on local ones.
         with parquet.ParquetFile(path, pre_buffer=False) as file:
-            names = file.schema_arrow.names
+            names = file.metadata.schema.names
             if any(name not in names for name in (*AXES, ORDER_COLUMN)):
                 raise ClipProblem(
                     "Files with wrong columns",
@@ -67,11 +67,12 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
             "Unreadable files", "Each must be a parquet file; fetch it again."
         ) from None
     wanted = np.arange(LANDMARKS_PER_FRAME) if landmarks is None else landmarks
-    read = np.empty((rows // LANDMARKS_PER_FRAME, len(wanted), len(AXES)), np.float32)
+    places = np.arange(0, rows, LANDMARKS_PER_FRAME)[:, None] + wanted
+    read = np.empty((*places.shape, len(AXES)), np.float32)
     try:
         order = _order(table.column(ORDER_COLUMN))
         for axis, name in enumerate(AXES):
-            read[..., axis] = _values(table.column(name), wanted)
+            read[..., axis] = _values(table.column(name), places)
     except (ValueError, TypeError, pa.ArrowException):
         raise ClipProblem(
             "Files with columns of another type", "Landmarks are numbers; write them as float64."
@@ -101,7 +102,7 @@ def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:
     """Returns the landmark indices of every frame, [frames, 543]."""
     import pyarrow as pa
 
-    chunk = column.combine_chunks()
+    chunk = _chunk(column)
     if chunk.type == pa.int16() and not chunk.null_count:
         # Arrow's own conversion would import pandas, in every process.
         order: Any = np.frombuffer(chunk.buffers()[1], np.int16)[chunk.offset :][: len(chunk)]
@@ -110,20 +111,25 @@ def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:
     return order.reshape(-1, LANDMARKS_PER_FRAME)
 
 
-def _values(column: Any, wanted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Returns some landmarks of every frame, NaN for null, float64 [frames, wanted]."""
+def _values(column: Any, places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Returns the values of a column at some places, NaN for null, float64 in their shape."""
     import pyarrow as pa
 
-    chunk = column.combine_chunks()
+    chunk = _chunk(column)
     if chunk.type != pa.float64() or chunk.offset:
-        return chunk.to_numpy(zero_copy_only=False).reshape(-1, LANDMARKS_PER_FRAME)[:, wanted]
+        return chunk.to_numpy(zero_copy_only=False)[places]
     # Arrow's own conversion fills nulls in all 543 landmarks, which costs a quarter of reading.
     found, data = chunk.buffers()
-    values = np.frombuffer(data, np.float64, len(chunk)).reshape(-1, LANDMARKS_PER_FRAME)[:, wanted]
+    values = np.frombuffer(data, np.float64, len(chunk)).take(places)
     if chunk.null_count:
-        bits = np.unpackbits(np.frombuffer(found, np.uint8), count=len(chunk), bitorder="little")
-        values[bits.reshape(-1, LANDMARKS_PER_FRAME)[:, wanted] == 0] = np.nan
+        bits = np.frombuffer(found, np.uint8).take(places >> 3) >> (places & 7)
+        values[bits & 1 == 0] = np.nan
     return values
+
+
+def _chunk(column: Any) -> Any:
+    """Returns a column as one array; Arrow would copy even a single chunk to combine it."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def write_clip(

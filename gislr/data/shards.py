@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,6 +73,19 @@ def _frame_block(
     )
 
 
+def frames_in(shard: Path) -> int:
+    """Returns the number of frames of a whole shard; reads nothing else of it.
+
+    Raises:
+        DataError: The file has changed since.
+    """
+    try:
+        with np.load(shard, allow_pickle=False) as arrays:
+            return int(arrays["lengths"].sum())
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        raise _changed(shard) from None
+
+
 def load_shard(shard: Path) -> FrameBlock:
     """Reads what `prepare_shard` wrote.
 
@@ -81,12 +95,16 @@ def load_shard(shard: Path) -> FrameBlock:
     try:
         data = open_sealed(shard.read_bytes())
     except ValueError:
-        raise DataError(
-            f"{shard} must hold what was written into it a moment ago; it does not. The disk may "
-            "be broken; set preparation.cache to a folder on another one."
-        ) from None
+        raise _changed(shard) from None
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return FrameBlock(**arrays)
+
+
+def _changed(shard: Path) -> DataError:
+    return DataError(
+        f"{shard} must hold what was written into it a moment ago; it does not. The disk may "
+        "be broken; set preparation.cache to a folder on another one."
+    )
 
 
 def is_whole(shard: Path) -> bool:

@@ -3,8 +3,8 @@
 A store is a folder of `frames.npy` (float32 [frames, landmarks, 3], NaN where a landmark was not
 found), `frame_index.npy` (float32 [frames]), `clips.npz` (a row for every listed clip, those
 without a hand included) and `store.json`, which holds checksums of them all. `store_writer` writes
-it beside its place and renames it, so a folder that exists is complete. Opening it notices every
-byte that has changed since.
+it beside its place and renames it, so a folder that exists is complete. Opening it compares every
+byte with its checksum, once on each machine and after each change of a file (`verified`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from gislr.data.checksums import open_sealed_json, require_unchanged
 from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreprocessingSettings
+from gislr.data.verified import verify_once
 from gislr.utils.errors import DataError
 
 STORE_VERSION = 8
@@ -178,8 +179,12 @@ def open_store(folder: Path, axes: str = "xy", listing: Listing | None = None) -
             holds no clip with a hand.
     """
     description = _read_description(folder / DESCRIPTION)
-    for name in (FRAMES, FRAME_INDEX, CLIPS):
-        require_unchanged(folder / name, description["checksums"][name])
+
+    def verify() -> None:
+        for name, checksums in description["checksums"].items():
+            require_unchanged(folder / name, checksums)
+
+    verify_once(folder, [DESCRIPTION, *description["checksums"]], verify)
     with np.load(folder / CLIPS, allow_pickle=False) as table:
         all_clips = ClipTable.of_arrays(table)
     if not all_clips.lengths.any():

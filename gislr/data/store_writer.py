@@ -74,7 +74,7 @@ def write_store(
                     (frames, of_frames, block.frames),
                     (frame_index, of_index, block.frame_index),
                 ):
-                    data = np.ascontiguousarray(array, "<f4").tobytes()
+                    data = np.ascontiguousarray(array, "<f4").ravel().view(np.uint8).data
                     digest.update(data)
                     file.write(data)
                 tables.append((block.lengths, block.raw_lengths, block.left_dominant))

@@ -49,7 +49,8 @@ class TrainingSettings(Settings):
 
     Attributes:
         epochs: Number of epochs.
-        precision: `float32`, or `mixed_bfloat16` for float32 weights with faster products.
+        precision: `float32`, or `mixed_bfloat16` for float32 weights with faster products; in YAML
+            also `auto`, see `gislr.config.precision`.
         devices: `1`, or `all` local devices.
         deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
         swa_epochs: Number of last epochs whose weights are averaged (SWA); 0 for none.
@@ -57,7 +58,7 @@ class TrainingSettings(Settings):
     """
 
     epochs: Positive
-    precision: Literal["float32", "mixed_bfloat16"]
+    precision: Literal["auto", "float32", "mixed_bfloat16"]
     devices: Devices
     deterministic: bool
     swa_epochs: Whole

@@ -65,7 +65,7 @@ def compare(config: DictConfig) -> str:
         (folder / "comparison.md").write_text(text, encoding="utf-8")
         (folder / "comparison.html").write_text(page.html(), encoding="utf-8")
         for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png")
+            (folder / f"{name}.png").write_bytes(figure)
     tracked.end(FINISHED)
     log.info(f"{text}\ntracked as run {run_id}; to see it: {pages(tracking.uri)}")
     return text

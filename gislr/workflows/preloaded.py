@@ -11,7 +11,8 @@ with quiet_libraries():
     if keras.backend.backend() == "tensorflow":
         import tensorflow  # noqa: F401
 
-import mlflow.keras  # noqa: F401
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import sklearn.model_selection  # noqa: F401
 
 import gislr.evaluation.reports.run_report
 import gislr.training.prediction

@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gislr.config.configuration import Configuration, open_data
+from gislr.config.overrides import to_overrides
 from gislr.data import landmark_statistics as statistics
 from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
@@ -29,7 +30,7 @@ from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
-from hydra_plugins.optuna_sweeper import Sweep
+from hydra_plugins.optuna_sweeper import Sweep, run_forked
 
 
 class ReportSettings(CommandSettings):
@@ -101,17 +102,16 @@ def record_report(
 
 
 class ReportedSweep(SweepTracker):
-    """Records a sweep of trainings, and draws the report of the best one."""
+    """Records a sweep of trainings; when it is complete, draws the report of the best one."""
 
-    def conclude(self, sweep: Sweep) -> None:
-        """Records the best trial and its report."""
-        super().conclude(sweep)
+    def on_sweep_end(self, sweep: Sweep, reason: str | None) -> None:
+        """Ends the sweep's run, then draws the report."""
+        super().on_sweep_end(sweep, reason)
         ranked = sweep.ranked()
-        run_id = ranked[0].user_attrs.get(RUN_ID) if ranked else None
+        run_id = ranked[0].user_attrs.get(RUN_ID) if ranked and reason is None else None
         if run_id is None:
             return
         log.info("draws the report of the best trial; of another: gislr report run=RUN_ID")
-        try:
-            draw_report(LoggedRun.of(self._run.client, str(run_id)))
-        except GislrError as error:
-            log.warning(f"The best trial has no report: {error}")
+        keys = {"run": str(run_id), "tracking": {"uri": self._configuration.tracking.uri}}
+        if failure := run_forked("-m", "gislr.report", *to_overrides(keys)):
+            log.warning(f"The best trial has no report: {failure}")

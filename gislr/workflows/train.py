@@ -19,6 +19,7 @@ from gislr.config.configuration import (
     open_data,
     read_configuration,
 )
+from gislr.config.precision import AUTO, fastest_precision
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
@@ -97,6 +98,8 @@ def train(config: DictConfig, tags: Mapping[str, str] | None = None) -> Training
         resumed = interrupted_run(config)
         config = resumed_configuration(resumed, config)
     configuration = _with_run_id(config)
+    if config.training.precision == AUTO:
+        log.info("precision: {}, since {}".format(*fastest_precision()))
     store, also = open_data(configuration), open_also(configuration)
     fingerprints = training_record.data_tags(store, also)
     if resumed:

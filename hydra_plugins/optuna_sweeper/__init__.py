@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
     from hydra_plugins.optuna_sweeper._errors import SweepError
+    from hydra_plugins.optuna_sweeper._forking import preload
     from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
     from hydra_plugins.optuna_sweeper._plots import write_plots
-    from hydra_plugins.optuna_sweeper._process import preload
+    from hydra_plugins.optuna_sweeper._process import run_forked
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
     from hydra_plugins.optuna_sweeper._sweep import Sweep
     from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
@@ -32,22 +33,26 @@ __all__ = [
     "owner_tag",
     "preload",
     "report_or_prune",
+    "run_forked",
     "write_plots",
 ]
+
+_MODULES = (
+    "callbacks",
+    "errors",
+    "forking",
+    "settings",
+    "trial",
+    "owner",
+    "sweep",
+    "plots",
+    "process",
+)
 
 
 def __getattr__(name: str) -> object:
     """Imports a name when it is used: Hydra imports this package at every start."""
-    for module in (
-        "callbacks",
-        "errors",
-        "settings",
-        "trial",
-        "owner",
-        "sweep",
-        "plots",
-        "process",
-    ):
+    for module in _MODULES:
         if name in __all__ and hasattr(found := import_module(f"{__name__}._{module}"), name):
             return getattr(found, name)
     raise AttributeError(f"{__name__} has no {name!r}.")

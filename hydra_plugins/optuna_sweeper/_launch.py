@@ -27,7 +27,6 @@ from hydra_plugins.optuna_sweeper._process import (
     TrialCommand,
     TrialProcess,
     run_trial,
-    share_cores,
     trial_command,
 )
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
@@ -44,7 +43,6 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
         SweepError: Too many trials fail.
     """
     running: dict[TrialProcess, optuna.Trial] = {}
-    share_cores(sweep.settings.n_jobs)
     try:
         with _heartbeats(queue, running.values()):
             while True:

@@ -1,28 +1,21 @@
-"""One process per trial: its command and its outcome.
-
-Trials are forked from a process that has imported what `preload` names, and nothing else: the
-libraries of an application are imported once, and each trial still has a process of its own.
-"""
+"""One process per trial: its command and its outcome."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import runpy
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omegaconf import open_dict, read_write
 
+from hydra_plugins.optuna_sweeper._forking import start_process
 from hydra_plugins.optuna_sweeper._owner import owner_tag
 from hydra_plugins.optuna_sweeper._trial import CALLBACK, RESULT, SWEEP, TRIAL
 
@@ -40,26 +33,6 @@ _LOG_LINES = 100
 _TERMINATE_SECONDS = 20.0
 _CONFIG_FLAGS = ("config_name", "config_path", "config_dir")
 _SWEEP_KEYS = ("sweeper", "launcher", "mode", "sweep.", "run.dir")
-_LIBRARIES = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
-_METHODS = [m for m in ("forkserver", "spawn") if m in multiprocessing.get_all_start_methods()]
-_PROCESSES: Any = multiprocessing.get_context(_METHODS[0])
-
-
-def preload(*modules: str) -> None:
-    """Imports modules once, before the first trial of this process.
-
-    They must start no thread and touch no GPU: neither survives a fork. A module that cannot be
-    imported is left to the trials.
-    """
-    _PROCESSES.set_forkserver_preload(list(modules))
-
-
-def share_cores(processes: int) -> None:
-    """Limits the threads of each of several trials that run at the same time."""
-    if processes > 1:
-        count = str(max(1, (os.cpu_count() or 1) // processes))
-        for name in _LIBRARIES:
-            os.environ.setdefault(f"{name}_THREADS", count)
 
 
 @dataclass(frozen=True)
@@ -130,11 +103,7 @@ class TrialProcess:
             RESULT: str(self._result),
             SWEEP: owner_tag(),
         }
-        self._process = _PROCESSES.Process(target=_run, args=(command, environment, self._log))
-        # Workers of joblib have a method of their own, which a new process would look for.
-        multiprocessing.set_start_method(_METHODS[0], force=True)
-        with _hidden_program():
-            self._process.start()
+        self._process = start_process(command.arguments, command.folder, environment, self._log)
 
     def poll(self) -> Outcome | None:
         """Returns how it ended, or `None` while it runs."""
@@ -152,6 +121,11 @@ class TrialProcess:
         values = tuple(result.get("values", ()))
         return Outcome(result["state"], seconds, values, result.get("reason", ""), log)
 
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended with an exit code of failure."""
+        return bool(self._process.exitcode)
+
     def terminate(self) -> None:
         """Asks it to end."""
         self._process.terminate()
@@ -164,43 +138,27 @@ class TrialProcess:
         self._folder.cleanup()
 
 
-@contextmanager
-def _hidden_program() -> Iterator[None]:
-    """Hides this process's program, which a new process would import before anything else."""
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = program
-
-
-def _run(command: TrialCommand, environment: Mapping[str, str], log: Path) -> None:
-    """Becomes the process of a trial."""
-    if hasattr(os, "setsid"):
-        os.setsid()  # Ctrl-C reaches the sweep alone, which then ends its trials
-    with log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
-        for number, file in enumerate((nothing, output, output)):
-            os.dup2(file.fileno(), number)
-    os.environ.clear()
-    os.environ.update(environment)
-    if Path(command.folder).is_dir():
-        os.chdir(command.folder)
-    sys.orig_argv[:] = [sys.executable, *command.arguments]
-    option, *rest = command.arguments
-    sys.argv[:] = rest if option == "-m" else command.arguments
-    if option == "-m":
-        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
-    else:
-        runpy.run_path(option, run_name="__main__")
-
-
 def run_trial(command: TrialCommand) -> Outcome:
     """Runs a trial to its end; launchers call it on other machines."""
     process = TrialProcess(command)
     while (outcome := process.poll()) is None:
         time.sleep(POLL_SECONDS)
     return outcome
+
+
+def run_forked(*arguments: str) -> str:
+    """Runs a program in a process like that of a trial.
+
+    Args:
+        arguments: See `TrialCommand`.
+
+    Returns:
+        Why it failed; nothing if it did not.
+    """
+    process = TrialProcess(TrialCommand(arguments, {}, str(Path.cwd())))
+    while (outcome := process.poll()) is None:
+        time.sleep(POLL_SECONDS)
+    return outcome.reason if process.failed else ""
 
 
 def _result(code: int, log: tuple[str, ...]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from hydra_plugins.optuna_sweeper import _terminal
 from hydra_plugins.optuna_sweeper._algorithms import GRID, make_pruner, make_sampler
 from hydra_plugins.optuna_sweeper._callbacks import callbacks
 from hydra_plugins.optuna_sweeper._errors import SweepError
+from hydra_plugins.optuna_sweeper._forking import begin_preloading
 from hydra_plugins.optuna_sweeper._launch import cached_result, run_by_launcher, run_locally
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
 from hydra_plugins.optuna_sweeper._search_space import SearchSpace, read_search_space
@@ -43,6 +44,9 @@ def run_sweep(
     Raises:
         SweepError: The sweep cannot start, or too many of its trials fail.
     """
+    is_local = config.hydra.launcher._target_ == _BASIC_LAUNCHER
+    if is_local and not settings.dry_run:
+        begin_preloading(settings.n_jobs)
     sweep = _open(settings, context, config, arguments)
     queue = TrialQueue(sweep)
     if settings.dry_run:
@@ -56,7 +60,7 @@ def run_sweep(
     print(_terminal.opening(sweep, retries), flush=True)
     reason: str | None = "The sweep was killed."
     try:
-        if config.hydra.launcher._target_ == _BASIC_LAUNCHER:
+        if is_local:
             run_locally(sweep, queue)
         else:
             run_by_launcher(sweep, queue, context, config)

@@ -32,7 +32,7 @@ _COLUMNS: dict[str, tuple[str, Any]] = {
 _BY_CLIP = (*_COLUMNS, "probabilities")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value; a key by identity
 class ClipPredictions:
     """A model's probabilities for some clips, and what is known of the clips.
 

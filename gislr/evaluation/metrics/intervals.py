@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ DRAWS = 2000
 
 _DRAWS_AT_ONCE = 50
 _COVERED = 0.95
+
+# A comparison asks for those of the first model with every other one.
+_DRAWN: WeakKeyDictionary[ClipPredictions, dict[str, Float64]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,10 @@ def _require_same_clips(predictions: Sequence[ClipPredictions]) -> None:
 
 def _drawn_scores(seeds: Sequence[ClipPredictions]) -> dict[str, Float64]:
     """Returns scores, means over seeds, float64 [1 + DRAWS]: of all clips, then of each draw."""
-    by_seed = [_scores_of_draws(seed) for seed in seeds]
+    for seed in seeds:
+        if seed not in _DRAWN:
+            _DRAWN[seed] = _scores_of_draws(seed)
+    by_seed = [_DRAWN[seed] for seed in seeds]
     return {name: np.mean([scores[name] for scores in by_seed], axis=0) for name in SCORES}
 
 

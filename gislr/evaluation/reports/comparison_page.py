@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from gislr.evaluation.figures import quality_figures
 from gislr.evaluation.metrics.comparison import (
@@ -13,28 +12,28 @@ from gislr.evaluation.metrics.comparison import (
     per_class_difference,
     scores_table,
 )
-from gislr.evaluation.reports.page import Page, Section
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from gislr.evaluation.reports.page import Page, Section, png
 
 CALIBRATION, PER_CLASS_DIFFERENCE = "calibration", "per_class_difference"
 
+MOST_DRAWN = 20
+"""The most models that figures show: more curves are illegible, and each figure takes a second."""
 
-def comparison_figures(models: Sequence[ComparedModel]) -> dict[str, Figure]:
-    """Returns calibration and top-k curves, and the per-class differences, by file name."""
-    first, *others = models
-    curves = {model.name: model.predictions[0] for model in models}
-    figures = {CALIBRATION: quality_figures.reliability_diagram(curves)}
+
+def comparison_figures(models: Sequence[ComparedModel]) -> dict[str, bytes]:
+    """Returns calibration and top-k curves, and the per-class differences, as PNG by file name."""
+    first, *others = models[:MOST_DRAWN]
+    curves = {model.name: model.predictions[0] for model in (first, *others)}
+    figures = {CALIBRATION: png(quality_figures.reliability_diagram(curves))}
     for k, other in enumerate(others, 1):
         difference = per_class_difference(first.predictions, other.predictions)
-        figures[f"{PER_CLASS_DIFFERENCE}_{k}"] = quality_figures.f1_differences(
-            difference, f"{other.name} vs. {first.name}"
+        figures[f"{PER_CLASS_DIFFERENCE}_{k}"] = png(
+            quality_figures.f1_differences(difference, f"{other.name} vs. {first.name}")
         )
     return figures
 
 
-def comparison_page(models: Sequence[ComparedModel], figures: Mapping[str, Figure]) -> Page:
+def comparison_page(models: Sequence[ComparedModel], figures: Mapping[str, bytes]) -> Page:
     """Returns the page of a comparison.
 
     Args:
@@ -45,8 +44,12 @@ def comparison_page(models: Sequence[ComparedModel], figures: Mapping[str, Figur
         DataError: The models were evaluated on different clips.
     """
     predictions = models[0].predictions[0]
+    title, drawn = " vs. ".join(model.name for model in models[::-1]), ""
+    if len(models) > MOST_DRAWN:
+        title = f"{len(models) - 1:,} models vs. {models[0].name}"
+        drawn = f" Of the first {MOST_DRAWN} models."
     return Page(
-        title=" vs. ".join(model.name for model in models[::-1]),
+        title=title,
         lead=f"{len(predictions):,} clips of {predictions.signer_count}, held out.",
         sections=[
             Section(
@@ -61,9 +64,14 @@ def comparison_page(models: Sequence[ComparedModel], figures: Mapping[str, Figur
                 tables=[differences_table(models)],
             ),
             Section("Parameters that differ", tables=[parameters_table(models)]),
-            Section("Calibration", "Of each model's first seed.", figures=[figures[CALIBRATION]]),
+            Section(
+                "Calibration",
+                f"Of each model's first seed.{drawn}",
+                figures=[figures[CALIBRATION]],
+            ),
             Section(
                 "Per-class difference",
+                drawn,
                 figures=[figure for name, figure in figures.items() if name != CALIBRATION],
             ),
         ],

@@ -1,0 +1,94 @@
+"""Processes that are forked from one that has the libraries already.
+
+The first one is started with what `preload` names: the libraries of an application are imported
+once, and each trial still has a process of its own, whose memory and faults are its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_LIBRARIES = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+_METHODS = [m for m in ("forkserver", "spawn") if m in multiprocessing.get_all_start_methods()]
+_PROCESSES: Any = multiprocessing.get_context(_METHODS[0])
+
+
+def preload(*modules: str) -> None:
+    """Imports modules once, before the first trial of this process.
+
+    They must start no thread and touch no GPU: neither survives a fork. A module that cannot be
+    imported is left to the trials.
+    """
+    _PROCESSES.set_forkserver_preload(list(modules))
+
+
+def begin_preloading(processes: int) -> None:
+    """Begins to import what `preload` named, while the sweep goes on.
+
+    Args:
+        processes: How many trials run at the same time and share the cores.
+    """
+    if processes > 1:
+        count = str(max(1, (os.cpu_count() or 1) // processes))
+        for name in _LIBRARIES:
+            os.environ.setdefault(f"{name}_THREADS", count)
+    if _METHODS[0] == "forkserver":
+        forkserver.ensure_running()
+
+
+def start_process(
+    arguments: Sequence[str], folder: str, environment: Mapping[str, str], log: Path
+) -> Any:
+    """Starts a program in a process of its own, a `multiprocessing.Process`.
+
+    Args:
+        arguments: Python's arguments, see `TrialCommand`.
+        folder: Its working directory.
+        environment: All of its environment variables.
+        log: Gets its output.
+    """
+    # Workers of joblib have a method of their own, which a new process would look for.
+    multiprocessing.set_start_method(_METHODS[0], force=True)
+    process = _PROCESSES.Process(target=_run, args=(arguments, folder, environment, log))
+    with _hidden_program():
+        process.start()
+    return process
+
+
+@contextmanager
+def _hidden_program() -> Iterator[None]:
+    """Hides this process's program, which a new process would import before anything else."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
+
+
+def _run(arguments: Sequence[str], folder: str, environment: Mapping[str, str], log: Path) -> None:
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C reaches the sweep alone, which then ends its trials
+    with log.open("wb") as output, Path(os.devnull).open("rb") as nothing:
+        for number, file in enumerate((nothing, output, output)):
+            os.dup2(file.fileno(), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    if Path(folder).is_dir():
+        os.chdir(folder)
+    sys.orig_argv[:] = [sys.executable, *arguments]
+    option, *rest = arguments
+    sys.argv[:] = rest if option == "-m" else arguments
+    if option == "-m":
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(option, run_name="__main__")
