@@ -11,7 +11,7 @@ import pytest
 from gislr.batches.assembly import assemble
 from gislr.batches.packing import Layout, layout_for
 from gislr.data import landmark_statistics as statistics
-from gislr.models import MODELS, build_model, layers, layout_of
+from gislr.models import MODELS, build_model, embeddings, layers, layout_of
 from gislr.models.conv_transformer import conv_layers, frame_features
 from gislr.models.serving import TrainedModel, serving_model
 from gislr.training.losses import LOSSES
@@ -243,7 +243,7 @@ def test_rows_of_padding_are_uniform_when_queries_are_masked():
 
 
 def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
-    layer = layers.PartEmbedding(4, 0, 40)
+    layer = embeddings.PartEmbedding(4, 0, 40)
     frames = np.array(store.frames[None, :2, :, :2])
     found = np.ones(frames.shape, bool)
     found[0, 1, :40] = False

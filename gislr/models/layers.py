@@ -64,7 +64,9 @@ def clip_means(frames: Any, member: Any) -> Any:
 
 
 @ops.custom_gradient  # type: ignore[untyped-decorator]
-def _gelu(x: Any) -> Any:
+def gelu(x: Any) -> Any:
+    """Returns the exact GELU; its gradient keeps only the input: a seventh of a step's memory."""
+
     def gradient(*arguments: Any, upstream: Any = None) -> Any:
         if upstream is None:
             (upstream,) = arguments
@@ -77,10 +79,10 @@ def _gelu(x: Any) -> Any:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Gelu(keras.layers.Layer):
-    """The exact GELU, keeping its input only for the gradient: a seventh of a step's memory."""
+    """The exact GELU, see `gelu`."""
 
     def call(self, inputs: Any) -> Any:
-        return _gelu(inputs)
+        return gelu(inputs)
 
 
 def normalization(kind: str, **options: Any) -> Any:
@@ -142,43 +144,6 @@ class Standardize(keras.layers.Layer):
 
     def call(self, landmarks: Any, found: Any) -> Any:
         return ops.where(found, (landmarks - self.mean) / self.std, 0.0)
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class PartEmbedding(keras.layers.Layer):
-    """Embeds one part (lips, hand or pose) of every frame; a missing part has a learned vector.
-
-    Dense - GELU - Dense without biases, as in the reference.
-    Input: standardized landmarks [rows, frames, landmarks, axes], and bool of the same shape.
-    Output: [rows, frames, units].
-
-    Args:
-        units: Width of the embedding.
-        start: First landmark of the part.
-        stop: Landmark after the last one.
-    """
-
-    def __init__(self, units: int, start: int, stop: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units, self.start, self.stop = units, start, stop
-
-    def build(self, landmarks_shape: tuple[int | None, ...], found_shape: Any) -> None:
-        self.features = (self.stop - self.start) * int(landmarks_shape[-1] or 0)
-        self.first = self.add_weight(
-            name="first", shape=(self.features, self.units), initializer="glorot_uniform"
-        )
-        self.second = self.add_weight(
-            name="second", shape=(self.units, self.units), initializer="he_uniform"
-        )
-        self.missing = self.add_weight(name="missing", shape=(self.units,), initializer="zeros")
-
-    def call(self, landmarks: Any, found: Any) -> Any:
-        part = landmarks[:, :, self.start : self.stop]
-        part = ops.reshape(part, (*rows_and_frames(part), self.features))
-        has_part = ops.any(found[:, :, self.start : self.stop], axis=(2, 3))
-        hidden = _gelu(project(part, self.first))
-        missing = ops.convert_to_tensor(self.missing)
-        return ops.where(ops.expand_dims(has_part, -1), project(hidden, self.second), missing)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

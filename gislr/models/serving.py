@@ -14,7 +14,8 @@ from keras import ops
 
 import gislr.models.attention
 import gislr.models.conv_transformer.conv_layers
-import gislr.models.conv_transformer.frame_features  # noqa: F401
+import gislr.models.conv_transformer.frame_features
+import gislr.models.embeddings  # noqa: F401
 from gislr.batches.packing import OWN, Layout, positions
 from gislr.data.preprocessing import PreprocessingSettings
 from gislr.models.families import Family, build_model

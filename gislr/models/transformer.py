@@ -50,7 +50,7 @@ class Transformer(AttentionSettings):
         """Builds the model, see `gislr.models.Family.build`."""
         import keras
 
-        from gislr.models import layers
+        from gislr.models import embeddings, layers
         from gislr.models.attention import SegmentAttention
 
         policy: dict[str, Any] = {"dtype": precision}
@@ -73,7 +73,7 @@ class Transformer(AttentionSettings):
         values, found = layers.SplitMissing(name="split_missing", **whole)(inputs["frames"])
         landmarks = layers.Standardize(name="standardize", **whole)(values, found)
         parts = [
-            layers.PartEmbedding(
+            embeddings.PartEmbedding(
                 self.landmark_units, part.start, part.stop, name=f"{name}_embedding", **policy
             )(landmarks, found)
             for name, part in preprocessing.landmark_set.parts.items()
@@ -81,7 +81,7 @@ class Transformer(AttentionSettings):
         x = layers.WeightedSum(name="part_weights", **policy)(parts)
         x = gelu(dense(self.units, "glorot_uniform", "merge_1", bias=False)(x))
         x = dense(self.units, "he_uniform", "merge_2", bias=False)(x)
-        x = x + keras.layers.Embedding(
+        x = x + embeddings.Embedding(
             preprocessing.frames + 1,
             self.units,
             embeddings_initializer="zeros",
