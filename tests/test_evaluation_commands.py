@@ -94,6 +94,24 @@ def test_a_logged_model_evaluates_to_the_last_digit(validated, workplace, tmp_pa
 
 @in_one_process
 @pytest.mark.slow
+def test_the_report_of_a_trial_is_drawn_on_demand(validated, workplace, client, tmp_path):
+    _, _, children = validated
+    before = artifacts(client, children[2], tmp_path / "before")
+    assert sorted(path.name for path in (before / "evaluation").iterdir()) == [
+        "probabilities.parquet"
+    ]
+    done = gislr(f"run={children[2].info.run_id}", workplace[-1], module="report")
+    assert done.returncode == 0, done.stderr
+    after = artifacts(client, children[2], tmp_path / "after")
+    assert {"report.html", "learning_curves.png", "per_sign.csv", "confusion_matrix.png"} <= {
+        path.name for path in (after / "evaluation").iterdir()
+    }
+    assert (after / "statistics").is_dir()
+    assert client.get_run(children[2].info.run_id).outputs.model_outputs, "MLflow's model"
+
+
+@in_one_process
+@pytest.mark.slow
 def test_runs_are_compared(validated, workplace, client, tmp_path):
     _, parent, children = validated
 

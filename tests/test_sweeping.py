@@ -70,6 +70,12 @@ def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_pa
     assert "Plotly.newPlot" in (root / "plots/study.html").read_text()
     assert (root / "trials.csv").read_text().count("\n") == 4
 
+    drawn = artifacts(client, best, tmp_path / "best")
+    assert (drawn / "evaluation/report.html").is_file(), "the best trial has a report"
+    failure = gislr(f"run={pruned.info.run_id}", workplace[-1], module="report")
+    assert failure.returncode == 2
+    assert "must hold evaluation/probabilities.parquet, but it does not" in failure.stderr
+
     command = next(line for line in done.stdout.splitlines() if "split=none" in line)
     assert "optimizer.learning_rate=0.001" in command
     again = gislr("-m", *fixed, "optimizer.learning_rate=1e-3,2e-3", "hydra.sweeper.dry_run=true",

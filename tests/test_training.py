@@ -3,6 +3,7 @@
 import math
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from gislr.models import layout_of
 from gislr.training.adamw import clip
 from gislr.training.awp import AWPModel
 from gislr.training.distillation import soft_labels
-from gislr.training.loop import TrainingLoop
+from gislr.training.loop import TrainingDiverged, TrainingLoop, _Epochs
 from gislr.training.losses import LOSSES
 from gislr.training.optimizers import OPTIMIZERS
 from gislr.training.schedules import SCHEDULES
@@ -412,3 +413,31 @@ def test_awp_starts_in_its_epoch(tmp_path):
     found = []
     loop.fit(lambda epoch, metrics: found.append(loop.trainer.perturbs))
     assert found == [False, False, True, True]
+
+
+def test_a_loss_is_read_some_steps_later_since_reading_waits_for_the_step():
+    read = []
+
+    class Loss:
+        def __init__(self, step):
+            self.step = step
+
+        def __float__(self):
+            read.append(self.step)
+            return math.nan if self.step == 3 else 1.0
+
+    batches = SimpleNamespace(
+        steps_per_epoch=12,
+        batch_size=1,
+        batch=lambda epoch, step: SimpleNamespace(clips=np.array([step])),
+    )
+    loop = SimpleNamespace(batches=batches, learning_rate=lambda epoch: 0.5)
+    steps = []
+    epochs = _Epochs(loop, None, None, lambda step, metrics: steps.append(step))
+    for step in range(12):
+        epochs.on_train_batch_end(step, {"loss": Loss(step)})
+    assert steps == list(range(12))
+    assert read[-1] == 3, "the others are read at the end of the epoch"
+    with pytest.raises(TrainingDiverged, match="it was nan after step 4 of epoch 1") as error:
+        epochs.on_epoch_end(0)
+    assert error.value.clips.tolist() == [3]
