@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,6 +26,9 @@ from gislr.utils.system_errors import system_error_message
 
 FRAME_BYTES = LANDMARKS_PER_FRAME * 3 * 4
 """The size of a frame's landmarks, as pages send them: float32 [543, 3]."""
+
+_REST_SECONDS, _REST_BYTES, _REST_PARTS = 1.0, 2**20, 256
+"""How long, and how much, of a file that is too large is read before its connection is closed."""
 
 _SHARED_FILES = Path(__file__).with_name("files")
 _TYPES = {
@@ -141,6 +145,8 @@ class PageHandler(BaseHTTPRequestHandler):
             answer(unquote(self.path.partition("?")[0]))
         except HttpError as error:
             self.send_json({"error": str(error)}, error.status)
+            if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                self._discard_rest()
         except DataError as error:
             self.send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
         except (ConnectionError, TimeoutError):
@@ -181,6 +187,16 @@ class PageHandler(BaseHTTPRequestHandler):
         if len(body) < int(length):
             raise DataError("The file ended early; send it again.")
         return body
+
+    def _discard_rest(self) -> None:
+        """Reads what is still being sent: closing at once would break off the answer, too."""
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(_REST_SECONDS)
+        with suppress(OSError):
+            for _ in range(_REST_PARTS):
+                if not self.connection.recv(_REST_BYTES):
+                    break
 
     def send_json(self, values: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
         """Answers with values."""

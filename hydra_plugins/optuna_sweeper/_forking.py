@@ -12,7 +12,6 @@ import runpy
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,6 +41,8 @@ def begin_preloading(processes: int) -> None:
         for name in _LIBRARIES:
             os.environ.setdefault(f"{name}_THREADS", count)
     if _METHODS[0] == "forkserver":
+        from multiprocessing import forkserver  # not on every system
+
         forkserver.ensure_running()
 
 
