@@ -1,6 +1,6 @@
 """The time to the report's score on real signers: from the command to its prompt, import apart.
 
-    python -m benchmarks.time_to_score DIR [--folds 0 1 2] [--seeds 0 1 2] [KEY=VALUE ...]
+    python -m benchmarks.time_to_score DIR [KEY=VALUE ...] [--folds 0 1 2] [--seeds 0 1 2]
 
 DIR is the folder that `to_asl_signs.py` writes: real webcam landmarks of 25 signs by 96 signers.
 Each training begins with raw landmarks and nothing prepared, holds out one of five folds of
