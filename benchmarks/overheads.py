@@ -32,7 +32,7 @@ SMALL = (
 def watched(*arguments: str) -> list[tuple[float, str]]:
     """Returns the lines that a training prints, each with its second; the end is the last one."""
     began = time.perf_counter()
-    command = [sys.executable, "-u", "-m", "gislr.train", *SMALL, *arguments]
+    command = [sys.executable, "-u", "-m", "gislr.train", *arguments, *SMALL]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         lines = [(time.perf_counter() - began, line) for line in process.stdout or ()]
     return [*lines, (time.perf_counter() - began, "")]
@@ -62,8 +62,11 @@ def around_trials(folder: str, trials: int) -> list[float]:
     experiment = client.get_experiment_by_name("gislr").experiment_id
     runs = client.search_runs([experiment], "tags.trial != ''", order_by=["attributes.start_time"])
     rates = [client.get_metric_history(run.info.run_id, "clips_per_second") for run in runs]
-    clips = 13 * 20  # steps of an epoch, clips of a step
-    epochs = [3 * clips / max(point.value for point in each) for each in rates]
+    clips = [run.data.metrics["clips_trained_on"] // 20 * 20 for run in runs]  # 20 in a step
+    epochs = [
+        3 * count / max(point.value for point in each)
+        for count, each in zip(clips, rates, strict=True)
+    ]
     return [a - b for a, b in zip(spent, epochs, strict=True)][1:]
 
 
