@@ -20,7 +20,7 @@ from gislr.utils.errors import SettingError
 from gislr.workflows.compare import compare
 from gislr.workflows.experiments import rewritten
 from gislr.workflows.view import view_clip
-from tests.commands import TINY, artifacts, gislr, sweep_runs
+from tests.commands import TINY, artifacts, gislr, only_run, sweep_runs
 from tests.conftest import landmarks_of, write_folder
 
 in_one_process = pytest.mark.xdist_group("validated")
@@ -108,6 +108,28 @@ def test_the_report_of_a_trial_is_drawn_on_demand(validated, workplace, client, 
     }
     assert (after / "statistics").is_dir()
     assert client.get_run(children[2].info.run_id).outputs.model_outputs, "MLflow's model"
+
+
+@pytest.mark.slow
+def test_a_report_that_is_drawn_again_is_the_same(workplace, client, tmp_path):
+    done = gislr(
+        *workplace, *TINY, "tracking.experiment=again", "training.clips_per_sign=2", "seed=3"
+    )
+    assert done.returncode == 0, done.stderr
+    run = only_run(client, "again")
+    before = artifacts(client, run, tmp_path / "before")
+    done = gislr(f"run={run.info.run_id}", workplace[-1], module="report")
+    assert done.returncode == 0, done.stderr
+    assert "has its report: evaluation/" in done.stdout
+    after = artifacts(client, run, tmp_path / "after")
+    tables = sorted(path.relative_to(before) for path in before.rglob("*.csv"))
+    assert len(tables) > 3
+    arrays = sorted(path.relative_to(before) for path in (before / "statistics").rglob("*.npy"))
+    for name in [*tables, *arrays]:
+        assert (after / name).read_bytes() == (before / name).read_bytes(), name
+    assert {path.name for path in (before / "statistics").iterdir()} == {
+        path.name for path in (after / "statistics").iterdir()
+    }
 
 
 @in_one_process

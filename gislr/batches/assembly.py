@@ -144,19 +144,21 @@ def assemble(
         lengths, kept, soft_labels = changed.lengths, changed.valid, changed.soft_labels
         frame_index, source = changed.frame_index, np.arange(len(kept))
         read = partial(np.take, changed.frames, axis=0)
-    position = frame_positions(frame_index, lengths, store.most_frames, layout.last_frame_position)
+    position = (
+        frames_within(lengths).astype(np.int32)
+        if layout.timeline
+        else frame_positions(frame_index, lengths, store.most_frames, layout.last_frame_position)
+    )
     valid = choose_frames(lengths, frame_masking, generator)
     valid = some_of_each(valid & kept, valid, lengths)
     owner, places = np.repeat(np.arange(len(clips)), lengths), lengths
-    within = frames_within(lengths)
     if layout.packed:
-        source, position = source[valid], position[valid]
-        owner, within = owner[valid], within[valid]
+        source, position, owner = source[valid], position[valid], owner[valid]
         valid = np.ones(len(source), bool)
         lengths = np.bincount(owner, minlength=len(clips))
     placement = pack(lengths, layout, places)
     if layout.timeline:
-        position = (placement.place[owner] + within).astype(np.int32)
+        position += placement.place[owner].astype(np.int32)
     if rows is None:
         rows = bucketed(placement.rows, layout)
     place = placement.row[owner], placement.start[owner] + frames_within(lengths)

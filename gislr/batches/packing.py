@@ -151,22 +151,24 @@ def pack(lengths: Int64, layout: Layout, places: Int64 | None = None) -> Placeme
     # The gap after the last clip may lie beyond the timeline, whose last place stays free.
     most = layout.timeline + layout.gap - 1
     spans = (lengths if places is None else places) + layout.gap
-    order = np.argsort(-lengths, kind="stable")
-    found = []
-    for size, span in zip(lengths[order].tolist(), spans[order].tolist(), strict=True):
-        chosen = -1
+
+    def best_fit(size: int, span: int) -> tuple[int, int]:
+        """Returns a row and its room; the next new row where none fits."""
         for room in range(size, layout.row_frames + 1):
             for candidate in reversed(rows_by_room[room]):
                 if not layout.gap or taken[candidate] + span <= most:
-                    chosen = candidate
-                    rows_by_room[room].remove(chosen)
-                    break
-            if chosen >= 0:
-                break
-        else:
-            chosen = len(members)
+                    return candidate, room
+        return len(members), layout.row_frames
+
+    order = np.argsort(-lengths, kind="stable")
+    found = []
+    for size, span in zip(lengths[order].tolist(), spans[order].tolist(), strict=True):
+        chosen, room = best_fit(size, span)
+        if chosen == len(members):
             members.append(0)
             taken.append(0)
+        else:
+            rows_by_room[room].remove(chosen)
         found.append((chosen, layout.row_frames - room, members[chosen], taken[chosen]))
         members[chosen] += 1
         taken[chosen] += span

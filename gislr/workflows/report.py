@@ -11,12 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.config.configuration import Configuration, open_data
 from gislr.config.overrides import to_overrides
-from gislr.data import landmark_statistics as statistics
-from gislr.data.splits import Split, split_clips
+from gislr.data.landmark_statistics import Statistics
+from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.sweeping.parent_run import RUN_ID
@@ -30,6 +32,7 @@ from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
+from gislr.workflows.training_data import measure_data, split_data
 from hydra_plugins.optuna_sweeper import Sweep, run_forked
 
 
@@ -50,12 +53,12 @@ def report(config: DictConfig) -> None:
     """
     settings = read_command(ReportSettings, config)
     run = find_run(settings.tracking, settings.run).training()
-    draw_report(run)
-    log.info(f"run {run.name} ({run.run_id}) has its report: {training_record.EVALUATION}/")
+    folder = draw_report(run)
+    log.info(f"run {run.name} ({run.run_id}) has its report: {folder}/")
 
 
-def draw_report(run: LoggedRun) -> None:
-    """Draws the report of a run of what it recorded.
+def draw_report(run: LoggedRun) -> str:
+    """Draws the report of a run of what it recorded, and returns the artifact that holds it.
 
     Raises:
         GislrError: The run did not end well, or its data has changed.
@@ -67,35 +70,41 @@ def draw_report(run: LoggedRun) -> None:
             f"The data must be that of run {run.run_id}, {trained_on}; it is {store.fingerprint} "
             "now. Train anew."
         )
-    split = split_clips(configuration.split, store.clips, store.all_clips)
+    split = split_data(configuration, store)
+    evaluation = training_record.evaluation_folder(split)
     with TemporaryDirectory() as folder:
-        file = f"{training_record.evaluation_folder(split)}/{FILE}"
-        predictions = ClipPredictions.load(run.artifact(file, Path(folder)))
+        predictions = ClipPredictions.load(run.artifact(f"{evaluation}/{FILE}", Path(folder)))
     with quiet_backend():
         from gislr.inference.logged_models import trained_model
     experiment = run.client.get_experiment(run.experiment_id).name
     record_report(
         TrackedRun(run.client, run.run_id, run.name, experiment),
         configuration,
-        (store, split, statistics.measure(store, split.train)),
+        (store, split),
+        statistics=measure_data(store, split.train),
         predictions=predictions,
         history=run.history(),
         model=trained_model(run).model,
     )
+    return evaluation
 
 
 def record_report(
     run: TrackedRun,
     configuration: Configuration,
-    data: tuple[Store, Split, statistics.Statistics],
+    data: tuple[Store, Split],
     *,
+    statistics: tuple[Statistics, NDArray[np.float32]],
     predictions: ClipPredictions,
     history: Mapping[str, Sequence[float]],
     model: Any,
 ) -> None:
-    """Records the statistics, the evaluation's pages and the model of a training."""
-    store, split, measured = data
-    frames = statistics.sample_frames(store, split.train)
+    """Records the statistics, the evaluation's pages and the model of a training.
+
+    `statistics` is what `measure_data` returned.
+    """
+    store, split = data
+    measured, frames = statistics
     training_record.record_statistics(run, store, frames, measured)
     training_record.record_pages(run, store, predictions, history, split)
     training_record.record_model(run, model, configuration, store)

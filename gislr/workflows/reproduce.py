@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gislr.config.configuration import open_also, open_data
 from gislr.tracking import provenance
+from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
 from gislr.tracking.training_record import data_tags
 from gislr.utils.errors import GislrError
@@ -63,12 +64,9 @@ def reproduce(config: DictConfig) -> Reproduction:
         log.info(f"  {line}")
     chosen = {**configuration.values, "tracking": settings.tracking.model_dump()}
     new = train(OmegaConf.create(chosen), {"reproduces": run.run_id}).run_id
-
-    def history(run_id: str, name: str) -> list[float]:
-        return [metric.value for metric in run.client.get_metric_history(run_id, name)]
-
+    old_values, new_values = run.history(), LoggedRun.of(run.client, new).history()
     names = sorted(name for name in run.metrics if not name.startswith(_NOT_COMPARED))
-    histories = {name: (history(run.run_id, name), history(new, name)) for name in names}
+    histories = {name: (old_values[name], new_values.get(name, [])) for name in names}
     differing = {name: pair for name, pair in histories.items() if pair[0] != pair[1]}
     if differing:
         shown = "; ".join(

@@ -159,7 +159,7 @@ def _train(
         from gislr.training.trainer import trainable_parameters
         from gislr.workflows.factory import build_training
 
-    measured = measure_data(store, split.train)
+    measured, frames = measure_data(store, split.train)
     soft_labels = teacher_soft_labels(configuration, store, split)
     initialize = partial(load_pretrained, configuration=configuration, store=store, split=split)
     training = build_training(
@@ -222,7 +222,8 @@ def _train(
         record_report(
             run,
             configuration,
-            (store, split, measured),
+            (store, split),
+            statistics=(measured, frames),
             predictions=predictions,
             history=history,
             model=model,

@@ -60,8 +60,13 @@ def _files(store: Store) -> list[Path]:
     return [(root / path).resolve() for path in store.clips.paths.tolist()]
 
 
-def measure_data(store: Store, clips: NDArray[np.int64]) -> statistics.Statistics:
-    """Measures the statistics of training clips; says which parts none of them has."""
+def measure_data(
+    store: Store, clips: NDArray[np.int64]
+) -> tuple[statistics.Statistics, NDArray[np.float32]]:
+    """Returns the statistics of training clips, and some of their frames to draw.
+
+    Says which parts of their landmarks none of them has.
+    """
     measured, frames = statistics.measure(store, clips), statistics.sample_frames(store, clips)
     chosen, landmarks = store.preprocessing.landmarks, store.preprocessing.landmark_set
     if lacking := statistics.parts_never_found(frames, landmarks):
@@ -70,7 +75,7 @@ def measure_data(store: Store, clips: NDArray[np.int64]) -> statistics.Statistic
             f"preprocessing.landmarks={chosen} reads {', '.join(lacking)}, which no training clip "
             f"has; they stay missing. Other sets: {others}."
         )
-    return measured
+    return measured, frames
 
 
 def _describe(configuration: Configuration, store: Store, split: Split) -> None:

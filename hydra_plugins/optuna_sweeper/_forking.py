@@ -17,8 +17,9 @@ from types import ModuleType
 from typing import Any
 
 _LIBRARIES = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
-_METHODS = [m for m in ("forkserver", "spawn") if m in multiprocessing.get_all_start_methods()]
-_PROCESSES: Any = multiprocessing.get_context(_METHODS[0])
+_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+_METHOD = "forkserver" if _FORKS else "spawn"
+_PROCESSES: Any = multiprocessing.get_context(_METHOD)
 
 
 def preload(*modules: str) -> None:
@@ -40,7 +41,7 @@ def begin_preloading(processes: int) -> None:
         count = str(max(1, (os.cpu_count() or 1) // processes))
         for name in _LIBRARIES:
             os.environ.setdefault(f"{name}_THREADS", count)
-    if _METHODS[0] == "forkserver":
+    if _FORKS:
         from multiprocessing import forkserver  # not on every system
 
         forkserver.ensure_running()
@@ -58,7 +59,7 @@ def start_process(
         log: Gets its output.
     """
     # Workers of joblib have a method of their own, which a new process would look for.
-    multiprocessing.set_start_method(_METHODS[0], force=True)
+    multiprocessing.set_start_method(_METHOD, force=True)
     process = _PROCESSES.Process(target=_run, args=(arguments, folder, environment, log))
     with _hidden_program():
         process.start()

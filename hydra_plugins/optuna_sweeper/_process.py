@@ -121,6 +121,12 @@ class TrialProcess:
         values = tuple(result.get("values", ()))
         return Outcome(result["state"], seconds, values, result.get("reason", ""), log)
 
+    def wait(self) -> Outcome:
+        """Waits until it has ended, and returns how."""
+        while (outcome := self.poll()) is None:
+            time.sleep(POLL_SECONDS)
+        return outcome
+
     @property
     def failed(self) -> bool:
         """Whether it has ended with an exit code of failure."""
@@ -140,10 +146,7 @@ class TrialProcess:
 
 def run_trial(command: TrialCommand) -> Outcome:
     """Runs a trial to its end; launchers call it on other machines."""
-    process = TrialProcess(command)
-    while (outcome := process.poll()) is None:
-        time.sleep(POLL_SECONDS)
-    return outcome
+    return TrialProcess(command).wait()
 
 
 def run_forked(*arguments: str) -> str:
@@ -156,9 +159,8 @@ def run_forked(*arguments: str) -> str:
         Why it failed; nothing if it did not.
     """
     process = TrialProcess(TrialCommand(arguments, {}, str(Path.cwd())))
-    while (outcome := process.poll()) is None:
-        time.sleep(POLL_SECONDS)
-    return outcome.reason if process.failed else ""
+    reason = process.wait().reason
+    return reason if process.failed else ""
 
 
 def _result(code: int, log: tuple[str, ...]) -> dict[str, str]:

@@ -233,7 +233,7 @@ class ChannelAttention(keras.layers.Layer):
 
     Args:
         segments: The most clips of a row.
-        kernel: How many neighboring units are looked at.
+        kernel: How many neighboring units are looked at, an odd number.
     """
 
     def __init__(self, segments: int, kernel: int = 5, **kwargs: Any) -> None:
