@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gislr.data.splits import SPLITS, HeldOut, draw_clips, split_clips
+from gislr.data.drawing import draw_clips
+from gislr.data.held_out import HeldOut
+from gislr.data.splits import SPLITS, split_clips
 from gislr.data.store import ClipTable
 from gislr.utils.errors import SettingError
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from gislr.evaluation.metrics.scores import lower_is_better, score_names
 from gislr.utils.errors import SettingError, unknown_name
-from gislr.utils.settings import Settings
+from gislr.utils.settings import Positive, Settings
 
 _CLIPS_PER_SECOND = "clips_per_second"
 _TRAINED_ON = ("loss", "acc", "top_5_acc", "top_10_acc", _CLIPS_PER_SECOND)
@@ -22,10 +22,15 @@ class SweepSettings(Settings):
     Attributes:
         objective: A metric that runs log, or several for a Pareto front.
         value: `last` or `best` of its values over the epochs.
+        folds: A trial is a cross-validation over so many folds, and its objective their mean;
+            `None` for one training, or for the folds of `split=nested`.
+        seeds: Number of trainings of each fold, with consecutive seeds.
     """
 
     objective: str | list[str]
     value: Literal["last", "best"]
+    folds: Annotated[int, Field(ge=2)] | None = None  # older runs lack both keys
+    seeds: Positive = 1
 
     @model_validator(mode="after")
     def _check(self) -> SweepSettings:

@@ -9,47 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from gislr.data.held_out import LISTED, SIGNER, HeldOut
 from gislr.data.store import ClipTable
 from gislr.utils.errors import SettingError
 from gislr.utils.registry import Registry
 from gislr.utils.settings import Settings, Text, Whole
 
+GROUP_KFOLD = "group_kfold"
+"""The name of `GroupKFold`."""
+
 Groups = NDArray[np.str_]
-
-SIGNER, LISTED = "signer", "split"
-"""Columns of clips: who signs, and the part of a published split."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """The clips that a training validates on.
-
-    Attributes:
-        column: The column of the clips that groups them, such as `signer`.
-        groups: Which of its values are held out, sorted; empty when nothing is.
-    """
-
-    column: str
-    groups: list[str]
-
-    def among(self, clips: ClipTable) -> NDArray[np.bool_]:
-        """Returns which clips they are, bool [clips]."""
-        if self.column not in clips.columns:
-            return np.zeros(len(clips), bool)
-        return np.isin(clips.columns[self.column], self.groups)
-
-    def __str__(self) -> str:
-        return f"{self.column} {', '.join(self.groups)}" if self.groups else "none"
-
-    @property
-    def whose(self) -> str:
-        """Whose clips are evaluated, for headings."""
-        if not self.groups:
-            return "the training set (nothing is held out)"
-        if self.column == LISTED:
-            return f"the {', '.join(self.groups)} split"
-        kind = "signers" if self.column == SIGNER else f"values of {self.column}"
-        return f"{len(self.groups)} held-out {kind}"
 
 
 class SplitSettings(Settings):
@@ -71,6 +40,10 @@ class SplitSettings(Settings):
             SettingError: The clips cannot be split in this way.
         """
         raise NotImplementedError
+
+    def apart(self, clips: ClipTable) -> HeldOut:
+        """Returns what is neither trained nor validated on; by default nothing."""
+        return HeldOut(SIGNER, [])
 
 
 SPLITS: Registry[type[SplitSettings]] = Registry("split", "gislr.data.splits")
@@ -99,7 +72,7 @@ class GroupShuffle(SplitSettings):
         return HeldOut(self.column, sorted(set(groups[held_out].tolist())))
 
 
-@SPLITS.register("group_kfold")
+@SPLITS.register(GROUP_KFOLD)
 class GroupKFold(SplitSettings):
     """One of several folds of the groups, by default of the signers.
 
@@ -125,12 +98,44 @@ class GroupKFold(SplitSettings):
         return self
 
     def held_out(self, clips: ClipTable) -> HeldOut:
+        return self._fold(clips, self.folds, self.fold)
+
+    def _fold(self, clips: ClipTable, folds: int, fold: int) -> HeldOut:
         from sklearn.model_selection import GroupKFold as Splitter
 
-        groups = _groups(clips, self.column, self.folds, self.name)
-        splitter = Splitter(n_splits=self.folds, shuffle=True, random_state=self.seed)
-        folds = list(splitter.split(groups, groups=_sortable(groups)))
-        return HeldOut(self.column, sorted(set(groups[folds[self.fold][1]].tolist())))
+        groups = _groups(clips, self.column, folds, self.name)
+        splitter = Splitter(n_splits=folds, shuffle=True, random_state=self.seed)
+        _, rows = list(splitter.split(groups, groups=_sortable(groups)))[fold]
+        return HeldOut(self.column, sorted(set(groups[rows].tolist())))
+
+
+@SPLITS.register("nested")
+class NestedKFold(GroupKFold):
+    """One of several folds of the groups that are not in an outer fold.
+
+    A sweep over it runs once without each outer fold, on which its choice is judged.
+
+    Attributes:
+        outer_folds: Number of outer folds.
+        outer_fold: Which of them is left out, from 0; `None` leaves none out.
+    """
+
+    outer_folds: Annotated[int, Field(ge=2)]
+    outer_fold: Whole | None
+
+    @model_validator(mode="after")
+    def _outer_fold_exists(self) -> NestedKFold:
+        if self.outer_fold is not None and self.outer_fold >= self.outer_folds:
+            raise SettingError(
+                f"split.outer_fold must be 0 to {self.outer_folds - 1} "
+                f"(split.outer_folds={self.outer_folds}); got {self.outer_fold}."
+            )
+        return self
+
+    def apart(self, clips: ClipTable) -> HeldOut:
+        if self.outer_fold is None:
+            return super().apart(clips)
+        return self._fold(clips, self.outer_folds, self.outer_fold)
 
 
 @SPLITS.register("listed")
@@ -162,11 +167,13 @@ class Split:
         train: int64, rows of the clips trained on.
         validation: int64, rows of the clips held out; empty for `none`.
         held_out: What is held out.
+        apart: What is on neither side.
     """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     held_out: HeldOut
+    apart: HeldOut
 
     def shared_signers(self, clips: ClipTable) -> bool:
         """Tells whether a signer is on both sides; where nothing is held out, all of them are."""
@@ -186,42 +193,17 @@ def split_clips(settings: SplitSettings, clips: ClipTable, all_clips: ClipTable)
     Raises:
         SettingError: There are too few groups, or a side has no clip.
     """
-    held_out = settings.held_out(all_clips.rows(~all_clips.is_test))
-    usable, validated = ~clips.is_test, held_out.among(clips)
-    split = Split(np.flatnonzero(usable & ~validated), np.flatnonzero(usable & validated), held_out)
+    listed = all_clips.rows(~all_clips.is_test)
+    apart = settings.apart(listed)
+    held_out = settings.held_out(listed.rows(~apart.among(listed)))
+    usable, validated = ~clips.is_test & ~apart.among(clips), held_out.among(clips)
+    train, validation = np.flatnonzero(usable & ~validated), np.flatnonzero(usable & validated)
+    split = Split(train, validation, held_out, apart)
     if not len(split.train) or (held_out.groups and not len(split.validation)):
         raise SettingError(
             "A split must leave clips on both sides; one side has none. Hold out other clips."
         )
     return split
-
-
-def draw_clips(
-    clips: NDArray[np.int64], labels: NDArray[np.int32], count: int | None, seed: int
-) -> NDArray[np.int64]:
-    """Draws some clips of each sign.
-
-    Args:
-        clips: int64, rows.
-        labels: int32, the label of every row.
-        count: How many of each sign, all of those that have fewer; all when `None`.
-        seed: Decides which. A larger draw of the same seed holds the smaller ones.
-
-    Returns:
-        int64, rows in ascending order.
-
-    Example:
-        >>> labels = np.array([0, 0, 0, 1], np.int32)
-        >>> draw_clips(np.arange(4), labels, 1, seed=0).tolist()
-        [2, 3]
-    """
-    if count is None:
-        return clips
-    shuffled = np.random.default_rng(seed).permutation(clips)
-    by_sign = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    _, first, counts = np.unique(labels[by_sign], return_index=True, return_counts=True)
-    place = np.arange(len(by_sign)) - np.repeat(first, counts)
-    return np.sort(by_sign[place < count])
 
 
 def _groups(clips: ClipTable, column: str, least: int, name: str) -> Groups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gislr.data.splits import SIGNER
+from gislr.data.held_out import SIGNER
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.tracking.outbox import attempt

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gislr.evaluation.metrics.folds import cross_validation
+from gislr.evaluation.metrics.folds import CrossValidation, cross_validation
 from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.evaluated_trials import EvaluatedTrials, Results
+from gislr.tracking.run import TrackedRun
 from gislr.tracking.run_reader import OUT_OF_FOLD
 from gislr.utils.log import log
 
@@ -19,17 +20,22 @@ class CrossValidationTracker(EvaluatedTrials):
         """Records means, intervals, tables and the pooled predictions."""
         result = cross_validation(results)
         log.info(cross_validation_summary(result))
-        self._run.metrics(
-            {
-                f"cv_{name}{end}": value
-                for name, found in result.intervals.items()
-                for end, value in (("", found.value), ("_low", found.low), ("_high", found.high))
-            }
-        )
-        with self._run.folder() as folder:
-            result.by_fold.to_csv(folder / "per_fold.csv", index=False)
-            result.by_signer.to_csv(folder / "per_signer.csv", index=False)
-            result.by_sign.to_csv(folder / "per_sign.csv", index=False)
-        with self._run.folder(OUT_OF_FOLD) as folder:
-            for seed, predictions in result.pooled.items():
-                predictions.save(folder / f"seed_{seed}.parquet")
+        record_cross_validation(self._run, result)
+
+
+def record_cross_validation(run: TrackedRun, result: CrossValidation) -> None:
+    """Records the intervals, the tables and the pooled predictions of all folds."""
+    run.metrics(
+        {
+            f"cv_{name}{end}": value
+            for name, found in result.intervals.items()
+            for end, value in (("", found.value), ("_low", found.low), ("_high", found.high))
+        }
+    )
+    with run.folder() as folder:
+        result.by_fold.to_csv(folder / "per_fold.csv", index=False)
+        result.by_signer.to_csv(folder / "per_signer.csv", index=False)
+        result.by_sign.to_csv(folder / "per_sign.csv", index=False)
+    with run.folder(OUT_OF_FOLD) as folder:
+        for seed, predictions in result.pooled.items():
+            predictions.save(folder / f"seed_{seed}.parquet")

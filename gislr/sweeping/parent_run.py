@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import Configuration, open_also, open_data, read_configuration
+from gislr.config.trial_folds import identity_values
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.run import (
@@ -50,6 +51,20 @@ def trial_tags(trial: optuna.Trial | None, configuration: Configuration) -> dict
     return tags | ({PARENT_TAG: str(parent)} if parent else {})
 
 
+def parent_tags(configuration: Configuration) -> dict[str, str]:
+    """Returns the tags of a run that holds others."""
+    command = provenance.command()
+    return {
+        "experiment": configuration.experiment or "none",
+        "model": configuration.model.name,
+        "data": configuration.data.name,
+        "mlflow.note.content": f"`{command}`",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": " ".join(command.split()[:2]),
+        **provenance.git_tags(),
+    }
+
+
 class ParentRun(SweepCallback):
     """Records a sweep in its own run."""
 
@@ -80,17 +95,8 @@ class ParentRun(SweepCallback):
         log.info(f"tracked as run {run_id}, experiment {settings.experiment}")
 
     def _create(self, client: Any, sweep: Sweep) -> str:
-        configuration, command = self._configuration, provenance.command()
-        tags = {
-            SWEEP: sweep.name,
-            "experiment": configuration.experiment or "none",
-            "model": configuration.model.name,
-            "data": configuration.data.name,
-            "mlflow.note.content": f"`{command}`",
-            "mlflow.source.type": "LOCAL",
-            "mlflow.source.name": " ".join(command.split()[:2]),
-            **provenance.git_tags(),
-        }
+        configuration = self._configuration
+        tags = {SWEEP: sweep.name, **parent_tags(configuration)}
         name = configuration.tracking.run_name or sweep.name
         created = client.create_run(self._experiment_id, tags=tags, run_name=name)
         run_id = str(created.info.run_id)
@@ -119,10 +125,8 @@ class ParentRun(SweepCallback):
         if data not in self._fingerprints:
             opened = open_data(configuration), open_also(configuration)
             self._fingerprints[data] = data_tags(*opened)
-        identity = provenance.identity(configuration.values, self._fingerprints[data])
-        found: list[CachedResult] = []
-        attempt(lambda: found.extend(_finished(configuration, identity)))
-        return found[0] if found else None
+        identity = provenance.identity(identity_values(configuration), self._fingerprints[data])
+        return finished_result(configuration, identity)
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
         """Records the counts by the number of ended trials, since trials end in any order."""
@@ -158,6 +162,13 @@ class ParentRun(SweepCallback):
                 f"The tracking store still lacks entries of {lacking} trials; once it answers, "
                 "send them with: gislr sync"
             )
+
+
+def finished_result(configuration: Configuration, identity: str) -> CachedResult | None:
+    """Returns the values of a finished run of this identity, if the store has one."""
+    found: list[CachedResult] = []
+    attempt(lambda: found.extend(_finished(configuration, identity)))
+    return found[0] if found else None
 
 
 def _finished(configuration: Configuration, identity: str) -> Iterator[CachedResult]:

@@ -48,7 +48,7 @@ class SweepTracker(ParentRun):
 
 
 def _training_command(overrides: Sequence[str]) -> str:
-    kept = [override for override in overrides if not override.startswith(("split=", "split."))]
+    kept = [override for override in overrides if not override.startswith(("split=", "split.", "sweep."))]
     sweeping = any("experiments=sweep_" in override for override in kept)
     mode = ["hydra.mode=RUN"] if sweeping else []
     return shlex.join(["gislr", "train", *kept, "split=none", *mode])

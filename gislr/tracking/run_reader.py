@@ -13,8 +13,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import Configuration, read_configuration
+from gislr.data.held_out import HeldOut
 from gislr.data.label_map import LABEL_MAP, read_label_map
-from gislr.data.splits import HeldOut
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.tracking.tracking_store import TrackingError
 from gislr.tracking.training_record import EVALUATION, HELD_OUT_FILE, SWEEP, WEIGHTS
@@ -100,7 +100,7 @@ class LoggedRun:
         if SWEEP not in self.tags:
             return self
         if best := self.tags.get("best.run_id"):
-            return LoggedRun.of(self.client, best)
+            return LoggedRun.of(self.client, best).training()
         query = f"tags.`{PARENT_TAG}` = '{self.run_id}' and {FINISHED_ONLY}"
         children = self.client.search_runs([self.experiment_id], query, max_results=1)
         if not children:
@@ -108,9 +108,11 @@ class LoggedRun:
         return LoggedRun.of(self.client, children[0])
 
     def was_chosen(self) -> bool:
-        """Tells whether it is a trial of a sweep, which selects the best of them."""
-        parent = self.tags.get(PARENT_TAG)
-        return bool(parent) and "best.run_id" in self.client.get_run(parent).data.tags
+        """Tells whether it belongs to a trial of a sweep, which selects the best of them."""
+        if PARENT_TAG not in self.tags:
+            return False
+        parent = LoggedRun.of(self.client, self.tags[PARENT_TAG])
+        return "best.run_id" in parent.tags or parent.was_chosen()
 
     def members(self) -> list[LoggedRun]:
         """Returns the trainings that it averages; of a single training, itself."""

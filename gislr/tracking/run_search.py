@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
+from gislr.config.configuration import Configuration, read_configuration
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.run_reader import FINISHED_ONLY, PARENT_TAG, LoggedRun
 from gislr.tracking.tracking_store import connect
@@ -51,6 +54,22 @@ def registered_run(settings: TrackingSettings, model: str) -> LoggedRun:
         return LoggedRun.of(client, version.run_id)
     except MlflowException:
         raise not_registered(model) from None
+
+
+def read_with_run_id(config: DictConfig) -> Configuration:
+    """Reads a configuration; a registered model to start from, whose alias may move, is a run.
+
+    Raises:
+        GislrError: A value cannot be used, or there is no such model.
+    """
+    configuration = read_configuration(config)
+    name = configuration.pretrained.from_ or ""
+    if not name.startswith(REGISTERED):
+        return configuration
+    run_id = registered_run(configuration.tracking, name).run_id
+    return read_configuration(
+        OmegaConf.merge(config, {"model": {"from": run_id}})  # type: ignore[arg-type]
+    )
 
 
 def not_registered(model: str) -> GislrError:

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from gislr.data.held_out import SIGNER
 from gislr.data.sources import SOURCES
-from gislr.data.splits import SIGNER
 from gislr.evaluation.metrics.intervals import score_intervals
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.inference.logged_models import Part

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.config.configuration import Configuration, open_data
+from gislr.data.held_out import HeldOut
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources import SOURCES
-from gislr.data.splits import HeldOut
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer

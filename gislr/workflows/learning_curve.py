@@ -5,7 +5,8 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from gislr.sweeping.learning_curve_tracker import LearningCurveTracker
-from gislr.workflows.train import TrainingResult, train
+from gislr.workflows.train import train
+from gislr.workflows.training import TrainingResult
 
 SWEEP_CALLBACK = LearningCurveTracker
 """Draws the curve when all of them are trained."""

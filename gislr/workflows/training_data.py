@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gislr.config.configuration import Configuration
 from gislr.data import landmark_statistics as statistics
+from gislr.data.drawing import draw_clips
 from gislr.data.landmarks import LANDMARKS
-from gislr.data.splits import Split, draw_clips, split_clips
+from gislr.data.splits import Split, split_clips
 from gislr.data.store import Store
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
@@ -35,7 +36,7 @@ def also_clips(also: Store, store: Store, split: Split) -> NDArray[np.int64]:
     """Returns which clips of `data.also` are trained on, int64.
 
     None that its manifest lists as `test`, none of a signer (or another group) that the
-    split holds out, and no file that the split keeps from the training.
+    split holds out or apart, and no file that the split keeps from the training.
 
     Raises:
         SettingError: There is no such clip.
@@ -44,7 +45,8 @@ def also_clips(also: Store, store: Store, split: Split) -> NDArray[np.int64]:
     trained[split.train] = True
     held_back = {place for place, used in zip(_files(store), trained, strict=True) if not used}
     known = np.array([place in held_back for place in _files(also)], bool)
-    clips = np.flatnonzero(~also.clips.is_test & ~split.held_out.among(also.clips) & ~known)
+    unseen = split.held_out.among(also.clips) | split.apart.among(also.clips)
+    clips = np.flatnonzero(~also.clips.is_test & ~unseen & ~known)
     if not len(clips):
         raise SettingError(
             "data.also must hold clips that are not held out; it holds none. Name other clips."
@@ -85,6 +87,8 @@ def _describe(configuration: Configuration, store: Store, split: Split) -> None:
     split_name = configuration.split.name
     tests = int(store.clips.is_test.sum())
     apart = f", {tests:,} of test kept apart" if tests else ""
+    if split.apart.groups:
+        apart += f"; kept apart: {split.apart}"
     if held_out := split.held_out.groups:
         column = split.held_out.column
         total = len(set(store.all_clips.columns[column].tolist()))

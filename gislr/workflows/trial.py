@@ -1,0 +1,121 @@
+"""Trains what a sweep's trial asks for: one model, or one for each fold and seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from omegaconf import DictConfig
+
+from gislr.config.configuration import open_also, open_data, read_configuration
+from gislr.config.trial_folds import TrialFolds, identity_values
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
+from gislr.evaluation.metrics.folds import cross_validation
+from gislr.evaluation.metrics.intervals import SCORES, paired_differences
+from gislr.evaluation.reports.summary import cross_validation_summary
+from gislr.sweeping.fold_tracker import record_cross_validation
+from gislr.sweeping.parent_run import RUN_ID, finished_result, parent_tags, trial_tags
+from gislr.tracking import provenance
+from gislr.tracking.run import RUN_NAME, TrackedRun, tracked_run
+from gislr.tracking.run_reader import PARENT_TAG, LoggedRun
+from gislr.tracking.run_search import read_with_run_id
+from gislr.tracking.training_record import IDENTITY, SWEEP, data_tags
+from gislr.utils.log import log
+from gislr.utils.settings import flatten
+from gislr.workflows.training import TrainingResult, train_one
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
+    """Trains one model, or with `sweep.folds` one for each fold and seed, in a run for all.
+
+    Each of them is a run of its own; those that an interrupted trial has finished are not trained
+    again. A trial ends early, as pruned, when after a fold of the first seed it is significantly
+    worse than the best trial on the signers so far.
+
+    Raises:
+        GislrError: The configuration or the data cannot be used, or a training diverges.
+    """
+    configuration = read_with_run_id(config)
+    folds = TrialFolds.of(configuration)
+    if folds is None:
+        return train_one(config, trial=trial)
+    fingerprints = data_tags(open_data(configuration), open_also(configuration))
+    tags = {
+        **parent_tags(configuration),
+        **fingerprints,
+        SWEEP: trial.study.study_name,
+        IDENTITY: provenance.identity(identity_values(configuration), fingerprints),
+        **trial_tags(trial, configuration),
+    }
+    predictions: dict[tuple[int, int], ClipPredictions] = {}
+    values: list[list[float]] = []
+    with tracked_run(configuration.tracking, tags, patient=True) as run:
+        trial.set_user_attr(RUN_ID, run.run_id)
+        run.parameters(dict(flatten(configuration.values)))
+        for position, ((fold, seed), training) in enumerate(folds.trainings().items()):
+            run_id, found = _train_once(run, training, trial, position, f"fold {fold}, seed {seed}")
+            values.append(found)
+            [predictions[fold, seed]] = LoggedRun.of(run.client, run_id).predictions()
+            if position < folds.folds - 1:
+                _prune_if_worse(trial, run, configuration.sweep.objectives, [*predictions.values()])
+        result = cross_validation(predictions)
+        record_cross_validation(run, result)
+        objective = np.mean(values, axis=0).tolist()
+        means = dict(zip(configuration.sweep.objectives, objective, strict=True))
+        run.metrics(means)
+    log.info(cross_validation_summary(result))
+    scores = {name: interval.value for name, interval in result.intervals.items()}
+    history = {name: [value] for name, value in means.items()}
+    return TrainingResult(run.run_id, run.name, history, scores, objective)
+
+
+def _train_once(
+    run: TrackedRun, config: DictConfig, trial: optuna.Trial, position: int, name: str
+) -> tuple[str, list[float]]:
+    """Returns the run of a training and its values of the objectives; trains if there is none."""
+    configuration = read_configuration(config)
+    fingerprints = data_tags(open_data(configuration), open_also(configuration))
+    identity = provenance.identity(configuration.values, fingerprints)
+    if finished := finished_result(configuration, identity):
+        run_id, values = finished.attributes[RUN_ID], [*finished.values]
+        # The run of the attempt that trained it has ended early.
+        if LoggedRun.of(run.client, run_id).tags.get("study") == trial.study.study_name:
+            run.client.set_tag(run_id, PARENT_TAG, run.run_id)
+        log.info(f"{name}: run {run_id} is finished")
+        return run_id, values
+    result = train_one(config, {PARENT_TAG: run.run_id, RUN_NAME: name}, trial, position)
+    # Else the models of all folds would stay in memory.
+    import keras
+
+    keras.backend.clear_session()
+    return result.run_id, result.objective or []
+
+
+def _prune_if_worse(
+    trial: optuna.Trial, run: TrackedRun, objectives: list[str], done: list[ClipPredictions]
+) -> None:
+    """Ends a trial that is significantly worse than the best one on the same signers."""
+    from optuna import TrialPruned
+    from optuna.pruners import NopPruner
+    from optuna.trial import TrialState
+
+    [score, *others] = [name.removeprefix("val_") for name in objectives]
+    study = trial.study
+    if others or score not in SCORES or isinstance(study.pruner, NopPruner):
+        return
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete:
+        return
+    best = max(complete, key=lambda each: each.values[0])
+    [first, *_] = LoggedRun.of(run.client, str(best.user_attrs[RUN_ID])).predictions()
+    mine = pooled(done)
+    reference = first.rows(np.isin(first.clips, mine.clips))
+    found = paired_differences([reference], [mine])[score]
+    if found.interval.high < 0 and found.verdict == "significant":
+        raise TrialPruned(
+            f"Pruned after {len(done)} folds: {score} is worse than that of trial {best.number} by "
+            f"{-found.interval.value:.4f} ({found.interval.ends}) on {found.signers} signers."
+        )
