@@ -80,6 +80,43 @@ def test_no_signer_is_on_both_sides_and_every_fold_is_another(signers, folds, se
     assert sorted(held_out) == sorted(set(signers))
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    signers=st.lists(st.sampled_from("abcdefghij"), min_size=30, max_size=60),
+    outer=st.integers(0, 2),
+    seed=st.integers(0, 99),
+)
+def test_the_signers_of_an_outer_fold_are_on_neither_side(signers, outer, seed):
+    if len(set(signers)) < 6:
+        return
+    signers = np.array(signers)
+    apart = set(split_of(group_kfold(outer, 3, seed), signers).held_out.groups)
+    held_out = []
+    for fold in range(2):
+        nested = read(
+            "nested",
+            outer_folds=3,
+            outer_fold=outer,
+            folds=2,
+            fold=fold,
+            seed=seed,
+            column="signer",
+        )
+        split = split_of(nested, signers)
+        assert set(split.apart.groups) == apart
+        sides = [set(signers[rows]) for rows in (split.train, split.validation)]
+        assert not sides[0] & sides[1]
+        assert sides[0] | sides[1] == set(signers) - apart
+        held_out += split.held_out.groups
+    assert sorted(held_out) == sorted(set(signers) - apart)
+
+
+def test_an_outer_fold_must_exist():
+    values = {"folds": 2, "fold": 0, "seed": 0, "column": "signer", "outer_folds": 3}
+    with pytest.raises(SettingError, match=r"split.outer_fold must be 0 to 2"):
+        read("nested", outer_fold=3, **values)
+
+
 def test_the_size_counts_signers_rounded_up():
     signers = np.repeat(np.arange(21).astype(str), 3)
     assert len(split_of(group_shuffle(), signers).held_out.groups) == 3
@@ -151,7 +188,7 @@ def test_clips_of_each_sign_are_drawn_and_larger_draws_hold_the_smaller(labels, 
         (lambda: group_shuffle(column="place"), "needs every clip's place, .*; it says signer"),
         (lambda: read("listed"), "no clip is train or val"),
         (lambda: group_shuffle(1.5), "split.test_size must be below 1"),
-        (lambda: read("random"), "group_kfold, group_shuffle, listed, none; got"),
+        (lambda: read("random"), "group_kfold, group_shuffle, listed, nested, none; got"),
     ],
 )
 def test_what_cannot_be_split_is_an_error(make, message):

@@ -65,12 +65,21 @@ class EvaluatedTrials(ParentRun):
     def _result(self, trial: optuna.trial.FrozenTrial) -> tuple[tuple[Any, int], ClipPredictions]:
         """Returns a trial's setting and seed, and its predictions."""
         run = LoggedRun.of(self._run.client, str(trial.user_attrs[RUN_ID]))
-        [predictions] = run.predictions()
-        held_out = run.held_out()
-        leaked = sorted(set(predictions.signer_names) - set(held_out.groups))
-        if held_out.column == SIGNER and leaked:
-            raise DataError(
-                f"Run {run.run_id} must have been evaluated on held-out signers; it was trained on "
-                f"{', '.join(leaked)}."
-            )
-        return (trial.params[self.setting], int(trial.params[SEED])), predictions
+        return (trial.params[self.setting], int(trial.params[SEED])), held_out_predictions(run)
+
+
+def held_out_predictions(run: LoggedRun) -> ClipPredictions:
+    """Returns the predictions of a training.
+
+    Raises:
+        DataError: They are of signers that it was trained on.
+    """
+    [predictions] = run.predictions()
+    held_out = run.held_out()
+    leaked = sorted(set(predictions.signer_names) - set(held_out.groups))
+    if held_out.column == SIGNER and leaked:
+        raise DataError(
+            f"Run {run.run_id} must have been evaluated on held-out signers; it was trained on "
+            f"{', '.join(leaked)}."
+        )
+    return predictions

@@ -77,7 +77,10 @@ class ParentRun(SweepCallback):
         self._fingerprints: dict[str, dict[str, str]] = {}
 
     def conclude(self, sweep: Sweep) -> None:
-        """Records the result of all trials together."""
+        """Records the result of the trials together, however the sweep ends."""
+
+    def judge(self, sweep: Sweep) -> None:
+        """Judges the result of a complete sweep."""
 
     def on_sweep_start(self, sweep: Sweep) -> None:
         """Finds the study's parent run or creates it."""
@@ -143,7 +146,13 @@ class ParentRun(SweepCallback):
         self._send_waiting(sweep)
         with self._run.folder() as folder:
             _trials_table(sweep).to_csv(folder / "trials.csv", index=False)
-        self.conclude(sweep)
+        try:
+            self.conclude(sweep)
+            if reason is None:
+                self.judge(sweep)
+        except (GislrError, KeyboardInterrupt) as error:
+            self._run.end(KILLED, str(error) or "Interrupted; the same command resumes it.")
+            raise
         self._run.end(KILLED if reason else FINISHED, reason)
         look = pages(self._configuration.tracking.uri)
         log.info(f"tracked as run {self._run.run_id}; look at it with: {look}")

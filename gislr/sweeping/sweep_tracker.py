@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gislr.data.splits import NestedKFold
+from gislr.sweeping.nested_selection import NestedSelection, training_overrides
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import Sweep, write_plots
@@ -41,14 +43,37 @@ class SweepTracker(ParentRun):
                 **{f"best.{key}": str(value) for key, value in best.params.items()},
             }
         )
-        command = _training_command([*sweep.space.fixed, *overrides])
-        log.info(f"train the best trial on all signers with:\n  {command}")
+        if not self._is_nested():
+            _log_command(sweep)
         with self._run.folder("plots") as folder:
             write_plots(sweep.study, folder, self._configuration.sweep.objectives)
 
+    def judge(self, sweep: Sweep) -> None:
+        """Judges a sweep over `split=nested` on its outer folds."""
+        if not self._is_nested() or self.is_outer or not sweep.ranked():
+            return
 
-def _training_command(overrides: Sequence[str]) -> str:
-    kept = [override for override in overrides if not override.startswith(("split=", "split.", "sweep."))]
+        def find(overrides: Sequence[str]) -> str | None:
+            found = self.cached_result(sweep, overrides)
+            return found.attributes[RUN_ID] if found else None
+
+        NestedSelection(sweep, self._configuration, self._run, find).judge()
+        _log_command(sweep)
+
+    def _is_nested(self) -> bool:
+        return isinstance(self._configuration.split, NestedKFold)
+
+    @property
+    def is_outer(self) -> bool:
+        """Whether it leaves an outer fold out, for a sweep that judges it."""
+        return getattr(self._configuration.split, "outer_fold", None) is not None
+
+
+def _log_command(sweep: Sweep) -> None:
+    """Logs the command that trains the best trial."""
+    chosen = sweep.space.overrides(sweep.ranked()[0].params)
+    kept = training_overrides([*sweep.space.fixed, *chosen])
     sweeping = any("experiments=sweep_" in override for override in kept)
     mode = ["hydra.mode=RUN"] if sweeping else []
-    return shlex.join(["gislr", "train", *kept, "split=none", *mode])
+    command = shlex.join(["gislr", "train", *kept, "split=none", *mode])
+    log.info(f"train the best trial on all signers with:\n  {command}")

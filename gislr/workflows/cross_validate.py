@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +10,15 @@ from omegaconf import DictConfig
 
 from gislr.config.composition import compose
 from gislr.sweeping.fold_tracker import CrossValidationTracker
+from gislr.sweeping.tracked_command import run_tracked
 from gislr.tracking.run_search import find_run
 from gislr.utils.errors import GislrError
-from gislr.utils.log import log
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import train
 from gislr.workflows.training import TrainingResult
 
 SWEEP_CALLBACK = CrossValidationTracker
 """Puts the folds together when all of them are trained."""
-
-_TRACKED = re.compile(r"tracked as run (\w+)")
 
 
 @dataclass(frozen=True)
@@ -60,19 +56,8 @@ def run_cross_validation(overrides: Sequence[str]) -> CrossValidationResult:
     """
     where = [override for override in overrides if override.startswith("tracking.")]
     tracking = read_command(CommandSettings, compose("cross_validate", *where)).tracking
-    command = [sys.executable, "-m", "gislr.cross_validate", *overrides]
-    lines = []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
-    ) as process:
-        for line in process.stdout or ():
-            lines.append(line.rstrip("\n"))
-            log.info(lines[-1])
-    tracked = _TRACKED.search("\n".join(lines))
-    if process.returncode or tracked is None:
-        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        raise GislrError("\n".join(errors) or "\n".join(lines[-1:]))
-    run = find_run(tracking, tracked[1])
+    run_id = run_tracked([sys.executable, "-m", "gislr.cross_validate", *overrides])
+    run = find_run(tracking, run_id)
     names = [name.removesuffix("_low") for name in run.metrics if name.endswith("_low")]
     if not names:
         raise GislrError(

@@ -118,7 +118,7 @@ class ReportedSweep(SweepTracker):
         super().on_sweep_end(sweep, reason)
         ranked = sweep.ranked()
         run_id = ranked[0].user_attrs.get(RUN_ID) if ranked and reason is None else None
-        if run_id is None:
+        if run_id is None or self.is_outer:
             return
         log.info("draws the report of the best trial; of another: gislr report run=RUN_ID")
         keys = {"run": str(run_id), "tracking": {"uri": self._configuration.tracking.uri}}

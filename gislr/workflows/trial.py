@@ -116,6 +116,6 @@ def _prune_if_worse(
     found = paired_differences([reference], [mine])[score]
     if found.interval.high < 0 and found.verdict == "significant":
         raise TrialPruned(
-            f"Pruned after {len(done)} folds: {score} is worse than that of trial {best.number} by "
+            f"Pruned after fold {len(done) - 1}: {score} is worse than that of trial {best.number} by "
             f"{-found.interval.value:.4f} ({found.interval.ends}) on {found.signers} signers."
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._forking import preload
     from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
     from hydra_plugins.optuna_sweeper._plots import write_plots
-    from hydra_plugins.optuna_sweeper._process import run_forked
+    from hydra_plugins.optuna_sweeper._process import run_forked, same_command
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
     from hydra_plugins.optuna_sweeper._sweep import Sweep
     from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
@@ -34,6 +34,7 @@ __all__ = [
     "preload",
     "report_or_prune",
     "run_forked",
+    "same_command",
     "write_plots",
 ]
 

@@ -163,6 +163,11 @@ def run_forked(*arguments: str) -> str:
     return reason if process.failed else ""
 
 
+def same_command(*overrides: str) -> list[str]:
+    """Returns the command that started this process, with more overrides."""
+    return [sys.executable, *_program(), *sys.argv[1:], *overrides]
+
+
 def _result(code: int, log: tuple[str, ...]) -> dict[str, str]:
     """Returns the result of a process that wrote none, from its exit code and its output."""
     number = -code if code < 0 else code - 128

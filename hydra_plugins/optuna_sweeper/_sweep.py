@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ class Sweep:
     def name(self) -> str:
         """The study's name."""
         return str(self.study.study_name)
+
+    def other(self, name: str) -> Sweep:
+        """Returns the sweep of another study of this storage with the same search space."""
+        import optuna
+
+        from hydra_plugins.optuna_sweeper._storage import load_study
+
+        return replace(self, study=load_study(self.storage, name, optuna.pruners.NopPruner()))
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Returns the trials that count, by number."""

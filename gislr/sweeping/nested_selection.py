@@ -1,0 +1,163 @@
+"""Judges how a sweep chooses, on signers that nothing was chosen on.
+
+The sweep is run again without each outer fold of signers; what it chooses there is trained on the
+others and evaluated on that fold. The scores of all outer folds are those of the whole procedure,
+the choice included: nested cross-validation (Varma and Simon, 2006, doi:10.1186/1471-2105-7-91).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gislr.config.configuration import Configuration
+from gislr.config.overrides import to_overrides
+from gislr.data.splits import GROUP_KFOLD, NestedKFold
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.metrics.folds import cross_validation
+from gislr.evaluation.reports.summary import cross_validation_summary
+from gislr.sweeping.evaluated_trials import SEED, held_out_predictions
+from gislr.sweeping.fold_tracker import record_cross_validation
+from gislr.sweeping.tracked_command import run_tracked
+from gislr.tracking.run import TrackedRun
+from gislr.tracking.run_reader import PARENT_TAG, LoggedRun
+from gislr.tracking.training_record import SWEEP
+from gislr.utils.errors import GislrError
+from gislr.utils.log import log
+from hydra_plugins.optuna_sweeper import Sweep, run_forked, same_command
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHOICES = "choices.csv"
+"""Artifact: what each outer fold chose."""
+
+
+@dataclass(frozen=True)
+class NestedSelection:
+    """The judgment of a sweep over `split=nested`.
+
+    Attributes:
+        sweep: The sweep over all signers.
+        configuration: One of its trials'.
+        run: The sweep's run.
+        find: Returns the id of the finished run of some overrides, or `None`.
+    """
+
+    sweep: Sweep
+    configuration: Configuration
+    run: TrackedRun
+    find: Callable[[Sequence[str]], str | None]
+
+    @property
+    def split(self) -> NestedKFold:
+        """The split."""
+        split: Any = self.configuration.split
+        return split
+
+    def judge(self) -> None:
+        """Runs what is not finished yet, and records and logs the scores.
+
+        Raises:
+            GislrError: A sweep or a training failed.
+        """
+        import pandas as pd
+
+        results: dict[tuple[Any, int], ClipPredictions] = {}
+        rows: list[dict[str, object]] = []
+        for fold in range(self.split.outer_folds):
+            chosen = self._choose(fold)
+            first = int(chosen.params.get(SEED, self.configuration.seed))
+            for number in range(self.configuration.sweep.seeds):
+                run = self._train(fold, first + number, self.sweep.space.overrides(chosen.params))
+                results[fold, number] = held_out_predictions(run)
+                row = {"outer_fold": fold, "run_id": run.run_id, "chosen_by": chosen.values[0]}
+                rows.append({**row, **results[fold, number].score(), **chosen.params})
+        result = cross_validation(results)
+        record_cross_validation(self.run, result)
+        table = pd.DataFrame(rows)
+        with self.run.folder() as folder:
+            table.to_csv(folder / CHOICES, index=False)
+        best = self.sweep.ranked()[0]
+        log.info(cross_validation_summary(result))
+        log.info(
+            "  these signers chose nothing; the best trial's own "
+            f"{self.configuration.sweep.objectives[0]} is {best.values[0]:.4f}"
+        )
+        for key, value in best.params.items():
+            log.info(f"  {key}: {value} chosen; in the outer folds {agreement(table, key)}")
+
+    def _choose(self, fold: int) -> Any:
+        """Returns the best trial of the sweep without an outer fold."""
+        keys: dict[str, Any] = {"split": {"outer_fold": fold}}
+        if name := self.sweep.settings.study_name:
+            keys["hydra"] = {"sweeper": {"study_name": f"{name}-outer-{fold}"}}
+        log.info(f"\nouter fold {fold} of {self.split.outer_folds}")
+        run_id = run_tracked(same_command(*to_overrides(keys)))
+        self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
+        study = LoggedRun.of(self.run.client, run_id).tags[SWEEP]
+        ranked = self.sweep.other(study).ranked()
+        if not ranked:
+            raise GislrError(f"Outer fold {fold} must have a complete trial; it has none.")
+        return ranked[0]
+
+    def _train(self, fold: int, seed: int, chosen: Sequence[str]) -> LoggedRun:
+        """Returns the run of a choice that is evaluated on its outer fold."""
+        split = {
+            "column": self.split.column,
+            "folds": self.split.outer_folds,
+            "fold": fold,
+            "seed": self.split.seed,
+        }
+        keys = {"split": split, "seed": seed, "tracking": {"run_name": f"outer fold {fold}"}}
+        overrides = [
+            *training_overrides([*self.sweep.space.fixed, *chosen]),
+            f"split={GROUP_KFOLD}",
+            *to_overrides(keys),
+        ]
+        run_id = self.find(overrides)
+        if run_id is None:
+            if failure := run_forked("-m", "gislr.train", *overrides, "hydra.mode=RUN"):
+                raise GislrError(f"The choice of outer fold {fold} cannot be trained: {failure}")
+            run_id = self.find(overrides)
+        if run_id is None:
+            raise GislrError(
+                f"The training of outer fold {fold} must be recorded, but the tracking store does "
+                "not have it; once it answers: gislr sync, then the same command."
+            )
+        self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
+        run = LoggedRun.of(self.run.client, run_id)
+        log.info(
+            f"outer fold {fold}, seed {seed}, {' '.join(chosen)}: "
+            f"weighted F1 {run.metrics['val_weighted_f1']:.4f}"
+        )
+        return run
+
+
+def training_overrides(overrides: Sequence[str]) -> list[str]:
+    """Returns a trial's overrides without those that are the sweep's own: its split, its folds."""
+    own = ("split=", "split.", "sweep.", "hydra.")
+    return [override for override in overrides if not override.startswith(own)]
+
+
+def agreement(choices: pd.DataFrame, key: str) -> str:
+    """Returns how often each value of a key was chosen, or the range of its real numbers.
+
+    Args:
+        choices: A row per outer fold and seed.
+        key: A column, missing where conditions exclude the key.
+
+    Example:
+        >>> import pandas as pd
+        >>> chosen = {"outer_fold": [0, 1, 2], "model.units": [384, 256, 384]}
+        >>> agreement(pd.DataFrame(chosen), "model.units")
+        '384 (2 times), 256'
+    """
+    by_fold = choices.drop_duplicates("outer_fold")
+    values = by_fold[key].dropna().tolist() if key in by_fold else []
+    if values and all(isinstance(value, float) and value % 1 for value in values):
+        return f"{min(values):.3g} to {max(values):.3g}"
+    counts = Counter(values).most_common()
+    return ", ".join(f"{v} ({n} times)" if n > 1 else str(v) for v, n in counts) or "none"
