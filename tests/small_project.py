@@ -18,6 +18,8 @@ SHORTER = {
     r"seed=range\(0,\d+\)": "seed=range(0,2)",
     r"n_jobs=\d+": "n_jobs=2",
     r"split\.folds=10": "split.folds=2",
+    r"sweep\.folds=5": "sweep.folds=2",
+    r"split=nested": "split=nested split.outer_folds=2 split.folds=2",
     r"training\.epochs=\d+": "training.epochs=1",
     r"training\.swa_epochs=\d+": "training.swa_epochs=1",
     r"start_epoch=15": "start_epoch=0",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -17,6 +17,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from hydra_plugins.optuna_sweeper import _terminal
+from hydra_plugins.optuna_sweeper._budget import Budget
 from hydra_plugins.optuna_sweeper._callbacks import CachedResult, callbacks
 from hydra_plugins.optuna_sweeper._errors import SweepError
 from hydra_plugins.optuna_sweeper._process import (
@@ -43,13 +44,21 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
         SweepError: Too many trials fail.
     """
     running: dict[TrialProcess, optuna.Trial] = {}
+    budget = Budget(sweep.settings.hours)
     try:
         with _heartbeats(queue, running.values()):
             while True:
-                while len(running) < sweep.settings.n_jobs and (item := _next_trial(sweep, queue)):
+                while (
+                    len(running) < sweep.settings.n_jobs
+                    and budget.is_enough(sweep)
+                    and (item := _next_trial(sweep, queue))
+                ):
                     command = trial_command(sweep, *item)
                     running[TrialProcess(command)] = item[0]
                 if not running:
+                    return
+                if budget.is_spent():
+                    _end(queue, running, "the time of the sweep is over")
                     return
                 for process in list(running):
                     if outcome := process.poll():
@@ -57,12 +66,17 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
                         _check_failure_rate(sweep, queue)
                 time.sleep(POLL_SECONDS)
     except BaseException as error:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait_or_kill()
-        queue.interrupt(running.values(), f"the sweep ended: {type(error).__name__}")
+        _end(queue, running, f"the sweep ended: {type(error).__name__}")
         raise
+
+
+def _end(queue: TrialQueue, running: Mapping[TrialProcess, optuna.Trial], reason: str) -> None:
+    """Ends trials, which the next sweep retries."""
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait_or_kill()
+    queue.interrupt(running.values(), reason)
 
 
 def run_by_launcher(
@@ -78,7 +92,10 @@ def run_by_launcher(
         hydra_context=context, task_function=partial(_run_job, commands), config=config
     )
     next_trial = partial(_next_trial, sweep, queue)
-    while batch := list(islice(iter(next_trial, None), sweep.settings.n_jobs)):
+    budget = Budget(sweep.settings.hours)
+    while budget.is_enough(sweep) and (
+        batch := list(islice(iter(next_trial, None), sweep.settings.n_jobs))
+    ):
         trials = [trial for trial, _ in batch]
         first = trials[0].number  # Hydra numbers the jobs of a batch without gaps
         for job, item in enumerate(batch, start=first):

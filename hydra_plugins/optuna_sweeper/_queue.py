@@ -24,6 +24,9 @@ STALE = "its sweep was killed"
 """The reason of trials whose sweep was killed."""
 
 
+_WARM_STARTS = 5
+
+
 class TrialQueue:
     """Hands out a study's trials and records their outcomes.
 
@@ -66,6 +69,27 @@ class TrialQueue:
             for combination in self._sweep.space.combinations():
                 if _identity(combination) not in known:
                     self._study.enqueue_trial(combination)
+
+    def enqueue_best(self, study: str) -> None:
+        """Enqueues the best trials of another study as the first ones, unless there are trials.
+
+        Values that the search space does not have are sampled.
+
+        Raises:
+            SweepError: The storage has no such study, or it has other directions.
+        """
+        space = {d.key: d.distribution for d in self._sweep.space.dimensions}
+        best = self._sweep.other(study).ranked()[:_WARM_STARTS]
+        with self._locked():
+            if self._study.get_trials(deepcopy=False):
+                return
+            for trial in best:
+                params = {
+                    key: value
+                    for key, value in trial.params.items()
+                    if key in space and _contains(space[key], value)
+                }
+                self._study.enqueue_trial(params, skip_if_exists=True)
 
     def ask(self) -> tuple[optuna.Trial, list[str]] | None:
         """Returns the next trial and its overrides, or `None` when the study has all its trials.
@@ -187,6 +211,13 @@ class TrialQueue:
 
     def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
         return self._study._storage.get_trial(trial._trial_id)
+
+
+def _contains(distribution: Any, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False
 
 
 def _params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def run_sweep(
     retries = queue.recover()
     if settings.sampler == GRID:
         queue.enqueue_grid()
+    if settings.warm_start:
+        queue.enqueue_best(settings.warm_start)
     for callback in callbacks():
         callback.on_sweep_start(sweep)
     print(_terminal.opening(sweep, retries), flush=True)

@@ -20,6 +20,9 @@ class SweeperSettings:
         storage: Optuna's storage URL; `None` is `optuna.db` in the working directory.
         direction: `minimize` or `maximize`, or one for each value that the application returns.
         n_trials: How many trials; `None` tries every combination once.
+        hours: How long the sweep may take: no trial is started that would not end in time, and
+            those that run are ended then, for the next sweep to retry; `None` is no limit.
+        warm_start: An earlier study of the same storage, whose best trials are tried first.
         n_jobs: How many trials run at the same time.
         sampler: A name of `SAMPLERS`; `None` is `tpe`, or `grid` without `n_trials`.
         sampler_options: Arguments of Optuna's sampler, as `{name: value}`.
@@ -47,6 +50,8 @@ class SweeperSettings:
     storage: str | None = None
     direction: Any = MINIMIZE
     n_trials: int | None = None
+    hours: float | None = None
+    warm_start: str | None = None
     n_jobs: int = 1
     sampler: str | None = None
     sampler_options: Any = None
@@ -65,6 +70,8 @@ class SweeperSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise SweepError(f"hydra.sweeper.{name} must be at least {least}; got {value}.")
+        if self.hours is not None and not self.hours > 0:
+            raise SweepError(f"hydra.sweeper.hours must be above 0; got {self.hours}.")
         if not 0 <= self.max_failure_rate <= 1:
             raise SweepError(
                 f"hydra.sweeper.max_failure_rate must be from 0 to 1; got {self.max_failure_rate}."
@@ -76,6 +83,11 @@ class SweeperSettings:
             )
         is_grid = self.n_trials is None or self.sampler == GRID
         several = len(self.directions) > 1
+        if self.warm_start is not None and is_grid:
+            raise SweepError(
+                "hydra.sweeper.warm_start needs hydra.sweeper.n_trials: a grid tries every "
+                "combination anyway."
+            )
         self.sampler = self.sampler or (GRID if is_grid else "tpe")
         self.pruner = self.pruner or (NO_PRUNER if is_grid or several else "median")
         require_name("hydra.sweeper.sampler", self.sampler, SAMPLERS)

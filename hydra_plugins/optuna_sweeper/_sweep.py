@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hydra_plugins.optuna_sweeper._errors import SweepError
+
 if TYPE_CHECKING:
     import optuna
     from omegaconf import DictConfig
@@ -47,12 +49,25 @@ class Sweep:
         return str(self.study.study_name)
 
     def other(self, name: str) -> Sweep:
-        """Returns the sweep of another study of this storage with the same search space."""
+        """Returns the sweep of another study of this storage with the same search space.
+
+        Raises:
+            SweepError: The storage has no such study, or it has other directions.
+        """
         import optuna
 
         from hydra_plugins.optuna_sweeper._storage import load_study
 
-        return replace(self, study=load_study(self.storage, name, optuna.pruners.NopPruner()))
+        try:
+            study = load_study(self.storage, name, optuna.pruners.NopPruner())
+        except KeyError:
+            raise SweepError(f"The storage must have the study {name!r}; it does not.") from None
+        if study.directions != self.study.directions:
+            raise SweepError(
+                f"The study {name!r} must have the same directions as this one; it has "
+                f"{', '.join(direction.name.lower() for direction in study.directions)}."
+            )
+        return replace(self, study=study)
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Returns the trials that count, by number."""

@@ -24,11 +24,17 @@ SPACE = ["x=interval(0,1)", "y=range(0,3)", "z=choice(a,b)"]
 
 
 def make_sweep(
-    folder, n_trials=10, sampler="random", directions=("minimize",), space=SPACE, **more
+    folder,
+    n_trials=10,
+    sampler="random",
+    directions=("minimize",),
+    space=SPACE,
+    name="study",
+    **more,
 ):
     url = f"sqlite:///{folder / 'studies.db'}"
     return Sweep(
-        study=open_study(url, "study", list(directions)),
+        study=open_study(url, name, list(directions)),
         settings=SweeperSettings(
             n_trials=n_trials, sampler=sampler, direction=list(directions), **more
         ),
@@ -87,6 +93,35 @@ def test_a_resumed_sweep_samples_what_it_would_have_sampled(name, tmp_path):
     assert len(set(map(tuple, whole))) == 16
     other = run(make_sweep(tmp_path / "c", 16, name, seed=7), outcomes)
     assert other != whole
+
+
+def test_the_best_trials_of_another_study_are_tried_first(tmp_path):
+    earlier = make_sweep(tmp_path, 8, space=["x=interval(0,1)", "y=range(0,9)"], name="earlier")
+    run(earlier, lambda trial: complete(trial.params["x"]))
+    best = [trial.params for trial in earlier.ranked()[:5]]
+    sweep = make_sweep(tmp_path, 7, warm_start="earlier")
+    queue = TrialQueue(sweep)
+    queue.enqueue_best("earlier")
+    queue.enqueue_best("earlier")
+    run(sweep)
+    tried = [trial.params for trial in sweep.study.trials]
+    assert len(tried) == 7
+    assert [each["x"] for each in tried[:5]] == [each["x"] for each in best]
+    # Here y is 0 to 2, so other values are sampled.
+    pairs = zip(tried[:5], best, strict=True)
+    assert all(new["y"] == old["y"] for new, old in pairs if old["y"] < 3)
+    assert all(each["y"] < 3 for each in tried)
+
+
+def test_a_warm_start_needs_a_study_that_fits(tmp_path):
+    make_sweep(tmp_path, name="upwards", directions=("maximize",))
+    queue = TrialQueue(make_sweep(tmp_path))
+    with pytest.raises(SweepError, match=r"must have the study 'gone'; it does not"):
+        queue.enqueue_best("gone")
+    with pytest.raises(SweepError, match=r"the same directions as this one; it has maximize"):
+        queue.enqueue_best("upwards")
+    with pytest.raises(SweepError, match=r"warm_start needs hydra.sweeper.n_trials"):
+        SweeperSettings(warm_start="earlier")
 
 
 @pytest.mark.slow

@@ -44,6 +44,25 @@ def test_bad_trials_are_pruned(tmp_path):
     assert done.stdout.count("Pruned after step 2.") == 2
 
 
+def test_a_sweep_ends_in_time_and_the_same_command_goes_on(tmp_path):
+    long = ["x=interval(0,1)", "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler=random"]
+    start_time = time.monotonic()
+    done = sweep(tmp_path, *long, "sleep=60", "hydra.sweeper.hours=0.001")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start_time < 30, "a trial that runs is ended"
+    assert states(tmp_path) == ["FAIL", "WAITING"]
+    assert study(tmp_path).trials[0].user_attrs["reason"] == "the time of the sweep is over"
+
+    # Another trial of 4 s, the median of the complete ones, would not end in time.
+    other = tmp_path / "other"
+    other.mkdir()
+    assert sweep(other, *long, "sleep=4", "hydra.sweeper.n_trials=1").returncode == 0
+    assert sweep(other, *long, "hydra.sweeper.hours=0.001").returncode == 0
+    assert states(other) == ["COMPLETE"]
+    assert sweep(other, *long).returncode == 0
+    assert states(other) == ["COMPLETE"] * 3
+
+
 @pytest.mark.slow
 def test_failures_are_reported_and_the_sweep_continues(tmp_path):
     done = sweep(
