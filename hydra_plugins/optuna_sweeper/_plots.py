@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra_plugins.optuna_sweeper._importances import draw_importances
+
 if TYPE_CHECKING:
     import optuna
 
@@ -37,8 +39,11 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
         warnings.simplefilter("ignore")  # Optuna's matplotlib plots are experimental
         for name, function, options in _plots(names):
             try:
-                interactive = getattr(visualization, function)(study, **options)
-                axes = getattr(visualization.matplotlib, function)(study, **options)
+                if callable(function):
+                    interactive, axes = function(study, **options)
+                else:
+                    interactive = getattr(visualization, function)(study, **options)
+                    axes = getattr(visualization.matplotlib, function)(study, **options)
             except (ValueError, RuntimeError, ZeroDivisionError):
                 continue
             # All plots share one page, since plotly.js weighs 5 MB.
@@ -57,15 +62,15 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
     return written
 
 
-def _plots(names: Sequence[str]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Returns each plot's name, Optuna's function and its options."""
+def _plots(names: Sequence[str]) -> list[tuple[str, Any, dict[str, Any]]]:
+    """Returns each plot's name, its function or the name of Optuna's, and its options."""
     if len(names) > 1:
         labels = {"target_names": list(names)} if len(names) <= 3 else {}
         return [("pareto_front", "plot_pareto_front", labels), ("timeline", "plot_timeline", {})]
     label = {"target_name": names[0]}
     return [
         ("history", "plot_optimization_history", label),
-        ("importances", "plot_param_importances", label),
+        ("importances", draw_importances, label),
         ("slices", "plot_slice", label),
         ("parallel_coordinates", "plot_parallel_coordinate", label),
         ("intermediate_values", "plot_intermediate_values", {}),
