@@ -18,7 +18,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 train: setup
-	$(RUN) -m gislr.train $(ARGS)
+	$(RUN) -m gislr.train $(or $(ARGS),+experiments=quick)
 
 test: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not documentation" $(ARGS)

@@ -93,8 +93,8 @@ def test_a_trial_is_the_mean_of_its_folds_and_ends_when_it_is_worse(workplace, c
     pruned = runs["trial 1"]
     assert pruned.data.tags["trial.state"] == "pruned"
     reason = pruned.data.tags["gislr.reason"]
-    assert reason.startswith("Pruned after fold 0: weighted_f1 is worse than that of trial 0 by")
-    assert reason.endswith("on 9 signers.")
+    assert reason.startswith("Pruned after fold 0: weighted_f1 is worse than in trial 0, by")
+    assert reason.endswith(", on 9 signers.")
 
     # Another study of the same trial: its folds are trained already.
     again = gislr(*shared, "optimizer.learning_rate=1e-2", "seed=range(42,43)")

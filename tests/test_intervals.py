@@ -151,7 +151,7 @@ def test_a_cross_validation_combines_its_folds():
     assert found.intervals["acc"].value == pytest.approx(np.mean(values))
     assert (
         "360 clips of 30 signers, each held out once; mean of 2 seeds"
-        in cross_validation_summary(found)
+        in cross_validation_summary(found, pd.DataFrame())
     )
 
 

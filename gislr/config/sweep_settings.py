@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from gislr.evaluation.metrics.scores import lower_is_better, score_names
 from gislr.utils.errors import SettingError, unknown_name
-from gislr.utils.settings import Positive, Settings
+from gislr.utils.settings import AboveZero, Positive, Settings, Text
 
 _CLIPS_PER_SECOND = "clips_per_second"
 _TRAINED_ON = ("loss", "acc", "top_5_acc", "top_10_acc", _CLIPS_PER_SECOND)
@@ -25,12 +25,17 @@ class SweepSettings(Settings):
         folds: A trial is a cross-validation over so many folds, and its objective their mean;
             `None` for one training, or for the folds of `split=nested`.
         seeds: Number of trainings of each fold, with consecutive seeds.
+        hours: How long it may take; `None` for as long as it takes.
+        warm_start: The earlier study whose best trials are tried first.
     """
 
     objective: str | list[str]
     value: Literal["last", "best"]
-    folds: Annotated[int, Field(ge=2)] | None = None  # older runs lack both keys
+    # Older runs lack these keys.
+    folds: Annotated[int, Field(ge=2)] | None = None
     seeds: Positive = 1
+    hours: AboveZero | None = None
+    warm_start: Text | None = None
 
     @model_validator(mode="after")
     def _check(self) -> SweepSettings:

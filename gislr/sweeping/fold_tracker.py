@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from gislr.config.configuration import open_data
+from gislr.data.store import Store
 from gislr.evaluation.metrics.folds import CrossValidation, cross_validation
+from gislr.evaluation.metrics.signer_factors import correlations, signer_factors
 from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.evaluated_trials import EvaluatedTrials, Results
 from gislr.tracking.run import TrackedRun
@@ -19,12 +22,14 @@ class CrossValidationTracker(EvaluatedTrials):
     def summarize(self, results: Results) -> None:
         """Records means, intervals, tables and the pooled predictions."""
         result = cross_validation(results)
-        log.info(cross_validation_summary(result))
-        record_cross_validation(self._run, result)
+        record_cross_validation(self._run, result, open_data(self._configuration))
 
 
-def record_cross_validation(run: TrackedRun, result: CrossValidation) -> None:
-    """Records the intervals, the tables and the pooled predictions of all folds."""
+def record_cross_validation(run: TrackedRun, result: CrossValidation, store: Store) -> None:
+    """Records and logs the scores of all folds, their tables and what goes with accuracy."""
+    first = next(iter(result.pooled.values()))
+    factors = correlations(signer_factors(first, store))
+    log.info(cross_validation_summary(result, factors))
     run.metrics(
         {
             f"cv_{name}{end}": value
@@ -36,6 +41,7 @@ def record_cross_validation(run: TrackedRun, result: CrossValidation) -> None:
         result.by_fold.to_csv(folder / "per_fold.csv", index=False)
         result.by_signer.to_csv(folder / "per_signer.csv", index=False)
         result.by_sign.to_csv(folder / "per_sign.csv", index=False)
+        factors.to_csv(folder / "signer_factors.csv", index=False)
     with run.folder(OUT_OF_FOLD) as folder:
         for seed, predictions in result.pooled.items():
             predictions.save(folder / f"seed_{seed}.parquet")

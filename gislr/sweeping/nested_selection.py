@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gislr.config.configuration import Configuration
+from gislr.config.configuration import Configuration, open_data
 from gislr.config.overrides import to_overrides
 from gislr.data.splits import GROUP_KFOLD, NestedKFold
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.folds import cross_validation
-from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.evaluated_trials import SEED, held_out_predictions
 from gislr.sweeping.fold_tracker import record_cross_validation
 from gislr.sweeping.tracked_command import run_tracked
@@ -76,12 +75,11 @@ class NestedSelection:
                 row = {"outer_fold": fold, "run_id": run.run_id, "chosen_by": chosen.values[0]}
                 rows.append({**row, **results[fold, number].score(), **chosen.params})
         result = cross_validation(results)
-        record_cross_validation(self.run, result)
+        record_cross_validation(self.run, result, open_data(self.configuration))
         table = pd.DataFrame(rows)
         with self.run.folder() as folder:
             table.to_csv(folder / CHOICES, index=False)
         best = self.sweep.ranked()[0]
-        log.info(cross_validation_summary(result))
         log.info(
             "  these signers chose nothing; the best trial's own "
             f"{self.configuration.sweep.objectives[0]} is {best.values[0]:.4f}"
@@ -91,17 +89,23 @@ class NestedSelection:
 
     def _choose(self, fold: int) -> Any:
         """Returns the best trial of the sweep without an outer fold."""
-        keys: dict[str, Any] = {"split": {"outer_fold": fold}}
-        if name := self.sweep.settings.study_name:
-            keys["hydra"] = {"sweeper": {"study_name": f"{name}-outer-{fold}"}}
+        tag = f"outer_fold_{fold}"
         log.info(f"\nouter fold {fold} of {self.split.outer_folds}")
-        run_id = run_tracked(same_command(*to_overrides(keys)))
-        self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
-        study = LoggedRun.of(self.run.client, run_id).tags[SWEEP]
-        ranked = self.sweep.other(study).ranked()
+        run_id = LoggedRun.of(self.run.client, self.run.run_id).tags.get(tag)
+        if run_id is None or len(self._sweep_of(run_id).trials()) < self.sweep.n_trials:
+            keys: dict[str, Any] = {"split": {"outer_fold": fold}}
+            if name := self.sweep.settings.study_name:
+                keys["hydra"] = {"sweeper": {"study_name": f"{name}-outer-{fold}"}}
+            run_id = run_tracked(same_command(*to_overrides(keys)))
+            self.run.tags({tag: run_id})
+            self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
+        ranked = self._sweep_of(run_id).ranked()
         if not ranked:
             raise GislrError(f"Outer fold {fold} must have a complete trial; it has none.")
         return ranked[0]
+
+    def _sweep_of(self, run_id: str) -> Sweep:
+        return self.sweep.other(LoggedRun.of(self.run.client, run_id).tags[SWEEP])
 
     def _train(self, fold: int, seed: int, chosen: Sequence[str]) -> LoggedRun:
         """Returns the run of a choice that is evaluated on its outer fold."""

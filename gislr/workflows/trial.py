@@ -12,7 +12,6 @@ from gislr.config.trial_folds import TrialFolds, identity_values
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
 from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.metrics.intervals import SCORES, paired_differences
-from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.fold_tracker import record_cross_validation
 from gislr.sweeping.parent_run import RUN_ID, finished_result, parent_tags, trial_tags
 from gislr.tracking import provenance
@@ -42,7 +41,8 @@ def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
     folds = TrialFolds.of(configuration)
     if folds is None:
         return train_one(config, trial=trial)
-    fingerprints = data_tags(open_data(configuration), open_also(configuration))
+    store = open_data(configuration)
+    fingerprints = data_tags(store, open_also(configuration))
     tags = {
         **parent_tags(configuration),
         **fingerprints,
@@ -62,11 +62,10 @@ def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
             if position < folds.folds - 1:
                 _prune_if_worse(trial, run, configuration.sweep.objectives, [*predictions.values()])
         result = cross_validation(predictions)
-        record_cross_validation(run, result)
+        record_cross_validation(run, result, store)
         objective = np.mean(values, axis=0).tolist()
         means = dict(zip(configuration.sweep.objectives, objective, strict=True))
         run.metrics(means)
-    log.info(cross_validation_summary(result))
     scores = {name: interval.value for name, interval in result.intervals.items()}
     history = {name: [value] for name, value in means.items()}
     return TrainingResult(run.run_id, run.name, history, scores, objective)
@@ -116,6 +115,6 @@ def _prune_if_worse(
     found = paired_differences([reference], [mine])[score]
     if found.interval.high < 0 and found.verdict == "significant":
         raise TrialPruned(
-            f"Pruned after fold {len(done) - 1}: {score} is worse than that of trial {best.number} by "
-            f"{-found.interval.value:.4f} ({found.interval.ends}) on {found.signers} signers."
+            f"Pruned after fold {len(done) - 1}: {score} is worse than in trial {best.number}, "
+            f"by {found.interval.value:.4f} ({found.interval.ends}), on {found.signers} signers."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,3 +123,31 @@ def _list_pairs(axes: Axes, pairs: pd.DataFrame, size: float) -> None:
         cell.PAD = 0.02
         cell.set_edgecolor("0.85")
         cell.get_text().set(parse_math=False, weight="bold" if row == 0 else "normal")
+
+
+def confusion_chart(matrix: pd.DataFrame) -> Any:
+    """Returns a Plotly figure to zoom into; its cells show their signs and clips on hover.
+
+    Args:
+        matrix: A confusion matrix in the order of `sort_by_confusion`.
+    """
+    import plotly.express as px
+
+    fractions = row_fractions(matrix.to_numpy())
+    chart = px.imshow(
+        np.sqrt(fractions),
+        x=matrix.columns.astype(str),
+        y=matrix.index.astype(str),
+        labels={"x": "predicted sign", "y": "true sign"},
+        color_continuous_scale="Blues",
+        aspect="equal",
+        width=1000,
+        height=950,
+    )
+    chart.update_traces(
+        customdata=np.dstack([matrix.to_numpy(), np.round(100 * fractions, 1)]),
+        hovertemplate="true %{y}<br>predicted %{x}<br>%{customdata[0]} clips, "
+        "%{customdata[1]}% of the true sign's clips<extra></extra>",
+    )
+    chart.update_layout(coloraxis_showscale=False)
+    return chart

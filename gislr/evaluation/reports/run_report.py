@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from gislr.data.store import Store
 from gislr.evaluation.figures import quality_figures, score_figures
 from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
-from gislr.evaluation.figures.confusion_figure import confusion_figure
+from gislr.evaluation.figures.confusion_figure import confusion_chart, confusion_figure
 from gislr.evaluation.metrics import confusion, tables
 from gislr.evaluation.metrics.calibration import BINS, calibration
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.intervals import score_intervals
+from gislr.evaluation.metrics.signer_factors import correlations, signer_factors
 from gislr.evaluation.reports.page import Page, Section, png
 
 if TYPE_CHECKING:
@@ -156,6 +155,7 @@ def _sections(
             figures=[quality_figures.accuracy_by_signer(per_signer)] if known else [],
             tables=[per_signer] if known else [],
         ),
+        *_why(predictions, store),
         Section(
             "Calibration",
             f"Expected calibration error (ECE): {error:.3f}, {BINS} bins.",
@@ -166,6 +166,20 @@ def _sections(
             figures=[quality_figures.f1_by_clip(predictions, store.most_frames)],
         ),
         _errors(predictions, store),
+    ]
+
+
+def _why(predictions: ClipPredictions, store: Store) -> list[Section]:
+    found = correlations(signer_factors(predictions, store)) if predictions.signers_known else None
+    if found is None or found.empty:
+        return []
+    return [
+        Section(
+            "What goes with a signer's accuracy",
+            "Rank correlations over signers (Spearman) with 95% intervals. An interval that holds "
+            "zero may be chance, and no correlation need be a cause.",
+            tables=[found],
+        )
     ]
 
 
@@ -191,34 +205,6 @@ def _confusions(report: Report) -> Section:
         charts=[confusion_chart(matrix)],
         tables=[report.tables[MOST_CONFUSED]],
     )
-
-
-def confusion_chart(matrix: pd.DataFrame) -> Any:
-    """Returns a Plotly figure to zoom into; its cells show their signs and clips on hover.
-
-    Args:
-        matrix: A confusion matrix in the order of `confusion.sort_by_confusion`.
-    """
-    import plotly.express as px
-
-    fractions = confusion.row_fractions(matrix.to_numpy())
-    chart = px.imshow(
-        np.sqrt(fractions),
-        x=matrix.columns.astype(str),
-        y=matrix.index.astype(str),
-        labels={"x": "predicted sign", "y": "true sign"},
-        color_continuous_scale="Blues",
-        aspect="equal",
-        width=1000,
-        height=950,
-    )
-    chart.update_traces(
-        customdata=np.dstack([matrix.to_numpy(), np.round(100 * fractions, 1)]),
-        hovertemplate="true %{y}<br>predicted %{x}<br>%{customdata[0]} clips, "
-        "%{customdata[1]}% of the true sign's clips<extra></extra>",
-    )
-    chart.update_layout(coloraxis_showscale=False)
-    return chart
 
 
 def _errors(predictions: ClipPredictions, store: Store) -> Section:

@@ -59,8 +59,13 @@ def _f1(table: pd.DataFrame) -> str:
     return ", ".join(f"{row.sign} {row.f1:.2f}" for row in table.head(_SHOWN).itertuples())
 
 
-def cross_validation_summary(result: CrossValidation) -> str:
-    """Returns scores with intervals, and the spread over folds and signers."""
+def cross_validation_summary(result: CrossValidation, factors: pd.DataFrame) -> str:
+    """Returns scores with intervals, the spread over folds and signers, and what goes with it.
+
+    Args:
+        result: The results of all folds.
+        factors: As by `signer_factors.correlations`.
+    """
     first = next(iter(result.pooled.values()))
     by_fold = result.by_fold.groupby("fold")["weighted_f1"].mean()
     accuracy, seeds = result.by_signer["accuracy"], len(result.pooled)
@@ -75,4 +80,10 @@ def cross_validation_summary(result: CrossValidation) -> str:
             f"  by signer: accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, "
             f"median {accuracy.median():.2f}"
         )
+    lines += [
+        f"  a signer's accuracy goes with {row.factor}: rank correlation {row.correlation:+.2f} "
+        f"({row.low:+.2f} to {row.high:+.2f})"
+        for row in factors.itertuples()
+        if row.low > 0 or row.high < 0
+    ]
     return "\n".join(lines)
