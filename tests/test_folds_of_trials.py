@@ -1,13 +1,15 @@
 """Trials that are cross-validations, and sweeps that are judged on other signers."""
 
 import csv
+import math
 import random
 
+import pandas as pd
 import pytest
 
 from gislr.config.configuration import default_configuration
 from gislr.config.trial_folds import TrialFolds, identity_values
-from gislr.sweeping.nested_selection import training_overrides
+from gislr.sweeping.nested_selection import agreement, training_overrides
 from gislr.utils.errors import SettingError
 from tests.commands import TINY, artifacts, gislr, metric_values
 from tests.conftest import separable_clips, write_folder
@@ -55,6 +57,42 @@ def test_the_inner_folds_of_a_nested_split_are_trained_on():
 def test_folds_need_groups():
     with pytest.raises(SettingError, match=r"needs a split that groups clips.*got split=none"):
         TrialFolds.of(default_configuration("sweep.folds=3", "split=none"))
+
+
+def test_seeds_need_folds():
+    with pytest.raises(SettingError, match=r"sweep.seeds=2 needs sweep.folds, a number of folds"):
+        TrialFolds.of(default_configuration("sweep.seeds=2"))
+
+
+def test_only_sweeps_have_such_trials(workplace):
+    for module, more in (("cross_validate", "sweep.folds=2"), ("learning_curve", "split=nested")):
+        done = gislr(*workplace, *TINY, more, module=module)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: Only trials of gislr sweep can be cross-validations")
+
+
+def test_a_choice_that_is_judged_has_one_objective(workplace):
+    objectives = "sweep.objective=[val_acc,parameters]"
+    done = gislr("-m", *workplace, *TINY, objectives, "split=nested", "seed=1,2")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: split=nested judges one choice and needs one")
+
+
+def test_the_choices_of_outer_folds_are_counted():
+    choices = pd.DataFrame(
+        {
+            "outer_fold": [0, 0, 1, 2],
+            "units": [384, 384, 256, 384],
+            "rate": [0.25, 0.25, 0.125, 0.5],
+            "same": [0.5] * 4,
+            "warmup": [math.nan, math.nan, math.nan, 3.0],
+        }
+    )
+    assert agreement(choices, "units") == "384 (2 times), 256"
+    assert agreement(choices, "rate") == "0.125 to 0.5"
+    assert agreement(choices, "same") == "0.5 (3 times)"
+    assert agreement(choices, "warmup") == "3.0"
+    assert agreement(choices, "absent") == "none"
 
 
 def test_a_trial_of_folds_is_never_taken_for_one_of_its_trainings():
@@ -138,7 +176,8 @@ def test_choosing_among_noise_is_not_rewarded(tmp_path):
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     [run] = client.search_runs(
-        [client.get_experiment_by_name("gislr").experiment_id], "metrics.cv_acc > 0 and metrics.best_val_acc > 0"
+        [client.get_experiment_by_name("gislr").experiment_id],
+        "metrics.cv_acc > 0 and metrics.best_val_acc > 0",
     )
     metrics = run.data.metrics
     assert metrics["best_val_acc"] > 1 / 3 + 0.05, "the best of eight looks better than chance"

@@ -31,11 +31,16 @@ class TrialFolds:
         """Returns the folds of a configuration; `None` where a trial is one training.
 
         Raises:
-            SettingError: The clips of its split are no groups.
+            SettingError: Its split does not group clips, or there are seeds without folds.
         """
         settings, split = configuration.sweep, configuration.split
         folds = settings.folds or (split.folds if isinstance(split, NestedKFold) else None)
         if folds is None:
+            if settings.seeds > 1:
+                raise SettingError(
+                    f"sweep.seeds={settings.seeds} needs sweep.folds, a number of folds. To try "
+                    "several seeds on one split, sweep 'seed=range(0,3)'."
+                )
             return None
         if not isinstance(split, GroupKFold | GroupShuffle):
             raise SettingError(

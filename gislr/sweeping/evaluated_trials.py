@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from gislr.config.configuration import Configuration
+from gislr.config.trial_folds import TrialFolds
 from gislr.data.held_out import SIGNER
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
 from gislr.tracking.outbox import attempt
 from gislr.tracking.run_reader import LoggedRun
-from gislr.utils.errors import DataError
+from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import Sweep
 
@@ -32,6 +34,14 @@ class EvaluatedTrials(ParentRun):
 
     setting: ClassVar[str]
     show_best = False
+
+    def check(self, configuration: Configuration) -> None:
+        """Refuses trials that are cross-validations themselves."""
+        if TrialFolds.of(configuration):
+            raise SettingError(
+                "Only trials of gislr sweep can be cross-validations; here, leave out sweep.folds "
+                "and split=nested."
+            )
 
     def summarize(self, results: Results) -> None:
         """Records what the trials say together."""

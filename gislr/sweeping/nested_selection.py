@@ -72,7 +72,7 @@ class NestedSelection:
             for number in range(self.configuration.sweep.seeds):
                 run = self._train(fold, first + number, self.sweep.space.overrides(chosen.params))
                 results[fold, number] = held_out_predictions(run)
-                row = {"outer_fold": fold, "run_id": run.run_id, "chosen_by": chosen.values[0]}
+                row = {"outer_fold": fold, "run_id": run.run_id, "inner_score": chosen.values[0]}
                 rows.append({**row, **results[fold, number].score(), **chosen.params})
         result = cross_validation(results)
         record_cross_validation(self.run, result, open_data(self.configuration))
@@ -161,7 +161,7 @@ def agreement(choices: pd.DataFrame, key: str) -> str:
     """
     by_fold = choices.drop_duplicates("outer_fold")
     values = by_fold[key].dropna().tolist() if key in by_fold else []
-    if values and all(isinstance(value, float) and value % 1 for value in values):
+    if len(set(values)) > 1 and all(isinstance(value, float) for value in values):
         return f"{min(values):.3g} to {max(values):.3g}"
     counts = Counter(values).most_common()
     return ", ".join(f"{v} ({n} times)" if n > 1 else str(v) for v, n in counts) or "none"

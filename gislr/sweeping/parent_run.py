@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import Configuration, open_also, open_data, read_configuration
-from gislr.config.trial_folds import identity_values
+from gislr.config.trial_folds import TrialFolds, identity_values
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.run import (
@@ -76,6 +76,14 @@ class ParentRun(SweepCallback):
         self._experiment_id = ""
         self._fingerprints: dict[str, dict[str, str]] = {}
 
+    def check(self, configuration: Configuration) -> None:
+        """Checks the configuration of a trial before anything runs.
+
+        Raises:
+            SettingError: A sweep of this kind cannot use it.
+        """
+        TrialFolds.of(configuration)
+
     def conclude(self, sweep: Sweep) -> None:
         """Records the result of the trials together, however the sweep ends."""
 
@@ -85,6 +93,7 @@ class ParentRun(SweepCallback):
     def on_sweep_start(self, sweep: Sweep) -> None:
         """Finds the study's parent run or creates it."""
         self._configuration = _configuration(sweep.compose(sweep.space.example()))
+        self.check(self._configuration)
         settings = self._configuration.tracking
         client, self._experiment_id = connect(settings)
         mark_vanished(client, self._experiment_id)

@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gislr.config.configuration import Configuration
 from gislr.data.splits import NestedKFold
 from gislr.sweeping.nested_selection import NestedSelection, training_overrides
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
+from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import Sweep, write_plots
 
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
 
 class SweepTracker(ParentRun):
     """Records the best trial of a sweep."""
+
+    def check(self, configuration: Configuration) -> None:
+        """Checks that one objective chooses where the choice is judged."""
+        super().check(configuration)
+        if isinstance(configuration.split, NestedKFold) and len(configuration.sweep.objectives) > 1:
+            raise SettingError(
+                "split=nested judges one choice and needs one sweep.objective; got "
+                f"{', '.join(configuration.sweep.objectives)}."
+            )
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
         """Records the counts and the best values so far, by trial."""

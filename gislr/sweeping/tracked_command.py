@@ -22,9 +22,13 @@ def run_tracked(command: Sequence[str]) -> str:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
     ) as process:
-        for line in process.stdout or ():
-            lines.append(line.rstrip("\n"))
-            log.info(lines[-1])
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip("\n"))
+                log.info(lines[-1])
+        except BaseException:
+            process.terminate()  # else it would be waited for
+            raise
     tracked = _TRACKED.search("\n".join(lines))
     if process.returncode or tracked is None:
         errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]

@@ -15,6 +15,7 @@ from gislr.evaluation.metrics.intervals import SCORES, paired_differences
 from gislr.sweeping.fold_tracker import record_cross_validation
 from gislr.sweeping.parent_run import RUN_ID, finished_result, parent_tags, trial_tags
 from gislr.tracking import provenance
+from gislr.tracking.outbox import attempt
 from gislr.tracking.run import RUN_NAME, TrackedRun, tracked_run
 from gislr.tracking.run_reader import PARENT_TAG, LoggedRun
 from gislr.tracking.run_search import read_with_run_id
@@ -54,7 +55,7 @@ def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
     values: list[list[float]] = []
     with tracked_run(configuration.tracking, tags, patient=True) as run:
         trial.set_user_attr(RUN_ID, run.run_id)
-        run.parameters(dict(flatten(configuration.values)))
+        run.parameters(dict(flatten(folds.values)))
         for position, ((fold, seed), training) in enumerate(folds.trainings().items()):
             run_id, found = _train_once(run, training, trial, position, f"fold {fold}, seed {seed}")
             values.append(found)
@@ -109,9 +110,13 @@ def _prune_if_worse(
     if not complete:
         return
     best = max(complete, key=lambda each: each.values[0])
-    [first, *_] = LoggedRun.of(run.client, str(best.user_attrs[RUN_ID])).predictions()
+    run_id, kept = str(best.user_attrs[RUN_ID]), list[ClipPredictions]()
+    # It is a pity, but no reason to fail, if the store does not answer.
+    attempt(lambda: kept.extend(LoggedRun.of(run.client, run_id).predictions()))
+    if not kept:
+        return
     mine = pooled(done)
-    reference = first.rows(np.isin(first.clips, mine.clips))
+    reference = kept[0].rows(np.isin(kept[0].clips, mine.clips))
     found = paired_differences([reference], [mine])[score]
     if found.interval.high < 0 and found.verdict == "significant":
         raise TrialPruned(
