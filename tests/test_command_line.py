@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from gislr.evaluation.metrics.calibration import at_temperature, fit_temperature
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.utils.paths import config_folder, project_root
 from tests.commands import (
     TINY,
@@ -123,7 +125,11 @@ def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_p
     store = open_store(folder)
     root = artifacts(client, run, tmp_path / "artifacts")
     predictions = pd.read_csv(root / "evaluation/predictions.csv")
-    for row in predictions.itertuples():
+    kept = ClipPredictions.load(root / "evaluation/probabilities.parquet")
+    temperature = run.data.metrics["temperature"]
+    assert temperature == pytest.approx(fit_temperature(kept), rel=1e-4)
+    scaled = at_temperature(kept, temperature).probabilities.max(axis=1)
+    for row, probability in zip(predictions.itertuples(), scaled, strict=True):
         clip = store.clips.paths.tolist().index(row.clip)
         rows = slice(store.offsets[clip], store.offsets[clip + 1])
         frames = np.zeros((1, 64, 66, 3), np.float32)
@@ -132,7 +138,7 @@ def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_p
         frames[0, :length], index[0, :length] = store.frames[rows], store.frame_index[rows]
         got = np.asarray(model({"frames": frames, "frame_index": index}))[0]
         assert store.signs[got.argmax()] == row.predicted_sign
-        assert got.max() == pytest.approx(row.probability, abs=1e-5)
+        assert got.max() == pytest.approx(probability, abs=1e-5)
 
 
 @pytest.mark.slow

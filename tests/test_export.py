@@ -49,10 +49,10 @@ CLIPS = [
 ]
 
 
-def trained(name, seed=0, preprocessing=READINGS[0], **changes):
+def trained(name, seed=0, preprocessing=READINGS[0], temperature=1.5, **changes):
     model_settings = small(name, **changes)
     model = build(model_settings, PADDED, seed=seed, preprocessing=preprocessing)
-    return TrainedModel(model, model_settings, SIGNS, preprocessing)
+    return TrainedModel(model, model_settings, SIGNS, preprocessing, temperature)
 
 
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.landmarks)

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gislr.evaluation.metrics import intervals
-from gislr.evaluation.metrics.calibration import calibration, top_k_accuracies
+from gislr.evaluation.metrics.calibration import (
+    at_temperature,
+    calibrated_by_others,
+    calibration,
+    fit_temperature,
+    top_k_accuracies,
+)
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
 from gislr.evaluation.metrics.comparison import ComparedModel
 from gislr.evaluation.metrics.confusion import most_confused_block
@@ -163,6 +169,45 @@ def test_a_clip_in_two_folds_is_refused():
 def test_a_missing_fold_is_named():
     with pytest.raises(DataError, match="fold 2 seed 1 is missing"):
         cross_validation(dict(list(folds().items())[:-1]))
+
+
+def two_signs(confidences, right, signers=None):
+    """Predictions of the first of two signs with some confidence, which are right or not."""
+    count = len(confidences)
+    first = np.array(confidences)
+    return ClipPredictions(
+        clips=np.arange(count).astype(str),
+        signers=np.array(signers or ["s"] * count, np.str_),
+        labels=np.where(right, 0, 1).astype(np.int32),
+        frames=np.ones(count, np.int64),
+        raw_frames=np.ones(count, np.int64),
+        probabilities=np.stack([first, 1 - first], axis=1).astype(np.float32),
+        signs=["a", "b"],
+    )
+
+
+def test_the_temperature_makes_confidence_what_it_should_be():
+    # A confidence of 0.9 that is right in 3 of 4 clips: log(9) / T = log(3), so T = 2.
+    overconfident = two_signs([0.9] * 400, [True, True, True, False] * 100)
+    assert fit_temperature(overconfident) == pytest.approx(2, rel=1e-3)
+    scaled = at_temperature(overconfident, 2)
+    assert scaled.probabilities[0].tolist() == pytest.approx([0.75, 0.25])
+    assert calibration(scaled).error == pytest.approx(0, abs=1e-6)
+    # And 0.75 that is right in 9 of 10: T = log(3) / log(9).
+    modest = two_signs([0.75] * 10, [True] * 9 + [False])
+    assert fit_temperature(modest) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_signers_are_calibrated_by_others():
+    # Signer a is right in 3 of 4 clips, signer b in 9 of 10, each with a confidence of 0.9.
+    right = [True, True, True, False] * 10 + ([True] * 9 + [False]) * 4
+    predictions = two_signs([0.9] * 80, right, ["a"] * 40 + ["b"] * 40)
+    scaled = calibrated_by_others(predictions)
+    of_signer = {s: scaled.probabilities[scaled.signers == s][0, 0] for s in "ab"}
+    assert of_signer == pytest.approx({"a": 0.9, "b": 0.75}, rel=1e-3)
+    assert scaled.clips.tolist() == predictions.clips.tolist()
+    alone = two_signs([0.9], [True])
+    assert calibrated_by_others(alone) is alone
 
 
 def test_calibration_of_the_calibrated_and_of_the_overconfident():

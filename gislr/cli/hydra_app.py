@@ -8,6 +8,7 @@ import signal
 import sys
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -75,8 +76,13 @@ def require_utf8() -> None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
-def _end() -> NoReturn:
-    """Ends the process at once: Python would free what TensorFlow holds, which takes seconds."""
+def _end() -> None:
+    """Ends the process at once: Python would free what TensorFlow holds, which takes seconds.
+
+    A process that was not started for the command, such as a notebook's, goes on.
+    """
+    if not any(Path(name).name.split(".")[0] == "gislr" for name in sys.orig_argv[1:3]):
+        return
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

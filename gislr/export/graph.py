@@ -37,17 +37,17 @@ def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
         )
         variables = core.trainable_variables, core.non_trainable_variables
         cores.append((core, [[np.asarray(v) for v in values] for values in variables]))
-    preprocessing, signs = models[0].preprocessing, len(models[0].signs)
+    preprocessing = models[0].preprocessing
     layouts = [layout_of(trained.settings, preprocessing.frames) for trained in models]
 
     def recognize(raw: Any) -> Any:
         rows = {layout: read_raw(raw, preprocessing, layout) for layout in dict.fromkeys(layouts)}
         found = []
-        for layout, (core, weights) in zip(layouts, cores, strict=True):
+        for trained, layout, (core, weights) in zip(models, layouts, cores, strict=True):
             constants = [[ops.convert_to_tensor(v) for v in values] for values in weights]
             logits, _ = core.stateless_call(*constants, rows[layout], training=False)
-            found.append(ops.softmax(ops.reshape(logits, (1, signs))))
-        return ops.reshape(average(found), (signs,))
+            found.append(trained.probabilities(logits, clips=1))
+        return ops.reshape(average(found), (-1,))
 
     return recognize
 

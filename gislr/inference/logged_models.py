@@ -17,6 +17,7 @@ from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.models import build_model, layout_of
 from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.training_record import TEMPERATURE
 from gislr.utils.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def trained_model(
         precision=precision,
     )
     run.load_weights(model)
-    return TrainedModel(model, configuration.model, signs, preprocessing)
+    # Older runs have none.
+    temperature = run.metrics.get(TEMPERATURE, 1.0)
+    return TrainedModel(model, configuration.model, signs, preprocessing, temperature)
 
 
 def open_stores(configuration: Configuration, runs: Sequence[LoggedRun]) -> list[Store]:

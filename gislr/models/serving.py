@@ -31,12 +31,14 @@ class TrainedModel:
         settings: What it was built with.
         signs: The glosses, in the order of its logits.
         preprocessing: How raw clips become what it reads.
+        temperature: Its logits are divided by it, so that its probabilities can be trusted.
     """
 
     model: Any
     settings: Family
     signs: list[str]
     preprocessing: PreprocessingSettings
+    temperature: float = 1.0
 
     def copy(self, layout: Layout) -> Any:
         """Returns a float32 copy for another layout of rows."""
@@ -49,6 +51,11 @@ class TrainedModel:
         )
         copied.set_weights(self.model.get_weights())
         return copied
+
+    def probabilities(self, logits: Any, clips: int) -> Any:
+        """Returns the probabilities of logits, float32 [clips, signs]."""
+        shaped = ops.reshape(logits, (clips, len(self.signs)))
+        return ops.softmax(shaped / self.temperature)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -90,7 +97,7 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
         missing) and `frame_index` float32 [clips, frames] (-1 where padded) to probabilities
         float32 [clips, signs].
     """
-    preprocessing, signs = models[0].preprocessing, len(models[0].signs)
+    preprocessing = models[0].preprocessing
     most_frames, (landmarks, axes) = preprocessing.frames, preprocessing.shape
     layout = Layout(most_frames, segments=1, packed=False)
     frames = keras.Input((most_frames, landmarks, 3), name="frames")
@@ -101,7 +108,7 @@ def serving_model(models: Sequence[TrainedModel]) -> Any:
         rows = ClipRows(axes, trained.settings.last_frame_position, name=f"rows_{k}")
         # Models of one name cannot be saved together.
         named = keras.Model(copied.input, copied.output, name=f"{copied.name}_{k}")
-        found.append(ops.softmax(ops.reshape(named(rows(frames, frame_index)), (-1, signs))))
+        found.append(trained.probabilities(named(rows(frames, frame_index)), clips=-1))
     return keras.Model(
         {"frames": frames, "frame_index": frame_index},
         average(found),

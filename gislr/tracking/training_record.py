@@ -18,6 +18,7 @@ from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.figures.data_figures import landmark_box_plots
+from gislr.evaluation.metrics.calibration import fit_temperature
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.tracking import provenance
@@ -25,6 +26,7 @@ from gislr.tracking.run import TrackedRun
 from gislr.utils.settings import flatten
 
 if TYPE_CHECKING:
+    from gislr.models.serving import TrainedModel
     from gislr.training.loop import TrainingDiverged
 
 WEIGHTS, MODEL = "model.weights.h5", "model"
@@ -35,6 +37,9 @@ EVALUATION, TRAIN_EVALUATION = "evaluation", "train_evaluation"
 
 HELD_OUT, HELD_OUT_FILE = "held_out", "held_out.json"
 """Tag and artifact: which clips were held out; the tag is `none` if none were."""
+
+TEMPERATURE = "temperature"
+"""Metric: the temperature of the probabilities that the logged model and its files give."""
 
 DIVERGED = "diverged_clips.txt"
 """Artifact: the clips of the step after which the loss was no number."""
@@ -128,15 +133,29 @@ def evaluation_folder(split: Split) -> str:
 
 
 def record_result(
-    run: TrackedRun, store: Store, predictions: ClipPredictions, model: Any, split: Split
-) -> None:
-    """Records what all else can be made of later: predictions, weights and the label map."""
+    run: TrackedRun,
+    configuration: Configuration,
+    data: tuple[Store, Split],
+    predictions: ClipPredictions,
+    model: Any,
+) -> TrainedModel:
+    """Records what all else can be made of later: predictions, weights, label map, temperature.
+
+    Where nothing is held out and `training.temperature` is not set, the temperature is 1.
+    """
+    from gislr.models.serving import TrainedModel
+
+    store, split = data
+    fitted = fit_temperature(predictions) if split.held_out.groups else 1.0
+    temperature = configuration.training.temperature or fitted
+    run.metrics({TEMPERATURE: temperature})
     run.tags({"intervals": predictions.intervals_over})
     with run.folder(evaluation_folder(split)) as folder:
         predictions.save(folder / FILE)
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
         write_label_map(folder / LABEL_MAP, store.signs)
+    return TrainedModel(model, configuration.model, store.signs, store.preprocessing, temperature)
 
 
 def record_pages(
@@ -163,30 +182,28 @@ def record_pages(
         )
 
 
-def record_model(run: TrackedRun, model: Any, configuration: Configuration, store: Store) -> None:
+def record_model(run: TrackedRun, trained: TrainedModel) -> None:
     """Records the model that MLflow loads: padded clips in, probabilities out."""
     import mlflow.keras
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    from gislr.models.serving import TrainedModel, serving_model
+    from gislr.models.serving import serving_model
 
     def spec(shape: Sequence[int | None], name: str | None = None) -> TensorSpec:
         return TensorSpec(np.dtype("float32"), (-1, *shape), name)
 
-    serving = serving_model(
-        [TrainedModel(model, configuration.model, store.signs, store.preprocessing)]
-    )
+    serving = serving_model([trained])
     with tempfile.TemporaryDirectory() as temporary:
         mlflow.keras.save_model(
             serving,
             f"{temporary}/{MODEL}",
             signature=ModelSignature(
                 Schema([spec(each.shape[1:], name) for name, each in serving.input.items()]),
-                Schema([spec([len(store.signs)])]),
+                Schema([spec([len(trained.signs)])]),
             ),
             pip_requirements=provenance.installed("tensorflow", "keras", "numpy"),
             save_exported_model=False,
-            metadata={"signs": store.signs},
+            metadata={"signs": trained.signs},
         )
         run.model(MODEL, Path(temporary, MODEL))

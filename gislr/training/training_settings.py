@@ -55,6 +55,8 @@ class TrainingSettings(Settings):
         deterministic: Whether equal seeds give equal numbers, at some cost on a GPU.
         swa_epochs: Number of last epochs whose weights are averaged (SWA); 0 for none.
         clips_per_sign: How many clips of each sign are trained on; all when `None`.
+        temperature: Of the probabilities that the logged model and its files give; `None` fits it
+            to the clips held out.
     """
 
     epochs: Positive
@@ -63,6 +65,7 @@ class TrainingSettings(Settings):
     deterministic: bool
     swa_epochs: Whole
     clips_per_sign: Positive | None
+    temperature: AboveZero | None = None  # older runs lack it
 
     @model_validator(mode="after")
     def _check(self) -> TrainingSettings:

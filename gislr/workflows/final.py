@@ -29,6 +29,7 @@ from gislr.tracking.training_record import (
     FINGERPRINT,
     HELD_OUT_FILE,
     IDENTITY,
+    TEMPERATURE,
 )
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
@@ -94,8 +95,11 @@ def final(config: DictConfig) -> str:
     log.info(f"rests on run {named.run_id} ({named.name}): {evidence}")
     if settings.epochs is not None:
         log.info(f"      but trains {settings.epochs} epochs, whatever was validated")
-    configuration = named.training().configuration().values
-    trained = [_train(configuration, evidence, settings, k) for k in range(settings.seeds)]
+    training = named.training()
+    values = training.configuration().values
+    # Nobody is held out that it could be fitted to.
+    values["training"]["temperature"] = training.metrics.get(TEMPERATURE)
+    trained = [_train(values, evidence, settings, k) for k in range(settings.seeds)]
     run_id = trained[0] if len(trained) == 1 else _ensemble(trained, evidence, settings)
     _publish(find_run(settings.tracking, run_id), evidence, settings)
     log.info(f"final run {run_id}")

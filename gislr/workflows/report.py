@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.training_data import measure_data, split_data
 from hydra_plugins.optuna_sweeper import Sweep, run_forked
+
+if TYPE_CHECKING:
+    from gislr.models.serving import TrainedModel
 
 
 class ReportSettings(CommandSettings):
@@ -84,7 +87,7 @@ def draw_report(run: LoggedRun) -> str:
         statistics=measure_data(store, split.train),
         predictions=predictions,
         history=run.history(),
-        model=trained_model(run).model,
+        trained=trained_model(run),
     )
     return evaluation
 
@@ -97,7 +100,7 @@ def record_report(
     statistics: tuple[Statistics, NDArray[np.float32]],
     predictions: ClipPredictions,
     history: Mapping[str, Sequence[float]],
-    model: Any,
+    trained: TrainedModel,
 ) -> None:
     """Records the statistics, the evaluation's pages and the model of a training.
 
@@ -107,7 +110,7 @@ def record_report(
     measured, frames = statistics
     training_record.record_statistics(run, store, frames, measured)
     training_record.record_pages(run, store, predictions, history, split)
-    training_record.record_model(run, model, configuration, store)
+    training_record.record_model(run, trained)
 
 
 class ReportedSweep(SweepTracker):

@@ -215,7 +215,7 @@ def _train(
     if not held_out:
         run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
-    training_record.record_result(run, store, predictions, model, split)
+    trained = training_record.record_result(run, configuration, (store, split), predictions, model)
     if report is None:
         record_report(
             run,
@@ -224,7 +224,7 @@ def _train(
             statistics=(measured, frames),
             predictions=predictions,
             history=history,
-            model=model,
+            trained=trained,
         )
     log.info(training_summary(predictions, store.clips.labels[split.train], split.held_out.whose))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if report else None)
