@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from gislr.inference import Prediction, Recognizer
     from gislr.workflows.cross_validate import CrossValidationResult
-    from gislr.workflows.training import TrainingResult
+    from gislr.workflows.train_one import TrainingResult
 
     Clip = str | Path | NDArray[np.float32]
 

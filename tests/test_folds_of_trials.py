@@ -10,6 +10,7 @@ import pytest
 from gislr.config.configuration import default_configuration
 from gislr.config.trial_folds import TrialFolds, identity_values
 from gislr.sweeping.nested_selection import agreement, training_overrides
+from gislr.sweeping.sweep_tracker import SweepTracker
 from gislr.utils.errors import SettingError
 from tests.commands import TINY, artifacts, gislr, metric_values
 from tests.conftest import separable_clips, write_folder
@@ -71,11 +72,13 @@ def test_only_sweeps_have_such_trials(workplace):
         assert done.stderr.startswith("error: Only trials of gislr sweep can be cross-validations")
 
 
-def test_a_choice_that_is_judged_has_one_objective(workplace):
-    objectives = "sweep.objective=[val_acc,parameters]"
-    done = gislr("-m", *workplace, *TINY, objectives, "split=nested", "seed=1,2")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: split=nested judges one choice and needs one")
+def test_a_choice_that_is_judged_is_one_and_made_without_other_signers():
+    tracker = SweepTracker()
+    tracker.check(default_configuration("split=nested"))
+    with pytest.raises(SettingError, match="judges one choice and needs one"):
+        tracker.check(default_configuration("split=nested", "sweep.objective=[val_acc,parameters]"))
+    with pytest.raises(SettingError, match="an earlier study may have asked them"):
+        tracker.check(default_configuration("split=nested", "sweep.warm_start=earlier"))
 
 
 def test_the_choices_of_outer_folds_are_counted():

@@ -22,12 +22,20 @@ class SweepTracker(ParentRun):
     """Records the best trial of a sweep."""
 
     def check(self, configuration: Configuration) -> None:
-        """Checks that one objective chooses where the choice is judged."""
+        """Checks that a choice which is judged is one, and is made without other signers."""
         super().check(configuration)
-        if isinstance(configuration.split, NestedKFold) and len(configuration.sweep.objectives) > 1:
+        sweep = configuration.sweep
+        if not isinstance(configuration.split, NestedKFold):
+            return
+        if len(sweep.objectives) > 1:
             raise SettingError(
                 "split=nested judges one choice and needs one sweep.objective; got "
-                f"{', '.join(configuration.sweep.objectives)}."
+                f"{', '.join(sweep.objectives)}."
+            )
+        if sweep.warm_start is not None:
+            raise SettingError(
+                "split=nested judges a choice on signers who chose nothing, but an earlier study may "
+                f"have asked them; leave out sweep.warm_start={sweep.warm_start}."
             )
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:

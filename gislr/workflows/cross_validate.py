@@ -15,7 +15,7 @@ from gislr.tracking.run_search import find_run
 from gislr.utils.errors import GislrError
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import train
-from gislr.workflows.training import TrainingResult
+from gislr.workflows.train_one import TrainingResult
 
 SWEEP_CALLBACK = CrossValidationTracker
 """Puts the folds together when all of them are trained."""

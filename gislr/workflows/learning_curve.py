@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from gislr.sweeping.learning_curve_tracker import LearningCurveTracker
 from gislr.workflows.train import train
-from gislr.workflows.training import TrainingResult
+from gislr.workflows.train_one import TrainingResult
 
 SWEEP_CALLBACK = LearningCurveTracker
 """Draws the curve when all of them are trained."""

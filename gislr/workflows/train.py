@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from omegaconf import DictConfig
 
 from gislr.workflows.report import ReportedSweep
-from gislr.workflows.training import TrainingResult, train_one
+from gislr.workflows.train_one import TrainingResult, train_one
 from gislr.workflows.trial import train_trial
 from hydra_plugins.optuna_sweeper import current_trial
 

@@ -22,7 +22,7 @@ from gislr.tracking.run_search import read_with_run_id
 from gislr.tracking.training_record import IDENTITY, SWEEP, data_tags
 from gislr.utils.log import log
 from gislr.utils.settings import flatten
-from gislr.workflows.training import TrainingResult, train_one
+from gislr.workflows.train_one import TrainingResult, train_one
 
 if TYPE_CHECKING:
     import optuna
@@ -56,11 +56,12 @@ def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
     with tracked_run(configuration.tracking, tags, patient=True) as run:
         trial.set_user_attr(RUN_ID, run.run_id)
         run.parameters(dict(flatten(folds.values)))
-        for position, ((fold, seed), training) in enumerate(folds.trainings().items()):
+        trainings = folds.trainings()
+        for position, ((fold, seed), training) in enumerate(trainings.items()):
             run_id, found = _train_once(run, training, trial, position, f"fold {fold}, seed {seed}")
             values.append(found)
             [predictions[fold, seed]] = LoggedRun.of(run.client, run_id).predictions()
-            if position < folds.folds - 1:
+            if seed == configuration.seed and position < len(trainings) - 1:
                 _prune_if_worse(trial, run, configuration.sweep.objectives, [*predictions.values()])
         result = cross_validation(predictions)
         record_cross_validation(run, result, store)
@@ -111,7 +112,7 @@ def _prune_if_worse(
         return
     best = max(complete, key=lambda each: each.values[0])
     run_id, kept = str(best.user_attrs[RUN_ID]), list[ClipPredictions]()
-    # It is a pity, but no reason to fail, if the store does not answer.
+    # A store that does not answer is no reason to fail.
     attempt(lambda: kept.extend(LoggedRun.of(run.client, run_id).predictions()))
     if not kept:
         return

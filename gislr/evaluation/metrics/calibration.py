@@ -55,11 +55,14 @@ def fit_temperature(predictions: ClipPredictions) -> float:
     confident; it changes no prediction. 0.1 to 10.
     """
     from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    logits = _logits(predictions)
+    of_true = logits[np.arange(len(predictions)), predictions.labels]
 
     def loss(logarithm: float) -> float:
-        scaled = at_temperature(predictions, float(np.exp(logarithm))).probabilities
-        of_true = scaled[np.arange(len(predictions)), predictions.labels]
-        return float(-np.log(np.maximum(of_true, _LEAST)).mean())
+        factor = np.exp(-logarithm)
+        return float((logsumexp(factor * logits, axis=1) - factor * of_true).mean())
 
     bounds = (-np.log(_MOST_SCALED), np.log(_MOST_SCALED))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
@@ -69,15 +72,18 @@ def at_temperature(predictions: ClipPredictions, temperature: float) -> ClipPred
     """Returns predictions with their logits divided by a temperature."""
     from scipy.special import softmax
 
-    logits = np.log(np.maximum(predictions.probabilities.astype(np.float64), _LEAST))
-    scaled = softmax(logits / temperature, axis=1).astype(np.float32)
+    scaled = softmax(_logits(predictions) / temperature, axis=1).astype(np.float32)
     return replace(predictions, probabilities=scaled)
+
+
+def _logits(predictions: ClipPredictions) -> Float64:
+    return np.log(np.maximum(predictions.probabilities.astype(np.float64), _LEAST))
 
 
 def calibrated_by_others(predictions: ClipPredictions) -> ClipPredictions:
     """Returns each half of the signers with the temperature that the other half needs.
 
-    So no signer is judged at a temperature that is fitted to him. Clips are halved where signers
+    So no signer is judged at a temperature that is fitted to them. Clips are halved where signers
     are unknown.
     """
     _, unit = np.unique(predictions.resampled, return_inverse=True)
