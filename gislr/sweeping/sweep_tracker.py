@@ -34,8 +34,8 @@ class SweepTracker(ParentRun):
             )
         if sweep.warm_start is not None:
             raise SettingError(
-                "split=nested judges a choice on signers who chose nothing, but an earlier study may "
-                f"have asked them; leave out sweep.warm_start={sweep.warm_start}."
+                "split=nested judges a choice on signers who chose nothing, but an earlier study "
+                f"may have asked them; leave out sweep.warm_start={sweep.warm_start}."
             )
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
