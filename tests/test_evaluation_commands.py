@@ -13,6 +13,7 @@ from gislr.data.landmarks import LEFT_HAND
 from gislr.data.preparation import prepare_clips
 from gislr.data.preprocessing import reference
 from gislr.evaluation.figures import clip_figures
+from gislr.evaluation.metrics.calibration import at_temperature
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.data_page import suspect_clips
 from gislr.evaluation.reports.page import Page, Section
@@ -232,9 +233,10 @@ def test_clips_are_predicted_as_they_were_validated(
     assert sum(not entry["has_hand"] for entry in found.values()) == 1
     root = artifacts(client, children[0], tmp_path / "artifacts")
     validated_on = ClipPredictions.load(root / "evaluation/probabilities.parquet")
+    calibrated = at_temperature(validated_on, children[0].data.metrics["temperature"])
     for k, clip in enumerate(validated_on.clips):
         entry = found[str(asl_signs / clip)]
-        of_best = validated_on.probabilities[k].max()
+        of_best = calibrated.probabilities[k].max()
         assert entry["probabilities"][0] == pytest.approx(of_best, abs=1e-5)
 
 
