@@ -69,15 +69,21 @@ def test_the_real_set_is_split_as_published():
 def test_no_signer_is_on_both_sides_and_every_fold_is_another(signers, folds, seed):
     if len(set(signers)) < folds:
         return
-    signers = np.array(signers)
+    require_folds(np.array(signers), [group_kfold(fold, folds, seed) for fold in range(folds)])
+
+
+def require_folds(signers, splits, apart=frozenset()):
+    """Every signer but those kept apart is held out once and trained on in all other folds."""
     held_out = []
-    for fold in range(folds):
-        split = split_of(group_kfold(fold, folds, seed), signers)
+    for settings_of_fold in splits:
+        split = split_of(settings_of_fold, signers)
+        assert set(split.apart.groups) == apart
         assert not set(signers[split.train]) & set(signers[split.validation])
         assert set(signers[split.validation]) == set(split.held_out.groups)
-        assert len(split.train) + len(split.validation) == len(signers)
+        used = np.sort([*split.train, *split.validation])
+        assert used.tolist() == np.flatnonzero(~np.isin(signers, sorted(apart))).tolist()
         held_out += split.held_out.groups
-    assert sorted(held_out) == sorted(set(signers))
+    assert sorted(held_out) == sorted(set(signers) - apart)
 
 
 @settings(max_examples=50, deadline=None)
@@ -91,24 +97,8 @@ def test_the_signers_of_an_outer_fold_are_on_neither_side(signers, outer, seed):
         return
     signers = np.array(signers)
     apart = set(split_of(group_kfold(outer, 3, seed), signers).held_out.groups)
-    held_out = []
-    for fold in range(2):
-        nested = read(
-            "nested",
-            outer_folds=3,
-            outer_fold=outer,
-            folds=2,
-            fold=fold,
-            seed=seed,
-            column="signer",
-        )
-        split = split_of(nested, signers)
-        assert set(split.apart.groups) == apart
-        sides = [set(signers[rows]) for rows in (split.train, split.validation)]
-        assert not sides[0] & sides[1]
-        assert sides[0] | sides[1] == set(signers) - apart
-        held_out += split.held_out.groups
-    assert sorted(held_out) == sorted(set(signers) - apart)
+    keys = {"outer_folds": 3, "outer_fold": outer, "folds": 2, "seed": seed, "column": "signer"}
+    require_folds(signers, [read("nested", fold=fold, **keys) for fold in range(2)], apart)
 
 
 def test_an_outer_fold_must_exist():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from gislr.config.trial_folds import TrialFolds, identity_values
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions, pooled
 from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.metrics.intervals import SCORES, paired_differences
+from gislr.sweeping.evaluated_trials import held_out_predictions
 from gislr.sweeping.fold_tracker import record_cross_validation
 from gislr.sweeping.parent_run import RUN_ID, finished_result, parent_tags, trial_tags
 from gislr.tracking import provenance
@@ -58,9 +60,18 @@ def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
         run.parameters(dict(flatten(folds.values)))
         trainings = folds.trainings()
         for position, ((fold, seed), training) in enumerate(trainings.items()):
-            run_id, found = _train_once(run, training, trial, position, f"fold {fold}, seed {seed}")
-            values.append(found)
-            [predictions[fold, seed]] = LoggedRun.of(run.client, run_id).predictions()
+            name = f"fold {fold}, seed {seed}"
+            found = _finished(run, training, fingerprints, trial.study.study_name)
+            if found is None:
+                tags = {PARENT_TAG: run.run_id, RUN_NAME: name}
+                trained = train_one(training, tags, trial, position)
+                found = trained.run_id, trained.objective or []
+                _forget_models()
+            else:
+                log.info(f"{name}: run {found[0]} is finished")
+            run_id, of_objectives = found
+            values.append(of_objectives)
+            predictions[fold, seed] = held_out_predictions(LoggedRun.of(run.client, run_id))
             if seed == configuration.seed and position < len(trainings) - 1:
                 _prune_if_worse(trial, run, configuration.sweep.objectives, [*predictions.values()])
         result = cross_validation(predictions)
@@ -73,26 +84,27 @@ def train_trial(config: DictConfig, trial: optuna.Trial) -> TrainingResult:
     return TrainingResult(run.run_id, run.name, history, scores, objective)
 
 
-def _train_once(
-    run: TrackedRun, config: DictConfig, trial: optuna.Trial, position: int, name: str
-) -> tuple[str, list[float]]:
-    """Returns the run of a training and its values of the objectives; trains if there is none."""
+def _finished(
+    run: TrackedRun, config: DictConfig, fingerprints: Mapping[str, str], study: str
+) -> tuple[str, list[float]] | None:
+    """Returns the run of a training that is finished and its values of the objectives."""
     configuration = read_configuration(config)
-    fingerprints = data_tags(open_data(configuration), open_also(configuration))
     identity = provenance.identity(configuration.values, fingerprints)
-    if finished := finished_result(configuration, identity):
-        run_id, values = finished.attributes[RUN_ID], [*finished.values]
-        # The run of the attempt that trained it has ended early.
-        if LoggedRun.of(run.client, run_id).tags.get("study") == trial.study.study_name:
-            run.client.set_tag(run_id, PARENT_TAG, run.run_id)
-        log.info(f"{name}: run {run_id} is finished")
-        return run_id, values
-    result = train_one(config, {PARENT_TAG: run.run_id, RUN_NAME: name}, trial, position)
-    # Else the models of all folds would stay in memory.
+    finished = finished_result(configuration, identity)
+    if finished is None:
+        return None
+    run_id = finished.attributes[RUN_ID]
+    # The run of the attempt that trained it has ended early.
+    if LoggedRun.of(run.client, run_id).tags.get("study") == study:
+        run.client.set_tag(run_id, PARENT_TAG, run.run_id)
+    return run_id, [*finished.values]
+
+
+def _forget_models() -> None:
+    """Frees the models of a training, which would stay in memory beside those of the next."""
     import keras
 
     keras.backend.clear_session()
-    return result.run_id, result.objective or []
 
 
 def _prune_if_worse(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import optuna
 
 _WIDTH, _HEIGHT = 12, 6
+
+_Draw = Callable[..., tuple[Any, Any]]
 
 
 def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list[str]:
@@ -31,19 +33,14 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
     """
     import numpy as np
     from matplotlib import pyplot
-    from optuna import visualization
 
     written: list[str] = []
     page: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's matplotlib plots are experimental
-        for name, function, options in _plots(names):
+        for name, draw, options in _plots(names):
             try:
-                if callable(function):
-                    interactive, axes = function(study, **options)
-                else:
-                    interactive = getattr(visualization, function)(study, **options)
-                    axes = getattr(visualization.matplotlib, function)(study, **options)
+                interactive, axes = draw(study, **options)
             except (ValueError, RuntimeError, ZeroDivisionError):
                 continue
             # All plots share one page, since plotly.js weighs 5 MB.
@@ -62,17 +59,33 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
     return written
 
 
-def _plots(names: Sequence[str]) -> list[tuple[str, Any, dict[str, Any]]]:
-    """Returns each plot's name, its function or the name of Optuna's, and its options."""
+def _optuna(function: str) -> _Draw:
+    """Returns what draws a plot of Optuna: Plotly's figure and Matplotlib's axes."""
+
+    def draw(study: optuna.Study, **options: Any) -> tuple[Any, Any]:
+        from optuna import visualization
+
+        plots = (visualization, visualization.matplotlib)
+        interactive, axes = (getattr(each, function)(study, **options) for each in plots)
+        return interactive, axes
+
+    return draw
+
+
+def _plots(names: Sequence[str]) -> list[tuple[str, _Draw, dict[str, Any]]]:
+    """Returns each plot's name, the function that draws it and the function's options."""
     if len(names) > 1:
         labels = {"target_names": list(names)} if len(names) <= 3 else {}
-        return [("pareto_front", "plot_pareto_front", labels), ("timeline", "plot_timeline", {})]
+        return [
+            ("pareto_front", _optuna("plot_pareto_front"), labels),
+            ("timeline", _optuna("plot_timeline"), {}),
+        ]
     label = {"target_name": names[0]}
     return [
-        ("history", "plot_optimization_history", label),
+        ("history", _optuna("plot_optimization_history"), label),
         ("importances", draw_importances, label),
-        ("slices", "plot_slice", label),
-        ("parallel_coordinates", "plot_parallel_coordinate", label),
-        ("intermediate_values", "plot_intermediate_values", {}),
-        ("timeline", "plot_timeline", {}),
+        ("slices", _optuna("plot_slice"), label),
+        ("parallel_coordinates", _optuna("plot_parallel_coordinate"), label),
+        ("intermediate_values", _optuna("plot_intermediate_values"), {}),
+        ("timeline", _optuna("plot_timeline"), {}),
     ]
