@@ -125,6 +125,10 @@ class Store:
     preprocessing: PreprocessingSettings
     listing: Listing | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens it instead of receiving its frames."""
+        return open_store, (self.folder, self.preprocessing.axes, self.listing)
+
     @property
     def most_frames(self) -> int:
         """The most frames a clip may have."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,12 @@ from gislr.data import landmark_statistics as statistics
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.splits import Split
 from gislr.data.store import Store
-from gislr.evaluation.figures.data_figures import landmark_box_plots
 from gislr.evaluation.metrics.calibration import fit_temperature
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
+from gislr.utils.background import begin
 from gislr.utils.settings import flatten
 
 if TYPE_CHECKING:
@@ -104,15 +105,13 @@ def record_inputs(
 
 
 def record_statistics(
-    run: TrackedRun, store: Store, frames: NDArray[np.float32], measured: statistics.Statistics
+    run: TrackedRun, store: Store, measured: statistics.Statistics, figures: Mapping[str, bytes]
 ) -> None:
-    """Records the statistics that standardize landmarks, and box plots of training frames."""
+    """Records the statistics that standardize landmarks, and their figures: PNG by part."""
     with run.folder("statistics") as folder:
-        landmarks = store.preprocessing.landmark_set
-        statistics.write(measured, landmarks, folder)
-        figures = landmark_box_plots(frames, landmarks)
+        statistics.write(measured, store.preprocessing.landmark_set, folder)
         for part, figure in figures.items():
-            figure.savefig(folder / f"landmarks_{part}.png")
+            (folder / f"landmarks_{part}.png").write_bytes(figure)
 
 
 def name_clips(
@@ -158,20 +157,22 @@ def record_result(
     return TrainedModel(model, configuration.model, store.signs, store.preprocessing, temperature)
 
 
-def record_pages(
+@contextmanager
+def recorded_pages(
     run: TrackedRun,
     store: Store,
     predictions: ClipPredictions,
     history: Mapping[str, Sequence[float]],
     split: Split,
-) -> None:
-    """Records the tables, the figures and the page of an evaluation.
+) -> Iterator[None]:
+    """Draws an evaluation while the block runs, then records its tables, figures and page.
 
     `history` has one value per epoch of each metric. Where the split holds nothing out, the
     predictions are of training clips.
     """
     with run.folder(evaluation_folder(split)) as folder:
-        write_evaluation(
+        drawn = begin(
+            write_evaluation,
             folder,
             predictions,
             store,
@@ -180,6 +181,8 @@ def record_pages(
             new_signers=not split.shared_signers(store.clips),
             history=history,
         )
+        yield
+        drawn()
 
 
 def record_model(run: TrackedRun, trained: TrainedModel) -> None:

@@ -6,13 +6,12 @@ trial recorded, and a sweep does so for its best trial.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.config.configuration import Configuration, open_data
@@ -21,12 +20,14 @@ from gislr.data.landmark_statistics import Statistics
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+from gislr.evaluation.reports.run_report import landmark_images
 from gislr.sweeping.parent_run import RUN_ID
 from gislr.sweeping.sweep_tracker import SweepTracker
 from gislr.tracking import training_record
 from gislr.tracking.run import TrackedRun
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
+from gislr.utils.background import begin
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
@@ -37,6 +38,9 @@ from hydra_plugins.optuna_sweeper import Sweep, run_forked
 
 if TYPE_CHECKING:
     from gislr.models.serving import TrainedModel
+
+
+_DRAWN_WITH = ("sklearn.metrics", "plotly.express", "jinja2")
 
 
 class ReportSettings(CommandSettings):
@@ -77,6 +81,7 @@ def draw_report(run: LoggedRun) -> str:
     evaluation = training_record.evaluation_folder(split)
     with TemporaryDirectory() as folder:
         predictions = ClipPredictions.load(run.artifact(f"{evaluation}/{FILE}", Path(folder)))
+    measured, drawn = begin_statistics(store, split)
     with quiet_backend():
         from gislr.inference.logged_models import trained_model
     experiment = run.client.get_experiment(run.experiment_id).name
@@ -84,7 +89,7 @@ def draw_report(run: LoggedRun) -> str:
         TrackedRun(run.client, run.run_id, run.name, experiment),
         configuration,
         (store, split),
-        statistics=measure_data(store, split.train),
+        statistics=(measured, drawn()),
         predictions=predictions,
         history=run.history(),
         trained=trained_model(run),
@@ -92,25 +97,38 @@ def draw_report(run: LoggedRun) -> str:
     return evaluation
 
 
+def begin_statistics(
+    store: Store, split: Split
+) -> tuple[Statistics, Callable[[], dict[str, bytes]]]:
+    """Returns the statistics of training clips, and what waits for their figures, PNG by part.
+
+    Both they and the pages are drawn in a process that imports its libraries meanwhile.
+    """
+    measured, frames = measure_data(store, split.train)
+    drawn = begin(landmark_images, frames, store.preprocessing.landmark_set)
+    for library in _DRAWN_WITH:
+        begin(import_module, library)
+    return measured, drawn
+
+
 def record_report(
     run: TrackedRun,
     configuration: Configuration,
     data: tuple[Store, Split],
     *,
-    statistics: tuple[Statistics, NDArray[np.float32]],
+    statistics: tuple[Statistics, Mapping[str, bytes]],
     predictions: ClipPredictions,
     history: Mapping[str, Sequence[float]],
     trained: TrainedModel,
 ) -> None:
     """Records the statistics, the evaluation's pages and the model of a training.
 
-    `statistics` is what `measure_data` returned.
+    `statistics` is what `begin_statistics` returned, its figures drawn.
     """
     store, split = data
-    measured, frames = statistics
-    training_record.record_statistics(run, store, frames, measured)
-    training_record.record_pages(run, store, predictions, history, split)
-    training_record.record_model(run, trained)
+    with training_record.recorded_pages(run, store, predictions, history, split):
+        training_record.record_statistics(run, store, *statistics)
+        training_record.record_model(run, trained)
 
 
 class ReportedSweep(SweepTracker):

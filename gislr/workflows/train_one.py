@@ -40,7 +40,7 @@ from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
-from gislr.workflows.report import record_report
+from gislr.workflows.report import begin_statistics, record_report
 from gislr.workflows.training_data import also_clips, measure_data, split_data
 from hydra_plugins.optuna_sweeper import report_or_prune
 
@@ -150,6 +150,10 @@ def _train(
     report: Callable[[float, int], None] | None,
 ) -> TrainingResult:
     store, split, also = data
+    # A trial of a sweep draws nothing.
+    measured, drawn = (
+        (measure_data(store, split.train)[0], None) if report else begin_statistics(store, split)
+    )
     with quiet_backend():
         from gislr.inference.pretrained import load_pretrained
         from gislr.training.loop import TrainingDiverged
@@ -157,7 +161,6 @@ def _train(
         from gislr.training.trainer import trainable_parameters
         from gislr.workflows.factory import build_training
 
-    measured, frames = measure_data(store, split.train)
     soft_labels = teacher_soft_labels(configuration, store, split)
     initialize = partial(load_pretrained, configuration=configuration, store=store, split=split)
     training = build_training(
@@ -216,12 +219,12 @@ def _train(
         run.metrics({f"train_{name}": value for name, value in scores.items()})
     run.metrics({f"best_{name}": of(history[name]) for name, of in BEST.items() if name in history})
     trained = training_record.record_result(run, configuration, (store, split), predictions, model)
-    if report is None:
+    if drawn:
         record_report(
             run,
             configuration,
             (store, split),
-            statistics=(measured, frames),
+            statistics=(measured, drawn()),
             predictions=predictions,
             history=history,
             trained=trained,

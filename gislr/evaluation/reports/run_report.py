@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gislr.data.landmarks import LandmarkSet
 from gislr.data.store import Store
 from gislr.evaluation.figures import quality_figures, score_figures
 from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
 from gislr.evaluation.figures.confusion_figure import confusion_chart, confusion_figure
+from gislr.evaluation.figures.data_figures import landmark_box_plots
 from gislr.evaluation.metrics import confusion, tables
 from gislr.evaluation.metrics.calibration import (
     BINS,
@@ -34,6 +39,11 @@ LEARNING_CURVES, PAGE = "learning_curves.png", "report.html"
 
 _BLOCK = 20
 _ERRORS_DRAWN = 3
+
+
+def landmark_images(frames: NDArray[np.float32], landmarks: LandmarkSet) -> dict[str, bytes]:
+    """Returns the box plots of `landmark_box_plots` as PNG, by part."""
+    return {part: png(figure) for part, figure in landmark_box_plots(frames, landmarks).items()}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""Calls in another process: results, errors, and what is left when either process ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gislr.data.store import Store
+from gislr.utils.background import begin
+from tests.conftest import make_store
+
+LEAVES_AT_ONCE = """
+import atexit, os
+from gislr.utils.background import begin
+print(begin(os.getpid)(), flush=True)
+atexit._run_exitfuncs()
+os._exit(0)
+"""
+
+
+def killed_elsewhere(here: int) -> int:
+    if os.getpid() != here:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return here
+
+
+def reads(store: Store) -> tuple[int, float, str]:
+    return len(store.clips), float(store.coordinates(store.offsets[:-1]).sum()), store.fingerprint
+
+
+def test_calls_share_one_other_process() -> None:
+    first, second = begin(os.getpid), begin(os.getpid)
+    assert first() == second() != os.getpid()
+
+
+def test_what_a_call_raises_is_raised_where_its_result_is_asked_for() -> None:
+    result = begin(int, "no number")
+    with pytest.raises(ValueError, match="no number"):
+        result()
+
+
+def test_a_call_whose_process_is_killed_runs_here() -> None:
+    assert begin(killed_elsewhere, os.getpid())() == os.getpid()
+    assert begin(os.getpid)() != os.getpid()
+
+
+def test_a_store_is_opened_by_the_other_process(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", [5, 9, 3])
+    assert begin(reads, store)() == reads(store)
+
+
+def test_a_process_that_leaves_at_once_leaves_no_other() -> None:
+    began = time.monotonic()
+    output = subprocess.check_output([sys.executable, "-c", LEAVES_AT_ONCE], text=True)
+    assert time.monotonic() - began < 60
+    assert not Path(f"/proc/{int(output)}").exists()
