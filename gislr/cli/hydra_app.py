@@ -81,7 +81,9 @@ def _end() -> None:
 
     A process that was not started for the command, such as a notebook's, goes on.
     """
-    if not any(Path(name).name.split(".")[0] == "gislr" for name in sys.orig_argv[1:3]):
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    program = spec.name if spec else Path(sys.argv[0]).name
+    if program.split(".")[0] != "gislr":
         return
     atexit._run_exitfuncs()
     sys.stdout.flush()
