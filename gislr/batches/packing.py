@@ -148,16 +148,20 @@ def pack(lengths: Int64, layout: Layout, places: Int64 | None = None) -> Placeme
     members: list[int] = []
     taken: list[int] = []
     rows_by_room: list[list[int]] = [[] for _ in range(layout.row_frames + 1)]
+    rooms = 0  # bit `n` is set if a row has room for `n` frames: most rooms are those of no row
     # The gap after the last clip may lie beyond the timeline, whose last place stays free.
     most = layout.timeline + layout.gap - 1
     spans = (lengths if places is None else places) + layout.gap
 
     def best_fit(size: int, span: int) -> tuple[int, int]:
         """Returns a row and its room; the next new row where none fits."""
-        for room in range(size, layout.row_frames + 1):
+        larger = rooms >> size << size
+        while larger:
+            room = (larger & -larger).bit_length() - 1
             for candidate in reversed(rows_by_room[room]):
                 if not layout.gap or taken[candidate] + span <= most:
                     return candidate, room
+            larger &= larger - 1
         return len(members), layout.row_frames
 
     order = np.argsort(-lengths, kind="stable")
@@ -169,11 +173,14 @@ def pack(lengths: Int64, layout: Layout, places: Int64 | None = None) -> Placeme
             taken.append(0)
         else:
             rows_by_room[room].remove(chosen)
+            if not rows_by_room[room]:
+                rooms ^= 1 << room
         found.append((chosen, layout.row_frames - room, members[chosen], taken[chosen]))
         members[chosen] += 1
         taken[chosen] += span
         if members[chosen] < layout.segments:
             rows_by_room[room - size].append(chosen)
+            rooms |= 1 << room - size
     if found:
         row[order], start[order], segment[order], place[order] = np.transpose(found)
     return Placement(len(members), row, start, segment, place)
