@@ -36,6 +36,7 @@ class Changing:
 
     def __init__(self):
         self.signs = ["bee", HOSTILE, "cow", "dog", "elephant", "fish"]
+        self.rejection_threshold = 0.5
 
     def probabilities(self, given):
         found = np.full((len(given), 6), 0.02, np.float32)
@@ -97,6 +98,7 @@ def test_a_sample_shows_how_the_signs_change(server):
     assert found["moments"][0]["probabilities"][0] < found["moments"][-1]["probabilities"][0]
     lines = {line["sign"]: line["probabilities"] for line in found["lines"]}
     assert next(iter(lines)) == HOSTILE
+    assert [found["moments"][at]["sure"] for at in (0, -1)] == [False, True]
     assert len(lines["bee"]) == clips.MAX_MOMENTS
     assert set(lines["bee"]) == {0.02}
     assert not ask(server, "GET", "/samples/no%20hand")[1]["moments"][0]["has_hand"]

@@ -19,7 +19,7 @@ from gislr.evaluation.metrics.confusion import confusion_matrix, most_confused
 from gislr.evaluation.metrics.folds import cross_validation
 from gislr.evaluation.metrics.scores import METRICS, lower_is_better, score, score_names
 from gislr.evaluation.metrics.tables import per_clip, per_sign, per_signer
-from gislr.evaluation.reports.run_report import Report
+from gislr.evaluation.reports.report_files import Report
 from gislr.utils.errors import GislrError, SettingError
 
 SIGNS = ["airplane", "bee", "cow", "dog"]

@@ -1,6 +1,7 @@
 """Commands around evaluation, on trainings made for them."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from gislr.cli.arguments import with_folds
 from gislr.config.composition import compose
 from gislr.data.kaggle_folder import read_asl_signs
+from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.data.landmarks import LEFT_HAND
 from gislr.data.preparation import prepare_clips
 from gislr.data.preprocessing import reference
@@ -91,6 +93,29 @@ def test_a_logged_model_evaluates_to_the_last_digit(validated, workplace, tmp_pa
     done = gislr(f"run=[{','.join(others)}]", workplace[-1], module="evaluate")
     assert done.returncode == 2
     assert "must know the same signs and hold out the same clips" in done.stderr
+
+
+@in_one_process
+@pytest.mark.slow
+def test_clips_of_unknown_signs_are_told_from_the_known_ones(
+    validated, workplace, asl_signs, tmp_path
+):
+    _, _, children = validated
+    run, others = children[0], tmp_path / "others"
+    shutil.copytree(asl_signs, others)
+    *_, last = read_label_map(asl_signs / LABEL_MAP)
+    for name in ("train.csv", LABEL_MAP):
+        (others / name).write_text((others / name).read_text().replace(last, "a new sign"))
+    uri, folder = workplace[-1], f"output={tmp_path / 'found'}"
+    data = ("data=asl_signs", f"data.root={others}", "split=val")
+    done = gislr(f"run={run.info.run_id}", uri, folder, *data, module="evaluate")
+    assert done.returncode == 0, done.stderr
+    assert "of 1 sign that the model does not know: a new sign" in done.stdout
+    threshold = run.data.metrics["rejection_threshold"]
+    assert 0 < threshold < 1
+    assert f"not sure below a probability of {threshold:.3f}" in done.stdout
+    assert "AUROC of known against unknown signs" in done.stdout
+    assert "AUROC" in (tmp_path / "found/report.html").read_text()
 
 
 @in_one_process

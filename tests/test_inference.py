@@ -8,7 +8,7 @@ import pytest
 
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference import MOST_FRAMES, check_landmarks, most_likely
-from gislr.inference.litert_recognizer import LiteRTRecognizer
+from gislr.inference.litert_recognizer import LiteRTRecognizer, read_threshold, threshold_file
 from gislr.inference.open_model import open_recognizer
 from gislr.tracking import model_registry as registry
 from gislr.tracking.model_registry import Evidence
@@ -19,8 +19,8 @@ from tests.conftest import landmarks_of
 
 
 class Fixed:
-    def __init__(self):
-        self.signs = ["bee", "cow", "dog"]
+    def __init__(self, rejection_threshold=0.0):
+        self.signs, self.rejection_threshold = ["bee", "cow", "dog"], rejection_threshold
 
     def probabilities(self, clips):
         return np.tile(np.array([0.2, 0.7, 0.1], np.float32), (len(clips), 1))
@@ -31,6 +31,23 @@ def test_the_most_likely_signs_come_first():
     assert with_hand.signs == ["cow", "bee"]
     assert with_hand.probabilities == pytest.approx([0.7, 0.2])
     assert (with_hand.has_hand, without.has_hand) == (True, False)
+
+
+def test_a_prediction_below_the_threshold_or_without_a_hand_is_not_sure():
+    clips = [landmarks_of(3), landmarks_of(3, hand=None)]
+    assert [found.sure for found in most_likely(Fixed(0.7), clips)] == [True, False]
+    assert [found.sure for found in most_likely(Fixed(0.71), clips)] == [False, False]
+
+
+def test_the_threshold_beside_a_file_is_read(tmp_path):
+    path = tmp_path / "rejection.json"
+    assert read_threshold(path) == 0
+    path.write_bytes(threshold_file(0.25))
+    assert read_threshold(path) == 0.25
+    for content in ("", "[]", "3", '{"rejection_threshold": "x"}', '{"rejection_threshold": 2}'):
+        path.write_text(content)
+        with pytest.raises(GislrError, match=r"rejection\.json must be .* Export the model once"):
+            read_threshold(path)
 
 
 def test_landmarks_from_json_are_read():

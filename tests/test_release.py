@@ -185,11 +185,14 @@ def test_an_exported_run_is_what_the_competition_takes(released, workplace, clie
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.onnx", "measured.json",
+        "rejection.json",
         "submission.zip", "sign_to_prediction_index_map.json",
     }  # fmt: skip
     with zipfile.ZipFile(folder / "submission.zip") as archive:
         assert archive.namelist() == ["model.tflite"]
         assert archive.read("model.tflite") == (folder / "model.tflite").read_bytes()
+    kept = json.loads((folder / "rejection.json").read_text())["rejection_threshold"]
+    assert kept == run.data.metrics["rejection_threshold"] > 0
     measured = {
         entry["file"]: entry for entry in json.loads((folder / "measured.json").read_text())
     }

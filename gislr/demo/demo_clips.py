@@ -68,4 +68,5 @@ def as_json(found: Prediction) -> dict[str, Any]:
         "signs": found.signs[:TOP],
         "probabilities": [round(value, 4) for value in found.probabilities[:TOP]],
         "has_hand": found.has_hand,
+        "sure": found.sure,
     }

@@ -29,6 +29,7 @@ class KerasRecognizer:
     Attributes:
         models: The models.
         signs: The glosses.
+        rejection_threshold: See `gislr.inference.Recognizer`; the mean over the models.
         preprocessing: How raw clips become what the models read.
 
     Raises:
@@ -40,6 +41,8 @@ class KerasRecognizer:
 
         self.models = models
         self.signs = models[0].signs
+        thresholds = [model.rejection_threshold for model in models]
+        self.rejection_threshold = sum(thresholds) / len(thresholds)
         self.preprocessing = models[0].preprocessing
         known = (self.signs, self.preprocessing)
         if any((m.signs, m.preprocessing) != known for m in models):

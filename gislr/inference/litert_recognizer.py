@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ Float32 = NDArray[np.float32]
 
 LITERT_FILE = "model.tflite"
 
+REJECTION = "rejection.json"
+"""Beside the file: the probability below which its predictions are not sure."""
+
+_THRESHOLD = "rejection_threshold"
+
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 """Names of the competition's; see `gislr.export.litert`."""
 
@@ -28,6 +34,7 @@ class LiteRTRecognizer:
     Args:
         model: The file, or its content.
         signs: The glosses, in the order of its probabilities.
+        rejection_threshold: See `gislr.inference.Recognizer`.
 
     Attributes:
         signs: The glosses.
@@ -36,8 +43,10 @@ class LiteRTRecognizer:
         GislrError: The file is none that gislr exports, or of other signs.
     """
 
-    def __init__(self, model: Path | bytes, signs: list[str]) -> None:
-        self.signs = signs
+    def __init__(
+        self, model: Path | bytes, signs: list[str], rejection_threshold: float = 0.0
+    ) -> None:
+        self.signs, self.rejection_threshold = signs, rejection_threshold
         self._run = _signature(model)
         shape = self._run.get_output_details()[OUTPUT]["shape"].tolist()
         if shape != [len(signs)]:
@@ -48,14 +57,15 @@ class LiteRTRecognizer:
 
     @classmethod
     def of_file(cls, path: Path) -> LiteRTRecognizer:
-        """Opens a file, with the label map beside it.
+        """Opens a file, with the label map and the threshold beside it.
 
         Raises:
             GislrError: One of them is missing or cannot be used.
         """
         if not path.is_file():
             raise GislrError(f"model must be a run or a .tflite file; there is no file {path}.")
-        return cls(path, read_label_map(path.parent / LABEL_MAP))
+        signs = read_label_map(path.parent / LABEL_MAP)
+        return cls(path, signs, read_threshold(path.parent / REJECTION))
 
     def probabilities(self, clips: Sequence[Float32]) -> Float32:
         """See `gislr.inference.Recognizer`.
@@ -73,6 +83,31 @@ class LiteRTRecognizer:
                     f"({str(error).splitlines()[0][:100]}); export the model once more."
                 ) from None
         return found
+
+
+def read_threshold(path: Path) -> float:
+    """Reads the threshold beside an exported file; 0 where there is none, as beside older files.
+
+    Raises:
+        GislrError: The file holds no threshold.
+    """
+    if not path.is_file():
+        return 0.0
+    try:
+        found = json.loads(path.read_bytes())[_THRESHOLD]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        found = None
+    if type(found) not in (int, float) or not 0 <= found <= 1:
+        raise GislrError(
+            f'{path} must be {{"{_THRESHOLD}": a probability}}, as gislr export writes it; it is '
+            "not. Export the model once more."
+        )
+    return float(found)
+
+
+def threshold_file(threshold: float) -> bytes:
+    """Returns what `read_threshold` reads."""
+    return json.dumps({_THRESHOLD: threshold}).encode()
 
 
 def _signature(model: Path | bytes) -> Any:

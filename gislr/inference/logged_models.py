@@ -17,7 +17,7 @@ from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.models import build_model, layout_of
 from gislr.tracking.run_reader import LoggedRun
-from gislr.tracking.training_record import TEMPERATURE
+from gislr.tracking.training_record import TEMPERATURE, THRESHOLD
 from gislr.utils.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def trained_model(
     )
     run.load_weights(model)
     # Older runs have none.
-    temperature = run.metrics.get(TEMPERATURE, 1.0)
-    return TrainedModel(model, configuration.model, signs, preprocessing, temperature)
+    temperature, threshold = run.metrics.get(TEMPERATURE, 1.0), run.metrics.get(THRESHOLD, 0.0)
+    return TrainedModel(model, configuration.model, signs, preprocessing, temperature, threshold)
 
 
 def open_stores(configuration: Configuration, runs: Sequence[LoggedRun]) -> list[Store]:
@@ -117,32 +117,58 @@ def predict_logged(run: LoggedRun, store: Store, part: Part = "all") -> ClipPred
 
     Args:
         run: The run.
-        store: The data, prepared as the run reads it; its signs may be some of the run's.
-        part: Which clips are predicted.
+        store: The data, prepared as the run reads it.
+        part: Which clips are predicted; never those of signs that the model does not know.
 
     Raises:
-        DataError: The data holds a sign that the model does not know, or none of the clips.
+        DataError: The data holds none of the clips, or the model knows none of its signs.
     """
-    from gislr.training.backend import seed_everything
-    from gislr.training.prediction import predict
-
-    configuration, signs = run.configuration(), run.signs()
-    unknown = [sign for sign in store.signs if sign not in signs]
-    if unknown:
+    signs = run.signs()
+    known = _of_known_signs(run, store)
+    if not known.any():
         raise DataError(
-            f"The data must hold signs that the model knows; {', '.join(unknown[:5])} "
-            f"({len(unknown)} in all) are not among its {len(signs)}."
+            f"The data must hold signs that the model knows; {', '.join(store.signs[:5])} "
+            f"({len(store.signs)} in all) are not among its {len(signs)}."
         )
     clips = part_of(store, run, part)
+    clips = clips[known[clips]]
     if not len(clips):
         raise DataError(
             f"The data must hold clips of split={part}; it holds none. "
             f"Choose another of {', '.join(get_args(Part))}."
         )
+    smoothing = run.configuration().loss.label_smoothing
+    probabilities = _probabilities(run, store, clips)
+    return ClipPredictions.of(store, clips, probabilities, label_smoothing=smoothing, signs=signs)
+
+
+def predict_unknown(run: LoggedRun, store: Store, part: Part = "all") -> NDArray[np.float32]:
+    """Returns a model's probabilities for clips of signs that it does not know.
+
+    Args:
+        run: The run.
+        store: The data, prepared as the run reads it.
+        part: Which clips are predicted.
+
+    Returns:
+        float32 [clips, signs]; of no clip if the model knows all signs.
+    """
+    clips = part_of(store, run, part)
+    clips = clips[~_of_known_signs(run, store)[clips]]
+    return _probabilities(run, store, clips) if len(clips) else np.zeros((0, 1), np.float32)
+
+
+def _of_known_signs(run: LoggedRun, store: Store) -> NDArray[np.bool_]:
+    return np.isin(store.signs, run.signs())[store.clips.labels]
+
+
+def _probabilities(run: LoggedRun, store: Store, clips: NDArray[np.int64]) -> NDArray[np.float32]:
+    from gislr.training.backend import seed_everything
+    from gislr.training.prediction import predict
+
+    configuration = run.configuration()
     seed_everything(configuration.seed, deterministic=configuration.training.deterministic)
     layout = layout_of(configuration.model, store.most_frames)
     model = trained_model(run, layout, configuration.training.precision).model
     masking = configuration.model.inference_masking
-    probabilities = predict(model, store, clips, layout, frame_masking=masking)
-    smoothing = configuration.loss.label_smoothing
-    return ClipPredictions.of(store, clips, probabilities, label_smoothing=smoothing, signs=signs)
+    return predict(model, store, clips, layout, frame_masking=masking)

@@ -24,9 +24,11 @@ class Recognizer(Protocol):
 
     Attributes:
         signs: The glosses, in the order of the probabilities.
+        rejection_threshold: Predictions of a lower probability are not sure; 0 for none.
     """
 
     signs: list[str]
+    rejection_threshold: float
 
     def probabilities(self, clips: Sequence[Float32]) -> Float32:
         """Returns float32 [clips, signs].
@@ -48,11 +50,14 @@ class Prediction:
         signs: The most likely sign first.
         probabilities: Of each of them.
         has_hand: Whether a hand was found in any frame; without one the signs mean nothing.
+        sure: Whether a hand was found and the first sign's probability reaches the recognizer's
+            threshold; otherwise it may be none of its signs.
     """
 
     signs: list[str]
     probabilities: list[float]
     has_hand: bool
+    sure: bool
 
 
 def most_likely(
@@ -68,21 +73,23 @@ def most_likely(
     Example:
         >>> import numpy as np
         >>> class Fixed:
-        ...     signs = ["bee", "cow", "dog"]
+        ...     signs, rejection_threshold = ["bee", "cow", "dog"], 0.5
         ...     def probabilities(self, clips):
         ...         return np.array([[0.2, 0.7, 0.1]] * len(clips), np.float32)
         >>> [found] = most_likely(Fixed(), [np.zeros((9, 543, 3), np.float32)], count=2)
-        >>> found.signs, found.has_hand
-        (['cow', 'bee'], True)
+        >>> found.signs, found.has_hand, found.sure
+        (['cow', 'bee'], True, True)
     """
     found = []
     for clip, row in zip(clips, recognizer.probabilities(clips), strict=True):
         best = np.argsort(-row, kind="stable")[:count]
+        has_hand = bool(np.isfinite(clip[:, _HANDS]).any())
         found.append(
             Prediction(
                 signs=[recognizer.signs[label] for label in best],
                 probabilities=[float(row[label]) for label in best],
-                has_hand=bool(np.isfinite(clip[:, _HANDS]).any()),
+                has_hand=has_hand,
+                sure=has_hand and bool(row[best[0]] >= recognizer.rejection_threshold),
             )
         )
     return found

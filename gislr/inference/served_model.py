@@ -45,7 +45,8 @@ class RawLandmarksModel(PythonModel):
             params: Not used.
 
         Returns:
-            A dictionary a clip: `signs`, the five most likely, `probabilities` of each, `has_hand`.
+            A dictionary a clip: `signs`, the five most likely, `probabilities` of each,
+            `has_hand`, and `sure`, false where it may be none of the signs.
 
         Raises:
             MlflowException: A clip cannot be used; its message goes to clients of a server.

@@ -32,6 +32,7 @@ class TrainedModel:
         signs: The glosses, in the order of its logits.
         preprocessing: How raw clips become what it reads.
         temperature: Its logits are divided by it, so that its probabilities can be trusted.
+        rejection_threshold: The probability below which its predictions are called "not sure".
     """
 
     model: Any
@@ -39,6 +40,7 @@ class TrainedModel:
     signs: list[str]
     preprocessing: PreprocessingSettings
     temperature: float = 1.0
+    rejection_threshold: float = 0.0
 
     def copy(self, layout: Layout) -> Any:
         """Returns a float32 copy for another layout of rows."""

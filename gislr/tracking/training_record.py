@@ -18,8 +18,9 @@ from gislr.data import landmark_statistics as statistics
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.splits import Split
 from gislr.data.store import Store
-from gislr.evaluation.metrics.calibration import fit_temperature
+from gislr.evaluation.metrics.calibration import at_temperature, fit_temperature
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+from gislr.evaluation.metrics.rejection import rejection_threshold
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
@@ -39,8 +40,9 @@ EVALUATION, TRAIN_EVALUATION = "evaluation", "train_evaluation"
 HELD_OUT, HELD_OUT_FILE = "held_out", "held_out.json"
 """Tag and artifact: which clips were held out; the tag is `none` if none were."""
 
-TEMPERATURE = "temperature"
-"""Metric: the temperature of the probabilities that the logged model and its files give."""
+TEMPERATURE, THRESHOLD = "temperature", "rejection_threshold"
+"""Metrics: the temperature of the probabilities that the logged model and its files give, and the
+probability below which predictions are called "not sure"."""
 
 DIVERGED = "diverged_clips.txt"
 """Artifact: the clips of the step after which the loss was no number."""
@@ -140,21 +142,28 @@ def record_result(
 ) -> TrainedModel:
     """Records what all else can be made of later: predictions, weights, label map, temperature.
 
-    Where nothing is held out and `training.temperature` is not set, the temperature is 1.
+    Where nothing is held out and `training` does not set them, the temperature is 1 and nothing is
+    rejected.
     """
     from gislr.models.serving import TrainedModel
 
     store, split = data
-    fitted = fit_temperature(predictions) if split.held_out.groups else 1.0
-    temperature = configuration.training.temperature or fitted
-    run.metrics({TEMPERATURE: temperature})
+    held_out, settings = bool(split.held_out.groups), configuration.training
+    temperature = settings.temperature or (fit_temperature(predictions) if held_out else 1.0)
+    threshold = settings.rejection_threshold
+    if threshold is None:
+        calibrated = at_temperature(predictions, temperature)
+        threshold = rejection_threshold(calibrated) if held_out else 0.0
+    run.metrics({TEMPERATURE: temperature, THRESHOLD: threshold})
     run.tags({"intervals": predictions.intervals_over})
     with run.folder(evaluation_folder(split)) as folder:
         predictions.save(folder / FILE)
     with run.folder() as folder:
         model.save_weights(folder / WEIGHTS)
         write_label_map(folder / LABEL_MAP, store.signs)
-    return TrainedModel(model, configuration.model, store.signs, store.preprocessing, temperature)
+    return TrainedModel(
+        model, configuration.model, store.signs, store.preprocessing, temperature, threshold
+    )
 
 
 @contextmanager

@@ -57,6 +57,8 @@ class TrainingSettings(Settings):
         clips_per_sign: How many clips of each sign are trained on; all when `None`.
         temperature: Of the probabilities that the logged model and its files give; `None` fits it
             to the clips held out.
+        rejection_threshold: Predictions of a lower probability are called "not sure"; `None` fits
+            it to the clips held out.
     """
 
     epochs: Positive
@@ -65,7 +67,8 @@ class TrainingSettings(Settings):
     deterministic: bool
     swa_epochs: Whole
     clips_per_sign: Positive | None
-    temperature: AboveZero | None = None  # older runs lack it
+    temperature: AboveZero | None = None  # older runs lack both
+    rejection_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> TrainingSettings:

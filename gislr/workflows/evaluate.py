@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from gislr.data.held_out import SIGNER
 from gislr.data.sources import SOURCES
+from gislr.data.store import Store
+from gislr.evaluation.figures.canvas import count_of
+from gislr.evaluation.metrics.calibration import at_temperature, scale_probabilities
+from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.intervals import score_intervals
+from gislr.evaluation.metrics.rejection import Rejection, judge_rejection
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.inference.logged_models import Part
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
-from gislr.tracking.training_record import FINGERPRINT
+from gislr.tracking.training_record import FINGERPRINT, TEMPERATURE, THRESHOLD
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -62,9 +68,9 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     own = store.fingerprint == run.tags.get(FINGERPRINT)
     held_out = run.held_out()
     part = settings.split or ("val" if own and held_out.groups else "all")
-    predictions = average(
-        [predict_logged(each, clips, part) for each, clips in zip(runs, stores, strict=True)]
-    )
+    by_run = [predict_logged(each, clips, part) for each, clips in zip(runs, stores, strict=True)]
+    predictions = average(by_run)
+    rejection = _judge_rejection(runs, stores, by_run, part)
     scores = predictions.score()
     everything = "all clips, also those trained on" if settings.data is None else "all clips"
     whose = {"val": held_out.whose, "test": "the test split", "all": everything}[part]
@@ -76,6 +82,7 @@ def evaluate(config: DictConfig) -> dict[str, float]:
         found = intervals.get(name)
         log.info(f"  {name:<18} {value:.6f}" + (f" ({found.ends})" if found else ""))
     log.info(f"in parentheses: 95% intervals {predictions.intervals_over}")
+    log.info(str(rejection))
     if len(runs) > 1:
         log.info(f"the probabilities of {len(runs)} models, averaged")
     elif own and part == "val":
@@ -91,9 +98,43 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     if settings.output is not None:
         folder = resolve_here(settings.output)
         new = part == "val" and held_out.column == SIGNER
-        write_evaluation(folder, predictions, store, title=run.name, whose=whose, new_signers=new)
+        write_evaluation(
+            folder,
+            predictions,
+            store,
+            title=run.name,
+            whose=whose,
+            new_signers=new,
+            rejection=rejection,
+        )
         log.info(f"written to {folder}")
     return scores
+
+
+def _judge_rejection(
+    runs: Sequence[LoggedRun],
+    stores: Sequence[Store],
+    predictions: Sequence[ClipPredictions],
+    part: Part,
+) -> Rejection:
+    """Judges the runs' threshold by their predictions and by clips of signs they do not know."""
+    from gislr.inference.logged_models import average, predict_unknown
+
+    temperatures = [run.metrics.get(TEMPERATURE, 1.0) for run in runs]
+    known = [at_temperature(*pair) for pair in zip(predictions, temperatures, strict=True)]
+    unknown = [
+        scale_probabilities(predict_unknown(run, store, part), temperature)
+        for run, store, temperature in zip(runs, stores, temperatures, strict=True)
+    ]
+    lacking = sorted(set(stores[0].signs) - set(predictions[0].signs))
+    if lacking:
+        log.info(
+            f"and {count_of(len(unknown[0]), 'clip')} of {count_of(len(lacking), 'sign')} that the "
+            "model does not know: "
+            f"{', '.join(lacking[:5])}{', ...' if len(lacking) > 5 else ''}"
+        )
+    threshold = np.mean([run.metrics.get(THRESHOLD, 0.0) for run in runs])
+    return judge_rejection(average(known), float(threshold), np.mean(unknown, axis=0))
 
 
 def _record_test(run: LoggedRun, scores: Mapping[str, float]) -> None:

@@ -23,7 +23,12 @@ from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources import SOURCES
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
-from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
+from gislr.inference.litert_recognizer import (
+    LITERT_FILE,
+    REJECTION,
+    LiteRTRecognizer,
+    threshold_file,
+)
 from gislr.tracking.run_search import find_run
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
@@ -171,6 +176,7 @@ def write_files(
         content = onnx(recognizer.models)
         add(ONNX_FILE, content, ONNXRecognizer(content, signs), exact=True)
     measured = [dataclasses.asdict(agreement) for agreement in agreements]
+    contents[REJECTION] = threshold_file(recognizer.rejection_threshold)
     contents["measured.json"] = json.dumps(measured, indent=1).encode()
     folder.mkdir(parents=True, exist_ok=True)
     write_label_map(folder / LABEL_MAP, signs)

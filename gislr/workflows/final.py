@@ -30,6 +30,7 @@ from gislr.tracking.training_record import (
     HELD_OUT_FILE,
     IDENTITY,
     TEMPERATURE,
+    THRESHOLD,
 )
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
@@ -97,8 +98,9 @@ def final(config: DictConfig) -> str:
         log.info(f"      but trains {settings.epochs} epochs, whatever was validated")
     training = named.training()
     values = training.configuration().values
-    # Nobody is held out that it could be fitted to.
-    values["training"]["temperature"] = training.metrics.get(TEMPERATURE)
+    # Nobody is held out that they could be fitted to.
+    for metric in (TEMPERATURE, THRESHOLD):
+        values["training"][metric] = training.metrics.get(metric)
     trained = [_train(values, evidence, settings, k) for k in range(settings.seeds)]
     run_id = trained[0] if len(trained) == 1 else _ensemble(trained, evidence, settings)
     _publish(find_run(settings.tracking, run_id), evidence, settings)

@@ -148,8 +148,8 @@ def write_text(predictions: Predictions, output: TextIO) -> None:
     for file, found in predictions:
         pairs = zip(found.signs, found.probabilities, strict=True)
         signs = "  ".join(f"{sign} {probability:.3f}" for sign, probability in pairs)
-        line = f"{file}  {signs}{'' if found.has_hand else '  (no hand found)'}"
-        print(printable(line), file=output, flush=True)
+        doubt = "" if found.sure else "  (not sure)" if found.has_hand else "  (no hand found)"
+        print(printable(f"{file}  {signs}{doubt}"), file=output, flush=True)
 
 
 def write_json(predictions: Predictions, output: TextIO) -> None:
@@ -162,10 +162,11 @@ def write_csv(predictions: Predictions, output: TextIO) -> None:
     """Writes one row for each clip."""
     writer = csv.writer(output)
     names = [f"{name}_{k}" for k in range(1, TOP + 1) for name in ("sign", "probability")]
-    writer.writerow(["file", "has_hand", *names])
+    writer.writerow(["file", "has_hand", "sure", *names])
     for file, found in predictions:
         pairs = zip(found.signs, found.probabilities, strict=True)
-        writer.writerow([file, found.has_hand, *(value for pair in pairs for value in pair)])
+        values = (value for pair in pairs for value in pair)
+        writer.writerow([file, found.has_hand, found.sure, *values])
 
 
 WRITERS = {"text": write_text, "json": write_json, "csv": write_csv}

@@ -20,7 +20,7 @@ from gislr.data.landmark_statistics import Statistics
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
-from gislr.evaluation.reports.run_report import landmark_images
+from gislr.evaluation.reports.report_files import landmark_images
 from gislr.sweeping.parent_run import RUN_ID
 from gislr.sweeping.sweep_tracker import SweepTracker
 from gislr.tracking import training_record

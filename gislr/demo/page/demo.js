@@ -90,6 +90,7 @@ function drawBars(moment) {
     value.textContent = `${(100 * moment.probabilities[k]).toFixed(1)}%`;
   });
   $("nohand").hidden = moment.has_hand;
+  $("notsure").hidden = moment.sure || !moment.has_hand;
 }
 
 /* The webcam's moments hold only the five most likely signs; elsewhere a line has a gap. */

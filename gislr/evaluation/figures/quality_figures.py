@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gislr.evaluation.figures.canvas import canvas, colors, count_of, short_name
 from gislr.evaluation.metrics.calibration import calibration, top_k_accuracies
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
+from gislr.evaluation.metrics.rejection import Rejection
 from gislr.evaluation.metrics.tables import by_quantity, hand_fractions
 
 if TYPE_CHECKING:
@@ -53,6 +54,26 @@ def reliability_diagram(models: Mapping[str, ClipPredictions]) -> Figure:
         left.legend(loc="lower right")
         if len(models) > 1:
             right.legend(loc="lower right")
+    return figure
+
+
+def risk_coverage_curves(rejection: Rejection) -> Figure:
+    """Draws how wrong the most confident predictions are, by how many of the clips they are."""
+    with canvas(6.0, 3.6) as figure:
+        axes = figure.subplots()
+        shades = colors(len(rejection.curves))
+        for (name, (coverage, risk)), color in zip(rejection.curves.items(), shades, strict=True):
+            axes.plot(coverage, risk, color=color, linewidth=1.5, label=name)
+        kept = f"not sure below {rejection.threshold:.2f}"
+        axes.plot(rejection.kept, rejection.error, "o", color=shades[0], label=kept)
+        axes.set(
+            title="Risk and coverage",
+            xlabel="coverage: share of clips, the most confident first",
+            ylabel="risk: share of wrong predictions among them",
+            xlim=(0, 1.02),
+            ylim=(0, None),
+        )
+        axes.legend(loc="upper left")
     return figure
 
 

@@ -57,7 +57,7 @@ def fit_temperature(predictions: ClipPredictions) -> float:
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
-    logits = _logits(predictions)
+    logits = _logits(predictions.probabilities)
     of_true = logits[np.arange(len(predictions)), predictions.labels]
 
     def loss(logarithm: float) -> float:
@@ -70,14 +70,21 @@ def fit_temperature(predictions: ClipPredictions) -> float:
 
 def at_temperature(predictions: ClipPredictions, temperature: float) -> ClipPredictions:
     """Returns predictions with their logits divided by a temperature."""
-    from scipy.special import softmax
-
-    scaled = softmax(_logits(predictions) / temperature, axis=1).astype(np.float32)
+    scaled = scale_probabilities(predictions.probabilities, temperature)
     return replace(predictions, probabilities=scaled)
 
 
-def _logits(predictions: ClipPredictions) -> Float64:
-    return np.log(np.maximum(predictions.probabilities.astype(np.float64), _LEAST))
+def scale_probabilities(
+    probabilities: NDArray[np.float32], temperature: float
+) -> NDArray[np.float32]:
+    """Returns probabilities, float32 [clips, signs], with their logits divided by a temperature."""
+    from scipy.special import softmax
+
+    return np.asarray(softmax(_logits(probabilities) / temperature, axis=1), np.float32)
+
+
+def _logits(probabilities: NDArray[np.float32]) -> Float64:
+    return np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
 
 
 def calibrated_by_others(predictions: ClipPredictions) -> ClipPredictions:

@@ -90,12 +90,14 @@ class ClipPredictions:
             clips: int64, indices of its clips.
             probabilities: float32 [clips, signs].
             label_smoothing: Of the model's loss.
-            signs: The model's signs where they are not the store's, which must be among them.
+            signs: The model's signs where they are not the store's; those of the clips are among
+                them.
         """
         table = store.clips
         labels = table.labels[clips]
         if signs is not None:
-            labels = np.array([signs.index(sign) for sign in store.signs], np.int32)[labels]
+            places = {sign: place for place, sign in enumerate(signs)}
+            labels = np.array([places.get(sign, -1) for sign in store.signs], np.int32)[labels]
         return cls(
             clips=table.paths[clips],
             signers=table.signers[clips],

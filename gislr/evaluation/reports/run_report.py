@@ -3,103 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gislr.data.landmarks import LandmarkSet
 from gislr.data.store import Store
-from gislr.evaluation.figures import quality_figures, score_figures
+from gislr.evaluation.figures import quality_figures
 from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
 from gislr.evaluation.figures.confusion_figure import confusion_chart, confusion_figure
-from gislr.evaluation.figures.data_figures import landmark_box_plots
 from gislr.evaluation.metrics import confusion, tables
 from gislr.evaluation.metrics.calibration import (
     BINS,
+    at_temperature,
     calibrated_by_others,
     calibration,
     fit_temperature,
 )
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.metrics.intervals import score_intervals
+from gislr.evaluation.metrics.rejection import Rejection, judge_rejection, rejection_threshold
 from gislr.evaluation.metrics.signer_factors import correlations, signer_factors
-from gislr.evaluation.reports.page import Page, Section, png
+from gislr.evaluation.reports.page import Page, Section
+from gislr.evaluation.reports.report_files import (
+    CONFUSION_FIGURE,
+    CONFUSION_MATRIX,
+    F1_BY_SIGN,
+    LEARNING_CURVES,
+    MOST_CONFUSED,
+    PAGE,
+    PER_SIGN,
+    PER_SIGNER,
+    Report,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-
-PER_SIGN, PER_SIGNER, PER_CLIP = "per_sign.csv", "per_signer.csv", "predictions.csv"
-CONFUSION_MATRIX, MOST_CONFUSED = "confusion_matrix.csv", "most_confused.csv"
-F1_BY_SIGN, CONFUSION_FIGURE = "f1_by_sign.png", "confusion_matrix.png"
-LEARNING_CURVES, PAGE = "learning_curves.png", "report.html"
 
 _BLOCK = 20
 _ERRORS_DRAWN = 3
-
-
-def landmark_images(frames: NDArray[np.float32], landmarks: LandmarkSet) -> dict[str, bytes]:
-    """Returns the box plots of `landmark_box_plots` as PNG, by part."""
-    return {part: png(figure) for part, figure in landmark_box_plots(frames, landmarks).items()}
-
-
-@dataclass(frozen=True)
-class Report:
-    """The tables and figures of an evaluation.
-
-    Attributes:
-        tables: By file name.
-        figures: PNG, by file name.
-    """
-
-    tables: Mapping[str, pd.DataFrame]
-    figures: Mapping[str, bytes]
-
-    @classmethod
-    def of(
-        cls, predictions: ClipPredictions, history: Mapping[str, Sequence[float]] | None = None
-    ) -> Report:
-        """Returns the report on predictions.
-
-        Args:
-            predictions: The predictions to evaluate.
-            history: One value per epoch of each metric; None leaves the learning curves out.
-        """
-        per_sign = tables.per_sign(predictions)
-        matrix = confusion.confusion_matrix(predictions)
-        pairs = confusion.most_confused(matrix)
-        figures = {
-            F1_BY_SIGN: score_figures.f1_by_sign(per_sign),
-            CONFUSION_FIGURE: confusion_figure(confusion.sort_by_confusion(matrix), pairs),
-        }
-        if history is not None:
-            figures[LEARNING_CURVES] = score_figures.learning_curves(history)
-        return cls(
-            tables={
-                PER_SIGN: per_sign,
-                PER_SIGNER: tables.per_signer(predictions),
-                CONFUSION_MATRIX: matrix,
-                MOST_CONFUSED: pairs,
-                PER_CLIP: tables.per_clip(predictions),
-            },
-            figures={name: png(figure) for name, figure in figures.items()},
-        )
-
-    def write(self, folder: Path) -> None:
-        """Writes the files into a folder, which is created if it does not exist.
-
-        Names of signs are written as they are: read signs such as `null` or `NA` with
-        `pandas.read_csv(..., keep_default_na=False)`.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, table in self.tables.items():
-            index = name == CONFUSION_MATRIX
-            table.to_csv(folder / name, index=index, lineterminator="\n", float_format="%.6g")
-        for name, figure in self.figures.items():
-            (folder / name).write_bytes(figure)
 
 
 def write_evaluation(
@@ -111,6 +51,7 @@ def write_evaluation(
     whose: str,
     new_signers: bool,
     history: Mapping[str, Sequence[float]] | None = None,
+    rejection: Rejection | None = None,
 ) -> None:
     """Writes the tables, the figures and the page of an evaluation.
 
@@ -122,13 +63,23 @@ def write_evaluation(
         whose: Whose clips they are, such as "3 held-out signers".
         new_signers: Whether the model was trained on no clip of these signers.
         history: One value per epoch of each metric.
+        rejection: What the model's threshold rejects; `None` for a threshold and a temperature
+            that suit these clips.
     """
+    temperature = fit_temperature(predictions)
+    if rejection is None:
+        calibrated = at_temperature(predictions, temperature)
+        rejection = judge_rejection(calibrated, rejection_threshold(calibrated))
     report = Report.of(predictions, history)
     report.write(folder)
     page = Page(
         title,
         _lead(predictions, whose),
-        _sections(predictions, report, store, new_signers=new_signers),
+        [
+            *_of_signs_and_signers(predictions, report, store, new_signers=new_signers),
+            *_of_probabilities(predictions, temperature, rejection),
+            *_of_clips(predictions, store),
+        ],
     )
     (folder / PAGE).write_text(page.html(), encoding="utf-8")
 
@@ -142,13 +93,12 @@ def _lead(predictions: ClipPredictions, whose: str) -> str:
     )
 
 
-def _sections(
+def _of_signs_and_signers(
     predictions: ClipPredictions, report: Report, store: Store, *, new_signers: bool
 ) -> list[Section]:
     import pandas as pd
 
-    error, calibrated = calibration(predictions).error, calibrated_by_others(predictions)
-    over = "the signers" if predictions.signers_known else "the clips"
+    error = calibration(predictions).error
     intervals = {name: found.ends for name, found in score_intervals([predictions]).items()}
     scores = [
         (name, value, intervals.get(name, ""))
@@ -172,18 +122,34 @@ def _sections(
             tables=[per_signer] if known else [],
         ),
         *_why(predictions, store),
+    ]
+
+
+def _of_probabilities(
+    predictions: ClipPredictions, temperature: float, rejection: Rejection
+) -> list[Section]:
+    error, calibrated = calibration(predictions).error, calibrated_by_others(predictions)
+    over = "the signers" if predictions.signers_known else "the clips"
+    models = {"this run": predictions, "at the others' temperature": calibrated}
+    return [
         Section(
             "Calibration",
             f"Expected calibration error (ECE): {error:.3f}, {BINS} bins. The logged model and "
-            f"exported files divide logits by a temperature; {fit_temperature(predictions):.2f} "
-            f"suits these clips. With half of {over} at the temperature of the other half, the "
-            f"error is {calibration(calibrated).error:.3f}.",
-            figures=[
-                quality_figures.reliability_diagram(
-                    {"this run": predictions, "at the others' temperature": calibrated}
-                )
-            ],
+            f"exported files divide logits by a temperature; {temperature:.2f} suits these clips. "
+            f"With half of {over} at the temperature of the other half, the error is "
+            f"{calibration(calibrated).error:.3f}.",
+            figures=[quality_figures.reliability_diagram(models)],
         ),
+        Section(
+            "Rejection",
+            f"Calibrated, {rejection}.",
+            figures=[quality_figures.risk_coverage_curves(rejection)],
+        ),
+    ]
+
+
+def _of_clips(predictions: ClipPredictions, store: Store) -> list[Section]:
+    return [
         Section(
             "Clip length and detected hands",
             figures=[quality_figures.f1_by_clip(predictions, store.most_frames)],
