@@ -3,6 +3,7 @@
 import json
 import math
 import multiprocessing
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from gislr.tracking.tracking_store import connect, study_storage
 from gislr.utils.errors import SettingError
 from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper._storage import open_study
-from tests.commands import TINY, artifacts, gislr, sweep_runs
+from tests.commands import TINY, artifacts, gislr, only_run, sweep_runs
 from tests.test_command_line import EXPERIMENTS
 
 HISTORY = {"val_acc": [0.5, 0.7, 0.6], "val_loss": [2.0, 1.0, 1.5], "parameters": [12.0]}
@@ -31,6 +32,36 @@ def test_an_objective_that_is_not_logged_is_reported():
         read_settings(SweepSettings, {"objective": "val_f1", "value": "last"}, "sweep")
     with pytest.raises(SettingError, match=r"val_macro_f1 needs clips held out"):
         SweepSettings(objective="val_macro_f1", value="last").values(HISTORY)
+
+
+@pytest.mark.slow
+def test_halving_goes_on_where_trainings_stopped(workplace, client, tmp_path):
+    shared = [*workplace, *TINY, "training.epochs=4"]
+    swept = [
+        *("-m", "tracking.experiment=halved", "seed=0,1,2,3"),
+        "hydra.sweeper.pruner=successive_halving",
+        "hydra.sweeper.pruner_options={min_resource:1,reduction_factor:2}",
+    ]
+    done = gislr(*swept, *shared)
+    assert done.returncode == 0, done.stderr
+    _, children = sweep_runs(client, "halved")
+    assert len(children) == 4
+    assert "4 trials: 1 complete, 3 pruned" in done.stdout
+    [best] = [run for run in children if run.info.status == "FINISHED"]
+    assert "trial.state" not in best.data.tags
+    done = gislr(*shared, f"seed={best.data.tags['seed']}", "tracking.experiment=whole")
+    assert done.returncode == 0, done.stderr
+    whole = only_run(client, "whole")
+    for name in ("loss", "val_loss", "val_weighted_f1"):
+        histories = [client.get_metric_history(r.info.run_id, name) for r in (best, whole)]
+        halved, straight = ([(m.step, m.value) for m in history] for history in histories)
+        assert halved == straight
+        assert len(halved) == 4
+    database = Path(workplace[-1].removeprefix("tracking.uri=sqlite:///"))
+    assert not [*database.parent.glob("checkpoints/*")]
+    done = gislr(*swept, *shared, "sweep.folds=2")
+    assert done.returncode == 2
+    assert "successive_halving goes on with single trainings" in done.stderr
 
 
 def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_path):

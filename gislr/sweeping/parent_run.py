@@ -22,7 +22,7 @@ from gislr.tracking.run import (
 from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.tracking_store import connect, pages
 from gislr.tracking.training_record import IDENTITY, SWEEP, data_tags
-from gislr.utils.errors import GislrError
+from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback
 
@@ -94,6 +94,12 @@ class ParentRun(SweepCallback):
         """Finds the study's parent run or creates it."""
         self._configuration = _configuration(sweep.compose(sweep.space.example()))
         self.check(self._configuration)
+        if sweep.settings.pruner == "successive_halving" and TrialFolds.of(self._configuration):
+            raise SettingError(
+                "hydra.sweeper.pruner=successive_halving goes on with single trainings, but each "
+                "trial is a cross-validation; choose median, or leave out sweep.folds and "
+                "split=nested."
+            )
         settings = self._configuration.tracking
         client, self._experiment_id = connect(settings)
         mark_vanished(client, self._experiment_id)

@@ -10,6 +10,7 @@ from gislr.config.configuration import Configuration
 from gislr.data.splits import NestedKFold
 from gislr.sweeping.nested_selection import NestedSelection, training_overrides
 from gislr.sweeping.parent_run import RUN_ID, ParentRun
+from gislr.tracking.resuming import remove_checkpoints
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from hydra_plugins.optuna_sweeper import Sweep, write_plots
@@ -69,6 +70,10 @@ class SweepTracker(ParentRun):
 
     def judge(self, sweep: Sweep) -> None:
         """Judges a sweep over `split=nested` on its outer folds."""
+        for trial in sweep.study.get_trials(deepcopy=False):
+            # Those that successive halving paused go no further.
+            tracking = self._configuration.tracking
+            remove_checkpoints(tracking, str(trial.user_attrs.get(RUN_ID, "none")))
         if not self._is_nested() or self.is_outer or not sweep.ranked():
             return
 

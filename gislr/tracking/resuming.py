@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
@@ -26,6 +26,9 @@ from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
 from gislr.utils.settings import read_settings
 from hydra_plugins.optuna_sweeper import is_gone
+
+if TYPE_CHECKING:
+    from gislr.training.loop import TrainingLoop
 
 _LAST = "last"
 _MAY_CHANGE = (f"{RESUME}=", "tracking.uri=", "tracking.experiment=", "preparation.", "data.root=")
@@ -156,8 +159,33 @@ def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Ch
             place = f" {shlex.quote(f'tracking.uri={settings.uri}')}" if settings.uri else ""
             log.warning(f"not ended; resume it with: gislr train {RESUME}={run.run_id}{place}")
             raise
-        shutil.rmtree(folder, ignore_errors=True)
-        _lock(folder).unlink()
+    remove_checkpoints(settings, run.run_id)
+
+
+def restore(
+    loop: TrainingLoop, checkpoints: Checkpoints | None, run: TrackedRun
+) -> dict[str, list[float]]:
+    """Restores the newest checkpoint, if any, and returns the metrics of the epochs before."""
+    checkpoint = checkpoints.newest() if checkpoints else None
+    if checkpoint is None:
+        return {}
+    loop.restore(checkpoint.state)
+    history = checkpoint.history
+    for epoch, values in enumerate(zip(*history.values(), strict=True)):
+        run.metrics(dict(zip(history, values, strict=True)), step=epoch)
+    log.info(f"resumes after epoch {loop.done}")
+    return history
+
+
+def has_checkpoints(settings: TrackingSettings, run_id: str) -> bool:
+    """Tells whether this machine keeps checkpoints of a run."""
+    return any(_folder(settings, run_id).glob("*"))
+
+
+def remove_checkpoints(settings: TrackingSettings, run_id: str) -> None:
+    """Removes the checkpoints of a run that will not go on, if there are any."""
+    shutil.rmtree(_folder(settings, run_id), ignore_errors=True)
+    _lock(_folder(settings, run_id)).unlink(missing_ok=True)
 
 
 def _folder(settings: TrackingSettings, run_id: str) -> Path:

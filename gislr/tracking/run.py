@@ -173,8 +173,9 @@ def mark_running(run: TrackedRun) -> None:
     """Marks a run that had ended as one that this process records."""
     run.tags({PROCESS: owner_tag()})
     run.client.update_run(run.run_id, status=RUNNING)
-    if REASON in run.client.get_run(run.run_id).data.tags:
-        run.client.delete_tag(run.run_id, REASON)
+    known = run.client.get_run(run.run_id).data.tags
+    for tag in {REASON, TRIAL_STATE} & known.keys():
+        run.client.delete_tag(run.run_id, tag)
 
 
 def mark_vanished(client: Any, experiment_id: str) -> None:

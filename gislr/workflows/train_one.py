@@ -27,9 +27,11 @@ from gislr.inference.teachers import teacher_soft_labels
 from gislr.sweeping.parent_run import RUN_ID, trial_tags
 from gislr.tracking import training_record
 from gislr.tracking.resuming import (
+    has_checkpoints,
     interrupted_run,
     kept_checkpoints,
     require_same_data,
+    restore,
     resumed_configuration,
 )
 from gislr.tracking.run import TrackedRun, tracked_run
@@ -42,12 +44,10 @@ from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
 from gislr.workflows.report import begin_statistics, record_report
 from gislr.workflows.training_data import also_clips, measure_data, split_data
-from hydra_plugins.optuna_sweeper import report_or_prune
+from hydra_plugins.optuna_sweeper import earlier_attempt, may_go_on, report_or_prune
 
 if TYPE_CHECKING:
     import optuna
-
-    from gislr.training.loop import TrainingLoop
 
 BEST = {"val_acc": max, "val_weighted_f1": max, "val_loss": min}
 """Logged at the end as best_*, for information: the last epoch's model is kept."""
@@ -116,18 +116,23 @@ def train_one(
     }
 
     def report(value: float, epoch: int) -> None:
-        step = (position or 0) * configuration.training.epochs + epoch
-        report_or_prune(trial, value, step)
+        epochs = configuration.training.epochs
+        is_last = position is None and epoch == epochs - 1
+        report_or_prune(trial, value, (position or 0) * epochs + epoch, is_last=is_last)
 
     # A person reads that the tracking server is gone; a sweep waits for it.
     patient = trial is not None
-    run_id = resumed.run_id if resumed else None
+    paused = _paused_run(trial, configuration) if trial and position is None else None
+    run_id = resumed.run_id if resumed else paused
     with tracked_run(configuration.tracking, run_tags, run_id, patient=patient) as run:
         if trial and position is None:
             trial.set_user_attr(RUN_ID, run.run_id)
+        if paused:
+            run.tags(trial_tags(trial, configuration))
         training_record.record_inputs(run, configuration, store, split)
         # An interrupted sweep resumes from its study, trial by trial.
-        keep = nullcontext() if trial else kept_checkpoints(run, configuration.tracking)
+        keeps = trial is None or (position is None and may_go_on(trial))
+        keep = kept_checkpoints(run, configuration.tracking) if keeps else nullcontext()
         with (
             keep as checkpoints,
             explain_lack_of_memory(configuration.batches, configuration.training.precision),
@@ -140,6 +145,13 @@ def train_one(
         f"{pages(configuration.tracking.uri)}"
     )
     return result
+
+
+def _paused_run(trial: optuna.Trial, configuration: Configuration) -> str | None:
+    """Returns the run of the attempt that a trial goes on with, if this machine has its state."""
+    earlier = earlier_attempt(trial)
+    run_id = str(earlier.user_attrs.get(RUN_ID, "")) if earlier else ""
+    return run_id if run_id and has_checkpoints(configuration.tracking, run_id) else None
 
 
 def _train(
@@ -182,7 +194,7 @@ def _train(
     held_out = bool(split.held_out.groups)
     clips = split.validation if held_out else split.train
     predictions: ClipPredictions | None = None
-    history = _restore(loop, checkpoints, run)
+    history = restore(loop, checkpoints, run)
     display = EpochDisplay(loop.epochs, loop.batches.steps_per_epoch, loop.done)
 
     def evaluate() -> ClipPredictions:
@@ -231,18 +243,3 @@ def _train(
         )
     log.info(training_summary(predictions, store.clips.labels[split.train], split.held_out.whose))
     return TrainingResult(run.run_id, run.name, history, scores, objective() if report else None)
-
-
-def _restore(
-    loop: TrainingLoop, checkpoints: Checkpoints | None, run: TrackedRun
-) -> dict[str, list[float]]:
-    """Restores the newest checkpoint, if any, and returns the metrics of the epochs before it."""
-    checkpoint = checkpoints.newest() if checkpoints else None
-    if checkpoint is None:
-        return {}
-    loop.restore(checkpoint.state)
-    history = checkpoint.history
-    for epoch, values in enumerate(zip(*history.values(), strict=True)):
-        run.metrics(dict(zip(history, values, strict=True)), step=epoch)
-    log.info(f"resumes after epoch {loop.done}")
-    return history

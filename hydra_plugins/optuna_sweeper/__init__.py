@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._process import run_forked, same_command
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
     from hydra_plugins.optuna_sweeper._sweep import Sweep
-    from hydra_plugins.optuna_sweeper._trial import current_trial, report_or_prune
+    from hydra_plugins.optuna_sweeper._trial import (
+        current_trial,
+        earlier_attempt,
+        may_go_on,
+        report_or_prune,
+    )
 
 __all__ = [
     "CachedResult",
@@ -29,7 +34,9 @@ __all__ = [
     "SweeperSettings",
     "add_callback",
     "current_trial",
+    "earlier_attempt",
     "is_gone",
+    "may_go_on",
     "owner_tag",
     "preload",
     "report_or_prune",

@@ -31,10 +31,10 @@ PRUNERS: dict[str, tuple[str, dict[str, Any]]] = {
     # The first epochs of a training predict little.
     "median": ("MedianPruner", {"n_warmup_steps": 3}),
     "hyperband": ("HyperbandPruner", {}),
-    "successive_halving": ("SuccessiveHalvingPruner", {}),
+    "successive_halving": ("SuccessiveHalving", {}),  # of `_halving`
     NO_PRUNER: ("NopPruner", {}),
 }
-"""Name to Optuna's class and the arguments that differ from its defaults."""
+"""Name to a class and the arguments that differ from its defaults."""
 
 _PACKAGES = {"gp": "torch", "cmaes": "cmaes"}
 
@@ -72,6 +72,8 @@ def _make(
 ) -> Any:
     import optuna
 
+    from hydra_plugins.optuna_sweeper import _halving
+
     key = f"hydra.sweeper.{kind}_options"
     require_name(f"hydra.sweeper.{kind}", name, classes)
     package = _PACKAGES.get(name)
@@ -83,7 +85,8 @@ def _make(
     if not isinstance(options, Mapping):
         raise SweepError(f"{key} must be names and values, such as {{name: 1}}; got {options!r}.")
     class_name, defaults = classes[name]
-    algorithm = getattr(getattr(optuna, f"{kind}s"), class_name)
+    classes_of = getattr(optuna, f"{kind}s")
+    algorithm = getattr(classes_of if hasattr(classes_of, class_name) else _halving, class_name)
     known = [name for name in inspect.signature(algorithm).parameters if name not in fixed]
     for option in options:
         require_name(f"Each key of {key}", option, known)

@@ -44,17 +44,16 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
         SweepError: Too many trials fail.
     """
     running: dict[TrialProcess, optuna.Trial] = {}
+    may_ask = True  # without an answer, only after a trial has ended
     budget = Budget(sweep.settings.hours)
     try:
         with _heartbeats(queue, running.values()):
             while True:
-                while (
-                    len(running) < sweep.settings.n_jobs
-                    and budget.is_enough(sweep)
-                    and (item := _next_trial(sweep, queue))
-                ):
-                    command = trial_command(sweep, *item)
-                    running[TrialProcess(command)] = item[0]
+                while may_ask and len(running) < sweep.settings.n_jobs:
+                    item = _next_trial(sweep, queue) if budget.is_enough(sweep) else None
+                    may_ask = item is not None
+                    if item:
+                        running[TrialProcess(trial_command(sweep, *item))] = item[0]
                 if not running:
                     return
                 if budget.is_spent():
@@ -62,6 +61,7 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
                     return
                 for process in list(running):
                     if outcome := process.poll():
+                        may_ask = True
                         _record(sweep, queue, running.pop(process), outcome)
                         _check_failure_rate(sweep, queue)
                 time.sleep(POLL_SECONDS)

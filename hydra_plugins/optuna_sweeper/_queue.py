@@ -14,7 +14,8 @@ from optuna.storages import fail_stale_trials
 from optuna.trial import TrialState
 
 from hydra_plugins.optuna_sweeper import _sweep
-from hydra_plugins.optuna_sweeper._algorithms import GRID, make_sampler
+from hydra_plugins.optuna_sweeper._algorithms import GRID, make_pruner, make_sampler
+from hydra_plugins.optuna_sweeper._halving import RUNG, SuccessiveHalving, rung_of
 from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
 from hydra_plugins.optuna_sweeper._process import COMPLETE, KILLED, PRUNED, Outcome
 from hydra_plugins.optuna_sweeper._storage import locked
@@ -41,6 +42,7 @@ class TrialQueue:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep, self._study, self._settings = sweep, sweep.study, sweep.settings
         self._owner = owner_tag()
+        self._pruner = make_pruner(str(self._settings.pruner), self._settings.pruner_options)
         self.finished = 0
         self.failures: Counter[str] = Counter()
 
@@ -131,6 +133,8 @@ class TrialQueue:
         return nullcontext() if self._settings.dry_run else locked(self._sweep.storage)
 
     def _next(self) -> optuna.Trial | None:
+        if paused := self._next_up():
+            self._enqueue_again(paused, {OWNER: self._owner, RUNG: rung_of(paused) + 1})
         trials = self._study.get_trials(deepcopy=False)
         if len(counted_trials(trials)) >= self._sweep.n_trials:
             return None
@@ -151,6 +155,17 @@ class TrialQueue:
         if trial.user_attrs.get(OWNER) != self._owner:
             trial.set_user_attr(OWNER, self._owner)
         return trial
+
+    def _next_up(self) -> optuna.trial.FrozenTrial | None:
+        """Returns the paused trial that goes on, if trials pause and one is good enough."""
+        trials, pruner = self._study.get_trials(deepcopy=False), self._pruner
+        states = {trial.state for trial in trials}
+        if not isinstance(pruner, SuccessiveHalving) or TrialState.WAITING in states:
+            return None
+        is_full = len(counted_trials(trials)) >= self._sweep.n_trials
+        is_last = is_full and TrialState.RUNNING not in states
+        gone_on = _sweep.retried_numbers(trials)
+        return pruner.next_up(trials, gone_on, self._study.direction, is_last=is_last)
 
     def _is_surplus(self, trial: optuna.Trial) -> bool:
         # Another sweep may have taken the last combination of a grid.
@@ -205,9 +220,14 @@ class TrialQueue:
         kills += int(trial.user_attrs.get(_sweep.KILLS, 0))
         if kills > self._settings.retries:
             return 0
-        attributes = {_sweep.KILLS: kills, _sweep.RETRY_OF: trial.number}
-        self._study.enqueue_trial(_params(trial), user_attrs=attributes)
+        self._enqueue_again(trial, {_sweep.KILLS: kills, RUNG: rung_of(trial)})
         return 1
+
+    def _enqueue_again(
+        self, trial: optuna.trial.FrozenTrial, attributes: dict[str, object]
+    ) -> None:
+        attributes = {_sweep.RETRY_OF: trial.number, **attributes}
+        self._study.enqueue_trial(_params(trial), user_attrs=attributes)
 
     def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
         return self._study._storage.get_trial(trial._trial_id)

@@ -89,7 +89,10 @@ class Sweep:
 def counted_trials(
     trials: Sequence[optuna.trial.FrozenTrial],
 ) -> list[optuna.trial.FrozenTrial]:
-    """Returns the trials that count: finished or running, and neither retried nor surplus."""
+    """Returns the trials that count: finished or running, and neither retried nor surplus.
+
+    A paused trial that goes on is retried, too.
+    """
     retried = retried_numbers(trials)
     return [
         trial

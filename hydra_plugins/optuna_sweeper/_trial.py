@@ -50,13 +50,33 @@ def current_trial() -> optuna.Trial | None:
     return optuna.Trial(load_study(address["storage"], address["study"], pruner), address["id"])
 
 
-def report_or_prune(trial: optuna.Trial, value: float, step: int) -> None:
+def earlier_attempt(trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
+    """Returns the trial that this one repeats, or goes on with where successive halving paused it.
+
+    An application that kept its state takes it up; others begin anew.
+    """
+    from hydra_plugins.optuna_sweeper._sweep import RETRY_OF
+
+    number = trial.user_attrs.get(RETRY_OF)
+    trials = trial.study.get_trials(deepcopy=False)
+    return next((each for each in trials if each.number == number), None)
+
+
+def may_go_on(trial: optuna.Trial) -> bool:
+    """Tells whether a trial that is pruned may go on later, so that its state is worth keeping."""
+    from hydra_plugins.optuna_sweeper._halving import SuccessiveHalving
+
+    return isinstance(trial.study.pruner, SuccessiveHalving)
+
+
+def report_or_prune(trial: optuna.Trial, value: float, step: int, *, is_last: bool = False) -> None:
     """Reports a value of the objective; does nothing in studies of several objectives.
 
     Args:
         trial: The trial of this process.
         value: The objective at this step.
         step: For instance the epoch.
+        is_last: Whether no step follows: there is nothing left to prune.
 
     Raises:
         optuna.TrialPruned: The pruner ends the trial.
@@ -72,7 +92,7 @@ def report_or_prune(trial: optuna.Trial, value: float, step: int) -> None:
     if len(trial.study.directions) > 1:
         return
     trial.report(value, step)
-    if trial.should_prune():
+    if not is_last and trial.should_prune():
         raise optuna.TrialPruned(f"Pruned after step {step}.")
 
 
