@@ -8,6 +8,7 @@ import signal
 import sys
 from functools import partial
 from importlib import import_module
+from itertools import dropwhile, islice
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -81,9 +82,8 @@ def _end() -> None:
 
     A process that was not started for the command, such as a notebook's, goes on.
     """
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    program = spec.name if spec else Path(sys.argv[0]).name
-    if program.split(".")[0] != "gislr":
+    program = dropwhile(lambda part: part.startswith("-") and part != "-m", sys.orig_argv[1:])
+    if not any(Path(part).name.split(".")[0] == "gislr" for part in islice(program, 2)):
         return
     atexit._run_exitfuncs()
     sys.stdout.flush()

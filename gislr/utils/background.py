@@ -1,25 +1,22 @@
-"""Calls that run in another process while this one goes on."""
+"""Calls that run in a process of their own while this one goes on."""
 
 from __future__ import annotations
 
-import atexit
-import os
 import signal
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from multiprocessing import Pipe
 from typing import Any, ParamSpec, TypeVar
+
+from hydra_plugins.optuna_sweeper import start_call
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_SECONDS_IDLE = 120
-
 
 def begin(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> Callable[[], T]:
-    """Calls a function in another process, which all such calls of this process share in turn.
+    """Calls a function in a process of its own.
 
-    That process keeps the libraries that earlier calls imported, and ends when it was idle for
-    some minutes or this process ends.
+    That process has the libraries that `hydra_plugins.optuna_sweeper.preload` named.
 
     Args:
         function: A function of a module, which does not depend on what this process has changed.
@@ -35,29 +32,33 @@ def begin(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) ->
     >>> root()
     4.0
     """
-    from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
-
-    process: Any = get_reusable_executor(1, timeout=_SECONDS_IDLE, initializer=_stand_apart)
-    # Else a process that is ended by `os._exit` would leave it behind.
-    atexit.register(process.shutdown, kill_workers=True)
-    call = process.submit(function, *arguments, **keywords)
+    receiver, sender = Pipe(duplex=False)
+    process = start_call(_call, sender, function, arguments, keywords, daemon=True)
+    sender.close()
 
     def result() -> T:
         try:
-            found: T = call.result()
-        except BrokenProcessPool:
+            error, found = receiver.recv()
+        except EOFError:
             return function(*arguments, **keywords)
-        return found
+        finally:
+            process.join()
+        if error is not None:
+            raise error
+        value: T = found
+        return value
 
     return result
 
 
-def _stand_apart() -> None:
-    """Leaves Ctrl-C and the terminal to the process that calls.
-
-    Who reads that one's output would wait for this one's end, too.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with Path(os.devnull).open("r+b") as nothing:
-        for file in range(3):
-            os.dup2(nothing.fileno(), file)
+def _call(
+    sender: Any,
+    function: Callable[..., object],
+    arguments: tuple[object, ...],
+    keywords: Mapping[str, object],
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    try:
+        sender.send((None, function(*arguments, **keywords)))
+    except Exception as error:
+        sender.send((error, None))

@@ -7,7 +7,6 @@ trial recorded, and a sweep does so for its best trial.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -34,13 +33,19 @@ from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.training_data import measure_data, split_data
-from hydra_plugins.optuna_sweeper import Sweep, run_forked
+from hydra_plugins.optuna_sweeper import Sweep, begin_preloading, preload, run_forked
 
 if TYPE_CHECKING:
     from gislr.models.serving import TrainedModel
 
 
-_DRAWN_WITH = ("sklearn.metrics", "plotly.express", "jinja2")
+def prepare_to_draw() -> None:
+    """Begins to import what reports are drawn with, in the process that draws them.
+
+    TensorFlow is not among it, so that a forked process can use all of it.
+    """
+    preload("gislr.evaluation.reports.drawing_libraries")
+    begin_preloading()
 
 
 class ReportSettings(CommandSettings):
@@ -81,9 +86,10 @@ def draw_report(run: LoggedRun) -> str:
     evaluation = training_record.evaluation_folder(split)
     with TemporaryDirectory() as folder:
         predictions = ClipPredictions.load(run.artifact(f"{evaluation}/{FILE}", Path(folder)))
-    measured, drawn = begin_statistics(store, split)
+    prepare_to_draw()
     with quiet_backend():
         from gislr.inference.logged_models import trained_model
+    measured, drawn = begin_statistics(store, split)
     experiment = run.client.get_experiment(run.experiment_id).name
     record_report(
         TrackedRun(run.client, run.run_id, run.name, experiment),
@@ -100,15 +106,9 @@ def draw_report(run: LoggedRun) -> str:
 def begin_statistics(
     store: Store, split: Split
 ) -> tuple[Statistics, Callable[[], dict[str, bytes]]]:
-    """Returns the statistics of training clips, and what waits for their figures, PNG by part.
-
-    Both they and the pages are drawn in a process that imports its libraries meanwhile.
-    """
+    """Returns the statistics of training clips, and what waits for their figures, PNG by part."""
     measured, frames = measure_data(store, split.train)
-    drawn = begin(landmark_images, frames, store.preprocessing.landmark_set)
-    for library in _DRAWN_WITH:
-        begin(import_module, library)
-    return measured, drawn
+    return measured, begin(landmark_images, frames, store.preprocessing.landmark_set)
 
 
 def record_report(

@@ -42,7 +42,7 @@ from gislr.training.memory import explain_lack_of_memory
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.terminal import EpochDisplay
-from gislr.workflows.report import begin_statistics, record_report
+from gislr.workflows.report import begin_statistics, prepare_to_draw, record_report
 from gislr.workflows.training_data import also_clips, measure_data, split_data
 from hydra_plugins.optuna_sweeper import earlier_attempt, may_go_on, report_or_prune
 
@@ -101,6 +101,8 @@ def train_one(
         resumed = interrupted_run(config)
         config = resumed_configuration(resumed, config)
     configuration = read_with_run_id(config)
+    if trial is None:  # a trial of a sweep draws nothing
+        prepare_to_draw()
     if config.training.precision == AUTO:
         log.info("precision: {}, since {}".format(*fastest_precision()))
     store, also = open_data(configuration), open_also(configuration)
@@ -162,10 +164,6 @@ def _train(
     report: Callable[[float, int], None] | None,
 ) -> TrainingResult:
     store, split, also = data
-    # A trial of a sweep draws nothing.
-    measured, drawn = (
-        (measure_data(store, split.train)[0], None) if report else begin_statistics(store, split)
-    )
     with quiet_backend():
         from gislr.inference.pretrained import load_pretrained
         from gislr.training.loop import TrainingDiverged
@@ -173,6 +171,9 @@ def _train(
         from gislr.training.trainer import trainable_parameters
         from gislr.workflows.factory import build_training
 
+    measured, drawn = (
+        (measure_data(store, split.train)[0], None) if report else begin_statistics(store, split)
+    )
     soft_labels = teacher_soft_labels(configuration, store, split)
     initialize = partial(load_pretrained, configuration=configuration, store=store, split=split)
     training = build_training(

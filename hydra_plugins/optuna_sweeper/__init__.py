@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
     from hydra_plugins.optuna_sweeper._errors import SweepError
-    from hydra_plugins.optuna_sweeper._forking import preload
+    from hydra_plugins.optuna_sweeper._forking import begin_preloading, preload, start_call
     from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
     from hydra_plugins.optuna_sweeper._plots import write_plots
     from hydra_plugins.optuna_sweeper._process import run_forked, same_command
@@ -33,6 +33,7 @@ __all__ = [
     "SweepError",
     "SweeperSettings",
     "add_callback",
+    "begin_preloading",
     "current_trial",
     "earlier_attempt",
     "is_gone",
@@ -42,6 +43,7 @@ __all__ = [
     "report_or_prune",
     "run_forked",
     "same_command",
+    "start_call",
     "write_plots",
 ]
 

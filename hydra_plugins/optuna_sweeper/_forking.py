@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import runpy
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -31,8 +31,8 @@ def preload(*modules: str) -> None:
     _PROCESSES.set_forkserver_preload(list(modules))
 
 
-def begin_preloading(processes: int) -> None:
-    """Begins to import what `preload` named, while the sweep goes on.
+def begin_preloading(processes: int = 1) -> None:
+    """Begins to import what `preload` named, while this process goes on.
 
     Args:
         processes: How many trials run at the same time and share the cores.
@@ -58,9 +58,23 @@ def start_process(
         environment: All of its environment variables.
         log: Gets its output.
     """
+    return start_call(_run, arguments, folder, environment, log)
+
+
+def start_call(function: Callable[..., object], *arguments: object, daemon: bool = False) -> Any:
+    """Starts a call in a process of its own, which has what `preload` named.
+
+    Args:
+        function: A function of a module.
+        arguments: Its arguments.
+        daemon: Whether it ends with this process, instead of being waited for.
+
+    Returns:
+        A `multiprocessing.Process`.
+    """
     # Workers of joblib have a method of their own, which a new process would look for.
     multiprocessing.set_start_method(_METHOD, force=True)
-    process = _PROCESSES.Process(target=_run, args=(arguments, folder, environment, log))
+    process = _PROCESSES.Process(target=function, args=arguments, daemon=daemon)
     with _hidden_program():
         process.start()
     return process
