@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_NAMED_SIGNERS = 40
+_FEW_CLIPS = 20
+"""Shares of fewer clips mean little."""
 
 
 def reliability_diagram(models: Mapping[str, ClipPredictions]) -> Figure:
@@ -63,7 +65,8 @@ def risk_coverage_curves(rejection: Rejection) -> Figure:
         axes = figure.subplots()
         shades = colors(len(rejection.curves))
         for (name, (coverage, risk)), color in zip(rejection.curves.items(), shades, strict=True):
-            axes.plot(coverage, risk, color=color, linewidth=1.5, label=name)
+            many = slice(min(_FEW_CLIPS, len(risk)) - 1, None)
+            axes.plot(coverage[many], risk[many], color=color, linewidth=1.5, label=name)
         kept = f"not sure below {rejection.threshold:.2f}"
         axes.plot(rejection.kept, rejection.error, "o", color=shades[0], label=kept)
         axes.set(

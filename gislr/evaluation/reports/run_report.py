@@ -130,7 +130,7 @@ def _of_probabilities(
 ) -> list[Section]:
     error, calibrated = calibration(predictions).error, calibrated_by_others(predictions)
     over = "the signers" if predictions.signers_known else "the clips"
-    models = {"this run": predictions, "at the others' temperature": calibrated}
+    models = {"this run": predictions, "calibrated": calibrated}
     return [
         Section(
             "Calibration",
