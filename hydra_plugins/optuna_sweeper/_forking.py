@@ -58,6 +58,8 @@ def start_process(
         environment: All of its environment variables.
         log: Gets its output.
     """
+    # Workers of joblib have a method of their own, which a new process would look for.
+    multiprocessing.set_start_method(_METHOD, force=True)
     return start_call(_run, arguments, folder, environment, log)
 
 
@@ -72,8 +74,6 @@ def start_call(function: Callable[..., object], *arguments: object, daemon: bool
     Returns:
         A `multiprocessing.Process`.
     """
-    # Workers of joblib have a method of their own, which a new process would look for.
-    multiprocessing.set_start_method(_METHOD, force=True)
     process = _PROCESSES.Process(target=function, args=arguments, daemon=daemon)
     with _hidden_program():
         process.start()

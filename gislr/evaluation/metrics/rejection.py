@@ -57,9 +57,9 @@ class Rejection:
 
     def __str__(self) -> str:
         line = (
-            f"not sure below a probability of {self.threshold:.3f}: keeps {self.right_kept:.1%} of "
-            f"the right and {self.wrong_kept:.1%} of the wrong predictions; of those kept, "
-            f"{self.error:.1%} are wrong"
+            f"not sure below a probability of {self.threshold:.3f}: keeps "
+            f"{_percent(self.right_kept)} of the right and {_percent(self.wrong_kept)} of the "
+            f"wrong predictions; of those kept, {_percent(self.error)} are wrong"
         )
         if self.auroc is None:
             return line
@@ -133,6 +133,10 @@ def risk_coverage(
 
 def _judged(predictions: ClipPredictions) -> tuple[Float32, NDArray[np.bool_]]:
     return predictions.probabilities.max(axis=1), predictions.predicted == predictions.labels
+
+
+def _percent(share: float) -> str:
+    return "none" if np.isnan(share) else f"{share:.1%}"
 
 
 def _share(chosen: NDArray[np.bool_]) -> float:
