@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any, ParamSpec, TypeVar
 
@@ -58,7 +59,10 @@ def _call(
     keywords: Mapping[str, object],
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    answer: tuple[Exception | None, object]
     try:
-        sender.send((None, function(*arguments, **keywords)))
+        answer = None, function(*arguments, **keywords)
     except Exception as error:
-        sender.send((error, None))
+        answer = error, None
+    with suppress(OSError):  # who waited for it may have ended
+        sender.send(answer)
