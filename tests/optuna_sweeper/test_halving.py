@@ -66,7 +66,7 @@ def test_one_of_three_goes_on_from_where_it_stopped(tmp_path, direction, sign):
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(values=st.lists(st.floats(0, 1), min_size=1, max_size=12), steps=st.integers(1, 30))
 def test_some_trial_always_ends_and_none_is_trained_twice(tmp_path_factory, values, steps):
