@@ -39,15 +39,6 @@ if TYPE_CHECKING:
     from gislr.models.serving import TrainedModel
 
 
-def prepare_to_draw() -> None:
-    """Begins to import what reports are drawn with, in the process that draws them.
-
-    TensorFlow is not among it, so that a forked process can use all of it.
-    """
-    preload("gislr.evaluation.reports.drawing_libraries")
-    begin_preloading()
-
-
 class ReportSettings(CommandSettings):
     """Settings of `gislr report`; `conf/report.yaml` explains the keys."""
 
@@ -101,6 +92,15 @@ def draw_report(run: LoggedRun) -> str:
         trained=trained_model(run),
     )
     return evaluation
+
+
+def prepare_to_draw() -> None:
+    """Begins to import what reports are drawn with, in the process that draws them.
+
+    TensorFlow is not among it, so that a forked process can use all of it.
+    """
+    preload("gislr.evaluation.reports.drawing_libraries")
+    begin_preloading()
 
 
 def begin_statistics(

@@ -158,14 +158,15 @@ class TrialQueue:
 
     def _next_up(self) -> optuna.trial.FrozenTrial | None:
         """Returns the paused trial that goes on, if trials pause and one is good enough."""
-        trials, pruner = self._study.get_trials(deepcopy=False), self._pruner
-        states = {trial.state for trial in trials}
-        if not isinstance(pruner, SuccessiveHalving) or TrialState.WAITING in states:
+        if not isinstance(self._pruner, SuccessiveHalving):
+            return None
+        trials = self._study.get_trials(deepcopy=False)
+        if TrialState.WAITING in (states := {trial.state for trial in trials}):
             return None
         is_full = len(counted_trials(trials)) >= self._sweep.n_trials
         is_last = is_full and TrialState.RUNNING not in states
-        gone_on = _sweep.retried_numbers(trials)
-        return pruner.next_up(trials, gone_on, self._study.direction, is_last=is_last)
+        again = _sweep.retried_numbers(trials)
+        return self._pruner.next_up(trials, again, self._study.direction, is_last=is_last)
 
     def _is_surplus(self, trial: optuna.Trial) -> bool:
         # Another sweep may have taken the last combination of a grid.

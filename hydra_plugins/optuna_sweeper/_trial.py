@@ -58,8 +58,9 @@ def earlier_attempt(trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
     from hydra_plugins.optuna_sweeper._sweep import RETRY_OF
 
     number = trial.user_attrs.get(RETRY_OF)
-    trials = trial.study.get_trials(deepcopy=False)
-    return next((each for each in trials if each.number == number), None)
+    if number is None:
+        return None  # a large study takes seconds to load
+    return next(t for t in trial.study.get_trials(deepcopy=False) if t.number == number)
 
 
 def may_go_on(trial: optuna.Trial) -> bool:
