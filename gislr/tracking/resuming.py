@@ -38,7 +38,8 @@ def interrupted_run(config: DictConfig) -> LoggedRun:
     """Finds the run that a training resumes.
 
     Args:
-        config: A composed `conf/train.yaml` or `pretrain.yaml` whose `resume` is a run's id or `last`.
+        config: A composed `conf/train.yaml` or `conf/pretrain.yaml`; its `resume` is a run's id or
+            `last`.
 
     Raises:
         GislrError: There is none, it has ended, or another process trains it.
