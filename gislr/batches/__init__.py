@@ -2,6 +2,7 @@
 
 from gislr.batches.assembly import Batch, assemble
 from gislr.batches.joint import JointBatches
+from gislr.batches.masked_landmarks import MaskedBatches, MaskingSettings
 from gislr.batches.packing import Layout, layout_for, pack
 from gislr.batches.sampling import BatchSettings
 from gislr.batches.sequences import OrderedBatches, TrainingBatches
@@ -11,6 +12,8 @@ __all__ = [
     "BatchSettings",
     "JointBatches",
     "Layout",
+    "MaskedBatches",
+    "MaskingSettings",
     "OrderedBatches",
     "TrainingBatches",
     "assemble",

@@ -32,6 +32,8 @@ class Batch:
         labels: int32 [rows, segments]; 0 in an empty segment.
         clips: int64 [rows, segments], rows of the store; -1 in an empty segment.
         soft_labels: float32 [rows, segments, signs], or `None` for hard labels.
+        targets: float32 like `frames`, the standardized landmarks that are masked, NaN elsewhere;
+            `None` but in a pretraining.
     """
 
     frames: NDArray[np.float32]
@@ -40,6 +42,7 @@ class Batch:
     labels: NDArray[np.int32]
     clips: NDArray[np.int64]
     soft_labels: NDArray[np.float32] | None = None
+    targets: NDArray[np.float32] | None = None
 
     def inputs(self) -> dict[str, NDArray[np.generic]]:
         """Returns what a model reads."""

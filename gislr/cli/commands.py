@@ -52,6 +52,7 @@ COMMANDS = {
         Command(
             "learning_curve", TRAIN, "Train on a few clips of each sign, then on more", sweeps=True
         ),
+        Command("pretrain", TRAIN, "Train on masked landmarks, without labels"),
         Command("final", TRAIN, "Train a validated configuration on all signers"),
         Command("reproduce", TRAIN, "Train a run again and compare every metric"),
         Command("import", DATA, "Write the manifest of a published set", "dataset"),

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gislr.batches.augmentation import Transform, read_augmentation
+from gislr.batches.masked_landmarks import MaskingSettings
 from gislr.batches.sampling import BatchSettings
 from gislr.config.composition import compose, plain_values
 from gislr.config.precision import AUTO, fastest_precision
@@ -36,6 +37,9 @@ from gislr.utils.terminal import progress_bars
 
 RESUME = "resume"
 """Key that names the run that a training resumes; no part of the run's own configuration."""
+
+PRETRAINING = "pretraining"
+"""The section that only a pretraining has."""
 
 _REGISTRIES = {
     registry.key: registry for registry in (SOURCES, SPLITS, MODELS, LOSSES, OPTIMIZERS, SCHEDULES)
@@ -69,6 +73,7 @@ class Configuration:
         model: The settings of a model family.
         pretrained: Keys of `model` that every family has: where its weights come from.
         joint: Keys of `data` that every source has: which clips are learned beside it.
+        pretraining: Which landmarks are masked; `None` but in `conf/pretrain.yaml`.
         experiment: Name of the experiment file, or `None`.
         seed: Of weights, dropout and batches.
         values: Everything as nested dictionaries, for the record.
@@ -92,6 +97,7 @@ class Configuration:
     training: TrainingSettings
     tracking: TrackingSettings
     sweep: SweepSettings
+    pretraining: MaskingSettings | None
     experiment: str | None
     seed: int
     values: dict[str, Any]
@@ -114,11 +120,13 @@ def read_configuration(config: DictConfig) -> Configuration:
     found: dict[str, Any] = {
         name: read_settings(kind, values.get(name), name) for name, kind in _SECTIONS.items()
     }
+    section = values.get(PRETRAINING)
+    found[PRETRAINING] = section and read_settings(MaskingSettings, section, PRETRAINING)
     named: dict[str, Any] = dict(values)
     for name, (key, kind) in _COMMON.items():
-        section = named[key] = dict(require_section(values.get(key), key))
+        rest = named[key] = dict(require_section(values.get(key), key))
         keys = [field.alias or each for each, field in kind.model_fields.items()]
-        found[name] = read_settings(kind, {k: section.pop(k) for k in keys if k in section}, key)
+        found[name] = read_settings(kind, {k: rest.pop(k) for k in keys if k in rest}, key)
     found |= {name: registry.read(named[name]) for name, registry in _REGISTRIES.items()}
     if found["awp"].epsilon and found["training"].devices != "1":
         raise SettingError(

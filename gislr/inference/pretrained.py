@@ -12,7 +12,7 @@ from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.inference.logged_models import require_unseen, trained_model
 from gislr.tracking.run_search import find_run
-from gislr.tracking.training_record import ALSO_FINGERPRINT, FINGERPRINT
+from gislr.tracking.training_record import ALSO_FINGERPRINT, FINGERPRINT, PRETRAINED
 from gislr.training.stages import CLASSIFIER
 from gislr.utils.errors import SettingError
 from gislr.utils.log import log
@@ -28,7 +28,8 @@ _MAY_DIFFER = {
 def load_pretrained(model: Any, configuration: Configuration, store: Store, split: Split) -> None:
     """Loads the weights of `model.from` into a model, the statistics of its landmarks among them.
 
-    The classifier keeps what it knows of signs of the same name; others start anew.
+    The classifier keeps what it knows of signs of the same name; others start anew, and all of them
+    where the run was pretrained without labels.
 
     Args:
         model: The model that is going to be trained.
@@ -43,7 +44,8 @@ def load_pretrained(model: Any, configuration: Configuration, store: Store, spli
     name = configuration.pretrained.from_
     if name is None:
         return
-    [run, *_] = find_run(configuration.tracking, name).training().members()
+    named = find_run(configuration.tracking, name, may_be_pretraining=True)
+    [run, *_] = named.training().members()
     if store.fingerprint in (run.tags.get(FINGERPRINT), run.tags.get(ALSO_FINGERPRINT)):
         require_unseen("model.from", run, store, split)
     before, own = run.configuration(), configuration
@@ -68,7 +70,9 @@ def load_pretrained(model: Any, configuration: Configuration, store: Store, spli
         if layer.weights and layer.name != CLASSIFIER:
             layer.set_weights(source.model.get_layer(layer.name).get_weights())
     classifier = model.get_layer(CLASSIFIER)
-    known = {sign: label for label, sign in enumerate(source.signs)}
+    # What was pretrained without labels has a classifier that nothing taught.
+    learned = [] if PRETRAINED in run.tags else source.signs
+    known = {sign: label for label, sign in enumerate(learned)}
     shared = [label for label, sign in enumerate(signs) if sign in known]
     old_labels = [known[signs[label]] for label in shared]
     weights: list[NDArray[np.float32]] = classifier.get_weights()
@@ -76,6 +80,6 @@ def load_pretrained(model: Any, configuration: Configuration, store: Store, spli
         new[..., shared] = old[..., old_labels]
     classifier.set_weights(weights)
     log.info(
-        f"starts from the weights of run {run.run_id} ({run.name}); it knows {len(shared)} of the "
-        f"{len(signs)} signs"
+        f"starts from the weights of run {run.run_id} ({run.name}); it knows "
+        f"{len(shared) or 'none'} of the {len(signs)} signs"
     )

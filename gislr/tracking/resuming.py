@@ -13,14 +13,14 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gislr.config.configuration import RESUME
+from gislr.config.configuration import PRETRAINING, RESUME
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking import provenance
 from gislr.tracking.run import FINISHED, PROCESS, RUNNING, TrackedRun
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
 from gislr.tracking.tracking_store import connect, local_folder
-from gislr.tracking.training_record import IDENTITY
+from gislr.tracking.training_record import IDENTITY, PRETRAINED
 from gislr.training.checkpoints import Checkpoints
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
@@ -38,7 +38,8 @@ def interrupted_run(config: DictConfig) -> LoggedRun:
     """Finds the run that a training resumes.
 
     Args:
-        config: A composed `conf/train.yaml` whose `resume` is a run's id or `last`.
+        config: A composed `conf/train.yaml` or `conf/pretrain.yaml`; its `resume` is a run's id or
+            `last`.
 
     Raises:
         GislrError: There is none, it has ended, or another process trains it.
@@ -46,7 +47,12 @@ def interrupted_run(config: DictConfig) -> LoggedRun:
     values: Any = OmegaConf.to_container(config.tracking, resolve=True)
     settings = read_settings(TrackingSettings, values, "tracking")
     name = str(config[RESUME])
-    run = find_run(settings, _newest(settings) if name == _LAST else name)
+    pretrains = PRETRAINING in config
+    run_id = _newest(settings, pretrains=pretrains) if name == _LAST else name
+    run = find_run(settings, run_id, may_be_pretraining=True)
+    if pretrains != (PRETRAINED in run.tags):
+        command = "gislr train" if pretrains else "gislr pretrain"
+        raise GislrError(f"resume must name a run of this command; resume this one with {command}.")
     if run.status == FINISHED:
         raise GislrError(
             f"resume must name a run that was interrupted; run {run.run_id} has ended."
@@ -64,11 +70,12 @@ def interrupted_run(config: DictConfig) -> LoggedRun:
     return run
 
 
-def _newest(settings: TrackingSettings) -> str:
+def _newest(settings: TrackingSettings, *, pretrains: bool) -> str:
     client, experiment_id = connect(settings, create=False)
     query = f"attributes.status != '{FINISHED}'"
     for run in client.search_runs([experiment_id], query) if experiment_id else []:
-        if IDENTITY in run.data.tags and "trial" not in run.data.tags:
+        tags = run.data.tags
+        if IDENTITY in tags and "trial" not in tags and pretrains == (PRETRAINED in tags):
             return str(run.info.run_id)
     raise GislrError(
         f"resume={_LAST} needs a training that was interrupted; MLflow's experiment "
@@ -148,8 +155,16 @@ def require_same_data(run: LoggedRun, fingerprints: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Checkpoints]:
-    """Yields a run's checkpoints, locked against other processes; removes them once it ended."""
+def kept_checkpoints(
+    run: TrackedRun, settings: TrackingSettings, command: str = "train"
+) -> Iterator[Checkpoints]:
+    """Yields a run's checkpoints, locked against other processes; removes them once it ended.
+
+    Args:
+        run: The run.
+        settings: Where it is recorded.
+        command: What resumes it.
+    """
     folder = _folder(settings, run.run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock(folder)):
@@ -157,7 +172,7 @@ def kept_checkpoints(run: TrackedRun, settings: TrackingSettings) -> Iterator[Ch
             yield Checkpoints(folder)
         except (KeyboardInterrupt, OSError):
             place = f" {shlex.quote(f'tracking.uri={settings.uri}')}" if settings.uri else ""
-            log.warning(f"not ended; resume it with: gislr train {RESUME}={run.run_id}{place}")
+            log.warning(f"not ended; resume it with: gislr {command} {RESUME}={run.run_id}{place}")
             raise
     remove_checkpoints(settings, run.run_id)
 

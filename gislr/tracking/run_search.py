@@ -10,29 +10,42 @@ from gislr.config.configuration import Configuration, read_configuration
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.tracking.run_reader import FINISHED_ONLY, PARENT_TAG, LoggedRun
 from gislr.tracking.tracking_store import connect
-from gislr.tracking.training_record import HELD_OUT
+from gislr.tracking.training_record import HELD_OUT, PRETRAINED
 from gislr.utils.errors import GislrError
 
 REGISTERED = "models:/"
 """How names of registered models begin."""
 
 
-def find_run(settings: TrackingSettings, run_id: str) -> LoggedRun:
+def find_run(
+    settings: TrackingSettings, run_id: str, *, may_be_pretraining: bool = False
+) -> LoggedRun:
     """Finds a run by its id.
 
+    Args:
+        settings: The store.
+        run_id: The id.
+        may_be_pretraining: Whether a run will do whose model knows no sign.
+
     Raises:
-        GislrError: The store has no such run.
+        GislrError: The store has no such run, or it is a pretraining where that will not do.
     """
     from mlflow.exceptions import MlflowException
 
     client, _ = connect(settings, create=False)
     try:
-        return LoggedRun.of(client, run_id)
+        run = LoggedRun.of(client, run_id)
     except MlflowException:
         raise GislrError(
             f"run must be the id of a run in the tracking store; there is no {run_id!r}. "
             "MLflow's pages (gislr ui) show the ids."
         ) from None
+    if PRETRAINED in run.tags and not may_be_pretraining:
+        raise GislrError(
+            f"run must be one that learned signs; run {run_id} was pretrained without labels. "
+            f"Train from it with gislr train model.from={run_id}, and name that run."
+        )
+    return run
 
 
 def registered_run(settings: TrackingSettings, model: str) -> LoggedRun:
@@ -95,7 +108,7 @@ def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
     client, experiment_id = connect(settings, create=False)
     query = f"tags.experiment = '{experiment}' and {FINISHED_ONLY}"
     for run in client.search_runs([experiment_id], query) if experiment_id else []:
-        if run.data.tags.get(HELD_OUT) in (None, "none"):
+        if run.data.tags.get(HELD_OUT) in (None, "none") or PRETRAINED in run.data.tags:
             continue
         parent = run.data.tags.get(PARENT_TAG)
         whole = client.get_run(parent) if parent else run
@@ -132,7 +145,7 @@ def runs_by_experiment(settings: TrackingSettings) -> dict[str, list[LoggedRun]]
 
 
 def _whole_runs(client: Any, **where: Any) -> list[LoggedRun]:
-    """Returns the finished runs that are not part of another, oldest first."""
+    """Returns the finished runs that know signs and are not part of another, oldest first."""
     import mlflow
 
     order = ["attributes.start_time ASC"]
@@ -140,4 +153,5 @@ def _whole_runs(client: Any, **where: Any) -> list[LoggedRun]:
     found = mlflow.search_runs(
         filter_string=FINISHED_ONLY, order_by=order, output_format="list", **where
     )
-    return [LoggedRun.of(client, run) for run in found if PARENT_TAG not in run.data.tags]
+    other = {PARENT_TAG, PRETRAINED}
+    return [LoggedRun.of(client, run) for run in found if not other & run.data.tags.keys()]

@@ -53,6 +53,9 @@ SWEEP = "sweep"
 FINGERPRINT, ALSO_FINGERPRINT = "data.fingerprint", "data.also.fingerprint"
 """Tags: digests of the data, and of `data.also`."""
 
+PRETRAINED = "pretrained"
+"""Tag of a run that was trained without labels; its model knows no sign."""
+
 IDENTITY = "gislr.identity"
 """Tag that is equal for runs of the same configuration, code and data."""
 
@@ -77,6 +80,7 @@ def starting_tags(
         **fingerprints,
         IDENTITY: provenance.identity(configuration.values, fingerprints),
         HELD_OUT: str(split.held_out),
+        **({PRETRAINED: "true"} if configuration.pretraining else {}),
         "mlflow.note.content": f"`{provenance.command()}`",
         **provenance.code_tags(),
     }
@@ -158,12 +162,17 @@ def record_result(
     run.tags({"intervals": predictions.intervals_over})
     with run.folder(evaluation_folder(split)) as folder:
         predictions.save(folder / FILE)
-    with run.folder() as folder:
-        model.save_weights(folder / WEIGHTS)
-        write_label_map(folder / LABEL_MAP, store.signs)
+    record_weights(run, store, model)
     return TrainedModel(
         model, configuration.model, store.signs, store.preprocessing, temperature, threshold
     )
+
+
+def record_weights(run: TrackedRun, store: Store, model: Any) -> None:
+    """Records the weights of a model, and the signs of its classifier."""
+    with run.folder() as folder:
+        model.save_weights(folder / WEIGHTS)
+        write_label_map(folder / LABEL_MAP, store.signs)
 
 
 @contextmanager

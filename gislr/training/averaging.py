@@ -47,6 +47,9 @@ class WeightAverages(keras.callbacks.Callback):
         if optimizer.use_ema:
             self.trained = [np.array(variable) for variable in variables]
             optimizer.finalize_variable_values(variables)
+            # JAX puts the average itself in place, whose memory a prediction then gives away.
+            for variable in variables:
+                variable.assign(np.array(variable))
         if epoch >= self._epochs - self._swa_epochs:
             now = [np.asarray(weight, np.float64) for weight in self.model.get_weights()]
             sums = zip(self.total or map(np.zeros_like, now), now, strict=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gislr.batches.assembly import EMPTY
 from gislr.batches.joint import JointBatches
+from gislr.batches.masked_landmarks import MaskedBatches
 from gislr.batches.sequences import TrainingBatches
 from gislr.models.layers import LateDropout
 from gislr.training.averaging import WeightAverages
@@ -31,7 +32,7 @@ AfterStep = Callable[[int, Mapping[str, float]], None]
 
 AfterEpoch = Callable[[int, dict[str, float]], None]
 """Called after each epoch with its number, from 0, and its metrics: loss, acc, top_5_acc,
-top_10_acc, learning_rate and clips_per_second."""
+top_10_acc, learning_rate and clips_per_second; of a pretraining no accuracies."""
 
 
 class TrainingDiverged(GislrError):
@@ -51,7 +52,7 @@ class TrainingLoop:
     """Fits a compiled model once; its state after any epoch resumes it with the same bits.
 
     Args:
-        trainer: What `trainer_of` returned, compiled.
+        trainer: What `trainer_of` or `reconstruction_trainer` returned, compiled.
         batches: What it is trained on.
         epochs: Number of epochs.
         learning_rate: The learning rate of an epoch, counted from 0.
@@ -64,7 +65,7 @@ class TrainingLoop:
     def __init__(
         self,
         trainer: Any,
-        batches: TrainingBatches | JointBatches,
+        batches: TrainingBatches | JointBatches | MaskedBatches,
         *,
         epochs: int,
         learning_rate: Callable[[int], float],
@@ -99,8 +100,10 @@ class TrainingLoop:
             ],
         )
 
-    def _batch(self, epoch: int, step: int) -> tuple[dict[str, Any], Any, Any]:
+    def _batch(self, epoch: int, step: int) -> tuple[Any, ...]:
         batch = self.batches.batch(epoch, step)
+        if batch.targets is not None:
+            return batch.inputs(), batch.targets
         labels = batch.labels if batch.soft_labels is None else batch.soft_labels
         weights = batch.weights()
         of_loss = {LABELS: labels, WEIGHTS: weights} if LABELS in self.trainer.input else {}

@@ -91,6 +91,7 @@ _FORMATS = {
     "loss": "loss {:.4f}",
     "acc": "acc {:.4f}",
     "val_loss": "val_loss {:.4f}",
+    "val_baseline_loss": "of the mean {:.4f}",
     "val_acc": "val_acc {:.4f}",
     "val_weighted_f1": "val_f1 {:.4f}",
 }

@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.batches import JointBatches, Layout, TrainingBatches
+from gislr.batches import JointBatches, Layout, MaskedBatches, TrainingBatches
 from gislr.config.configuration import Configuration
 from gislr.data.landmark_statistics import Statistics
 from gislr.data.store import Store
 from gislr.models import build_model, layout_of
 from gislr.training import backend
 from gislr.training.loop import TrainingLoop
+from gislr.training.reconstruction import read_statistics, reconstruction_trainer
 from gislr.training.stages import prepare_fine_tuning
 from gislr.training.trainer import compile_model, trainer_of
+from gislr.utils.errors import SettingError
 
 
 @dataclass(frozen=True)
@@ -59,24 +61,8 @@ def build_training(
     Raises:
         SettingError: The backend or the data does not support the configuration.
     """
-    training, optimizer = configuration.training, configuration.optimizer
-    backend.seed_everything(configuration.seed, deterministic=training.deterministic)
-    devices = backend.count_devices(training.devices)
-    layout = layout_of(
-        configuration.model, store.most_frames, devices=devices, sizes=backend.sizes_of_rows()
-    )
-    own_batches = TrainingBatches(
-        store,
-        clips,
-        layout,
-        samples_per_class=configuration.batches.samples_per_class,
-        class_balance=configuration.batches.class_balance,
-        size=configuration.batches.size,
-        frame_masking=configuration.model.frame_masking,
-        seed=configuration.seed,
-        augmentation=configuration.augmentation,
-        soft_labels=soft_labels,
-    )
+    devices, layout = _seeded(configuration, store)
+    own_batches = _batches(configuration, store, clips, layout, soft_labels)
     batches: TrainingBatches | JointBatches = own_batches
     also_signs = 0
     if also:
@@ -89,16 +75,7 @@ def build_training(
         batches = JointBatches(own_batches, others)
     soft = batches.has_soft_labels
     with backend.device_scope(devices):
-        model = build_model(
-            configuration.model,
-            signs=len(store.signs),
-            layout=layout,
-            preprocessing=store.preprocessing,
-            precision=training.precision,
-            statistics=statistics,
-        )
-        initialize(model)
-        prepare_fine_tuning(model, configuration.pretrained)
+        model = _model(configuration, store, layout, statistics, initialize)
         trainer = trainer_of(
             model,
             arcface=configuration.arcface,
@@ -107,15 +84,146 @@ def build_training(
             also_signs=also_signs,
         )
         compile_model(
-            trainer, optimizer, configuration.loss, soft_labels=soft, also_signs=also_signs
+            trainer,
+            configuration.optimizer,
+            configuration.loss,
+            soft_labels=soft,
+            also_signs=also_signs,
         )
-    loop = TrainingLoop(
+    return Training(model, layout, _loop(configuration, trainer, batches))
+
+
+def build_pretraining(
+    configuration: Configuration,
+    store: Store,
+    clips: NDArray[np.int64],
+    statistics: Statistics,
+    *,
+    initialize: Callable[[Any], None] = lambda model: None,
+) -> Training:
+    """Builds a pretraining, see `gislr.training.reconstruction`; seeds the backend first.
+
+    Args:
+        configuration: Of `conf/pretrain.yaml`.
+        store: The data; its labels are not used.
+        clips: int64, the training clips.
+        statistics: Of those clips.
+        initialize: Gives the model its weights to start from.
+
+    Returns:
+        The training; its model's classifier keeps the weights that it starts with.
+
+    Raises:
+        SettingError: The configuration has no `pretraining`, or asks for what needs labels.
+
+    Example:
+        >>> from gislr.config.composition import compose
+        >>> from gislr.config.configuration import open_data, read_configuration
+        >>> from gislr.data.landmark_statistics import measure
+        >>> tiny = ["model.units=16", "model.num_blocks=1", "training.epochs=1"]
+        >>> configuration = read_configuration(compose("pretrain", *tiny))
+        >>> store = open_data(configuration)
+        >>> clips = np.arange(32)
+        >>> training = build_pretraining(configuration, store, clips, measure(store, clips))
+        >>> training.loop.fit(lambda epoch, metrics: print(sorted(metrics)))
+        ['clips_per_second', 'learning_rate', 'loss']
+    """
+    masking = configuration.pretraining
+    if masking is None:
+        raise SettingError(
+            "A pretraining needs the section pretraining; this configuration has none. Compose "
+            "conf/pretrain.yaml."
+        )
+    _require_no_labels(configuration)
+    devices, layout = _seeded(configuration, store)
+    with backend.device_scope(devices):
+        model = _model(configuration, store, layout, statistics, initialize)
+        trainer = reconstruction_trainer(model, configuration.optimizer)
+    drawn = _batches(configuration, store, clips, layout)
+    batches = MaskedBatches(drawn, masking, read_statistics(model))
+    return Training(model, layout, _loop(configuration, trainer, batches))
+
+
+def _require_no_labels(configuration: Configuration) -> None:
+    """Refuses settings that need labels, or that a pretraining would ignore."""
+    mixing = [each for each in configuration.augmentation if each.stage == "mixing"]
+    asked = {
+        "arcface.weight=0": configuration.arcface.weight,
+        "awp.epsilon=0": configuration.awp.epsilon,
+        "data.also=null": configuration.joint.also,
+        "distillation.teachers=[]": configuration.distillation.is_used,
+        "augmentation=standard": mixing,
+    }
+    if instead := " ".join(setting for setting, value in asked.items() if value):
+        raise SettingError(
+            "A pretraining takes only settings that need no labels and no adversarial steps; "
+            f"set {instead}."
+        )
+
+
+def _seeded(configuration: Configuration, store: Store) -> tuple[int, Layout]:
+    """Seeds the backend; returns the number of devices and the shape of rows."""
+    training = configuration.training
+    backend.seed_everything(configuration.seed, deterministic=training.deterministic)
+    devices = backend.count_devices(training.devices)
+    return devices, layout_of(
+        configuration.model, store.most_frames, devices=devices, sizes=backend.sizes_of_rows()
+    )
+
+
+def _batches(
+    configuration: Configuration,
+    store: Store,
+    clips: NDArray[np.int64],
+    layout: Layout,
+    soft_labels: NDArray[np.float32] | None = None,
+) -> TrainingBatches:
+    return TrainingBatches(
+        store,
+        clips,
+        layout,
+        samples_per_class=configuration.batches.samples_per_class,
+        class_balance=configuration.batches.class_balance,
+        size=configuration.batches.size,
+        frame_masking=configuration.model.frame_masking,
+        seed=configuration.seed,
+        augmentation=configuration.augmentation,
+        soft_labels=soft_labels,
+    )
+
+
+def _model(
+    configuration: Configuration,
+    store: Store,
+    layout: Layout,
+    statistics: Statistics,
+    initialize: Callable[[Any], None],
+) -> Any:
+    """Returns the model with the weights to start from, its learning rates set."""
+    model = build_model(
+        configuration.model,
+        signs=len(store.signs),
+        layout=layout,
+        preprocessing=store.preprocessing,
+        precision=configuration.training.precision,
+        statistics=statistics,
+    )
+    initialize(model)
+    prepare_fine_tuning(model, configuration.pretrained)
+    return model
+
+
+def _loop(
+    configuration: Configuration,
+    trainer: Any,
+    batches: TrainingBatches | JointBatches | MaskedBatches,
+) -> TrainingLoop:
+    training = configuration.training
+    rate, schedule = configuration.optimizer.learning_rate, configuration.schedule
+    return TrainingLoop(
         trainer,
         batches,
         epochs=training.epochs,
-        learning_rate=lambda epoch: (
-            optimizer.learning_rate * configuration.schedule.factor(epoch, training.epochs)
-        ),
+        learning_rate=lambda epoch: rate * schedule.factor(epoch, training.epochs),
         swa_epochs=training.swa_epochs,
     )
-    return Training(model, layout, loop)

@@ -19,6 +19,7 @@ from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
+from gislr.workflows.pretrain import pretrain
 from gislr.workflows.train import train
 
 _NOT_COMPARED = ("clips_per_second", "evidence_", "test_")
@@ -55,7 +56,7 @@ def reproduce(config: DictConfig) -> Reproduction:
         GislrError: The run cannot be read, its data is gone, or a metric differs.
     """
     settings = read_command(ReproduceSettings, config)
-    run = find_run(settings.tracking, settings.run)
+    run = find_run(settings.tracking, settings.run, may_be_pretraining=True)
     configuration = run.configuration()
     data = data_tags(open_data(configuration), open_also(configuration))
     changed = provenance.changes(run.tags, data)
@@ -63,7 +64,8 @@ def reproduce(config: DictConfig) -> Reproduction:
     for line in changed:
         log.info(f"  {line}")
     chosen = {**configuration.values, "tracking": settings.tracking.model_dump()}
-    new = train(OmegaConf.create(chosen), {"reproduces": run.run_id}).run_id
+    again = pretrain if configuration.pretraining else train
+    new = again(OmegaConf.create(chosen), {"reproduces": run.run_id}).run_id
     old_values, new_values = run.history(), LoggedRun.of(run.client, new).history()
     names = sorted(name for name in run.metrics if not name.startswith(_NOT_COMPARED))
     histories = {name: (old_values[name], new_values.get(name, [])) for name in names}
