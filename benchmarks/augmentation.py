@@ -21,7 +21,7 @@ from gislr.utils.quiet import quiet_backend
 CLIPS = 6_000
 TRANSFORMS = (
     "temporal_resampling", "temporal_crop", "temporal_masking", "random_affine", "mirroring",
-    "part_cutmix", "mixup", "part_dropout", "finger_dropout",
+    "part_dropout", "finger_dropout",
 )  # fmt: skip
 EVERYTHING = [
     f"augmentation=[{','.join(TRANSFORMS)}]",

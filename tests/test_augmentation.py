@@ -39,7 +39,7 @@ def standard():
     return default_configuration("augmentation=standard").augmentation
 
 
-def clip_batch(lengths=LENGTHS, seed=0, landmarks=DOMINANT_HAND, labels=None, axes=2, missing=0.2):
+def clip_batch(lengths=LENGTHS, seed=0, landmarks=DOMINANT_HAND, axes=2, missing=0.2):
     """Clips of random frames, in which some landmarks are missing."""
     rng = np.random.default_rng(seed)
     frames = rng.random((sum(lengths), len(landmarks), axes), np.float32) + np.float32(0.1)
@@ -49,9 +49,6 @@ def clip_batch(lengths=LENGTHS, seed=0, landmarks=DOMINANT_HAND, labels=None, ax
         frame_index=np.concatenate([np.arange(n, dtype=np.float32) for n in lengths]),
         valid=np.ones(len(frames), bool),
         lengths=np.array(lengths),
-        labels=np.arange(len(lengths), dtype=np.int32) % 3 if labels is None else labels,
-        soft_labels=None,
-        signs=3,
         most_frames=64,
         landmarks=landmarks,
     )
@@ -95,8 +92,6 @@ def test_every_transform_keeps_its_promises(name, landmarks, seed, axes):
     assert len(changed.lengths) == len(clips)
     assert 1 <= changed.lengths.min() <= changed.lengths.max() <= 64
     assert all(valid.any() for valid, _ in split(changed.valid, changed.lengths))
-    np.testing.assert_array_equal(changed.labels, clips.labels)
-    assert (changed.soft_labels is not None) == transform(name).mixes_signs
 
     nothing = replace(clips, frames=np.full_like(clips.frames, np.nan))
     assert np.isnan(apply(name, nothing, seed).frames).all(), "what is missing stays missing"
@@ -104,11 +99,11 @@ def test_every_transform_keeps_its_promises(name, landmarks, seed, axes):
 
 def test_transforms_are_applied_in_the_order_of_their_stages():
     sections = {}
-    for name in ("part_dropout", "mixup", "mirroring", "temporal_masking", "temporal_resampling"):
+    for name in ("part_dropout", "mirroring", "temporal_masking", "temporal_resampling"):
         sections |= values_of(name)
     sections |= values_of("random_affine", probability=0.0)
     found = [type(each).__name__ for each in read_augmentation(sections)]
-    assert found == ["TemporalResampling", "TemporalMasking", "MixUp", "Mirroring", "PartDropout"]
+    assert found == ["TemporalResampling", "TemporalMasking", "Mirroring", "PartDropout"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -200,33 +195,6 @@ def test_a_mirrored_clip_is_the_clip_again_when_mirrored_twice():
     np.testing.assert_allclose(apply("mirroring", once).frames, clips.frames, atol=1e-6)
 
 
-def test_parts_come_from_clips_of_the_same_sign():
-    labels = np.array([2, 0, 1, 0, 2, 2], np.int32)
-    clips = clip_batch([1] * 6, labels=labels, missing=0.0)
-    changed = apply("part_cutmix", clips).frames
-    lips, hand = DOMINANT_HAND.parts["lips"], DOMINANT_HAND.parts["hand"]
-    np.testing.assert_array_equal(changed[:, hand], clips.frames[:, hand])
-    distance = np.abs(changed[:, None, lips] - clips.frames[None, :, lips]).max(axis=(2, 3))
-    giver = distance.argmin(axis=1)
-    assert (distance.min(axis=1) == 0).all()
-    assert (labels[giver] == labels).all()
-    assert (giver != np.arange(6)).any()
-
-
-def test_parts_come_from_as_far_into_the_other_clip():
-    clips = clip_batch([4, 8], labels=np.zeros(2, np.int32), missing=0.0)
-    lips = DOMINANT_HAND.parts["lips"]
-    first, second = clips.frames[:4, lips], clips.frames[4:, lips]
-    seen = set()
-    for seed in range(20):
-        changed = apply("part_cutmix", clips, seed).frames
-        kept = [np.array_equal(changed[:4, lips], first), np.array_equal(changed[4:, lips], second)]
-        assert kept[0] or np.array_equal(changed[:4, lips], second[::2])
-        assert kept[1] or np.array_equal(changed[4:, lips], np.repeat(first, 2, axis=0))
-        seen |= {(clip, kept[clip]) for clip in range(2)}
-    assert len(seen) == 4, "either clip gives to either"
-
-
 def test_without_augmentation_batches_stay_the_same(store):
     clips = np.arange(len(LENGTHS))
     plain = assemble(store, clips, PACKED, frame_masking=0.25, generator=np.random.default_rng(5))
@@ -261,25 +229,6 @@ def test_the_standard_augmentation_keeps_every_clip(store, seed):
     assert np.isfinite(hand).all(), "the wrist is never lost"
 
 
-def test_blended_clips_show_two_signs_in_the_shares_of_the_blend(tmp_path):
-    store = make_store(tmp_path, [6, 6, 6, 6], signs=2)
-    layout = layout_for(64, packed=False)
-    batch = assemble(
-        store, np.arange(4), layout, generator=np.random.default_rng(1),
-        augmentation=[transform("mixup")],
-    )  # fmt: skip
-    assert batch.soft_labels.shape == (4, 1, 2)
-    np.testing.assert_allclose(batch.soft_labels.sum(axis=-1), 1, atol=1e-6)
-    shares = batch.soft_labels[:, 0].max(axis=-1)
-    assert ((shares > 0.5) & (shares < 1)).any()
-    plain = assemble(store, np.arange(4), layout)
-    assert plain.soft_labels is None
-    clip = int(np.argmin(shares))
-    share = batch.soft_labels[clip, 0, store.clips.labels[clip]]
-    others = (batch.frames[clip, :6] - share * plain.frames[clip, :6]) / (1 - share)
-    assert min(np.abs(others - plain.frames[other, :6]).max() for other in range(4)) < 1e-4
-
-
 @pytest.mark.parametrize(
     ("section", "message"),
     [
@@ -288,7 +237,7 @@ def test_blended_clips_show_two_signs_in_the_shares_of_the_blend(tmp_path):
         (values_of("temporal_masking", most=1.0), "temporal_masking.most must be below 1"),
         ({"mirroring": {}}, "augmentation.mirroring.probability is missing"),
         ({"mirrorring": {}}, "augmentation must be one of .*; got 'mirrorring'. Did you mean 'mi"),
-        ({"mixup": 0.5}, "augmentation.mixup must be a section"),
+        ({"mirroring": 0.5}, "augmentation.mirroring must be a section"),
     ],
 )
 def test_settings_that_cannot_be_used_are_errors(section, message):
@@ -301,8 +250,9 @@ def test_settings_that_cannot_be_used_are_errors(section, message):
     [
         ([], set()),
         (["augmentation=none"], set()),
-        (["augmentation=[standard,mixup]", "~augmentation.part_dropout"], {
-            "temporal_resampling", "temporal_masking", "random_affine", "finger_dropout", "mixup",
+        (["augmentation=[standard,temporal_crop]", "~augmentation.part_dropout"], {
+            "temporal_resampling", "temporal_crop", "temporal_masking", "random_affine",
+            "finger_dropout",
         }),
         (["augmentation=mirroring"], {"mirroring"}),
         (["augmentation=[standard,random_affine]", "augmentation.random_affine.probability=0"], {
@@ -322,7 +272,7 @@ def test_transforms_are_composed_on_the_command_line(overrides, names):
 def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
     clips = sorted(asl_signs.rglob("*.parquet"))[:2]
     overrides = [
-        "augmentation=[standard,mixup,mirroring]",
+        "augmentation=[standard,mirroring]",
         "preprocessing=whole",
     ]
     pictures = view_augmentation(default_configuration(*overrides), clips, tmp_path)

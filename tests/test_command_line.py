@@ -249,7 +249,7 @@ def test_everything_that_makes_training_harder_works_together(workplace, client)
     done = gislr(
         *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
         "model.centering=nose", "model.distances=true", "model.classifier_dropout_start_epoch=1",
-        "augmentation=[standard,mixup,part_cutmix]",
+        "augmentation=[standard,mirroring]",
         "batches.class_balance=0.5", "optimizer=adamw_rectified", "optimizer.ema_momentum=0.9",
         "arcface.weight=0.2", "awp.epsilon=0.1", "awp.start_epoch=1",
         "training.swa_epochs=1", "tracking.experiment=everything",
@@ -266,7 +266,7 @@ def test_a_model_learns_from_others_that_held_out_the_same_signers(workplace, cl
     teacher = only_run(client, "teacher").info.run_id
     learning = [
         *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
-        "augmentation=mixup", f"distillation.teachers=[{teacher}]",
+        f"distillation.teachers=[{teacher}]",
         "tracking.experiment=student", *fold,
     ]  # fmt: skip
     done = gislr(*learning, "split.fold=0")

@@ -16,7 +16,6 @@ from gislr.training.losses import LOSSES
 from gislr.utils.errors import GislrError, SettingError
 from tests.commands import TINY
 from tests.conftest import configured, make_store, separable_clips, write_folder
-from tests.test_augmentation import transform
 
 HEADS = [2, 3]
 
@@ -49,11 +48,12 @@ def test_an_empty_segment_costs_a_finite_amount():
     assert np.isfinite(logits).all()
 
 
-@pytest.mark.parametrize("augmentation", [[], ["mixup"]])
-def test_a_batch_holds_both_sets(tmp_path, augmentation):
+@pytest.mark.parametrize("has_teachers", [False, True])
+def test_a_batch_holds_both_sets(tmp_path, has_teachers):
     own = make_store(tmp_path / "own", [5, 6, 7, 8], signs=2)
     other = make_store(tmp_path / "other", [9, 4, 5, 6, 7, 8], seed=1, signs=3)
     layout = Layout(64, segments=4, packed=True)
+    taught = np.eye(2, dtype=np.float32)[own.clips.labels] * 0.8 + 0.1 if has_teachers else None
     one, also = (
         TrainingBatches(
             store,
@@ -62,9 +62,9 @@ def test_a_batch_holds_both_sets(tmp_path, augmentation):
             samples_per_class=2,
             frame_masking=0.0,
             seed=1,
-            augmentation=[transform(name) for name in augmentation],
+            soft_labels=soft_labels,
         )
-        for store in (own, other)
+        for store, soft_labels in ((own, taught), (other, None))
     )
     batches = JointBatches(one, also)
     assert batches.batch_size == 2 * 2 + 2 * 3
@@ -74,7 +74,7 @@ def test_a_batch_holds_both_sets(tmp_path, augmentation):
     expected = np.concatenate([own.clips.labels, other.clips.labels + 2])
     np.testing.assert_array_equal(batch.labels[used], expected[batch.clips[used]])
     assert batches.paths[batch.clips[used]].shape == (10,)
-    if augmentation:
+    if has_teachers:
         assert batch.soft_labels.shape == (*batch.labels.shape, 5)
         of_heads = np.add.reduceat(batch.soft_labels[used], [0, 2], axis=1)
         np.testing.assert_allclose(of_heads[:, 0], batch.labels[used] < 2, atol=1e-6)

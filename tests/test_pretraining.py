@@ -189,7 +189,6 @@ def test_what_needs_labels_is_refused(tmp_path):
     clips = np.arange(len(LENGTHS))
     for name, setting, message in (
         ("transformer", "arcface.weight=0.1", r"set arcface\.weight=0\."),
-        ("transformer", "augmentation=mixup", r"set augmentation=standard\."),
         ("transformer", "awp.epsilon=0.1", r"set awp\.epsilon=0\."),
         ("conv_transformer", "model.centering=nose", r"Set model\.centering=none"),
     ):

@@ -134,9 +134,6 @@ def assemble(
             frame_index=frame_index,
             valid=kept,
             lengths=lengths,
-            labels=labels,
-            soft_labels=soft_labels,
-            signs=len(store.signs),
             most_frames=store.most_frames,
             landmarks=store.preprocessing.landmark_set,
         )
@@ -144,7 +141,7 @@ def assemble(
         own = generator.spawn(1)[0]
         for transform in augmentation:
             changed = transform(changed, own)
-        lengths, kept, soft_labels = changed.lengths, changed.valid, changed.soft_labels
+        lengths, kept = changed.lengths, changed.valid
         frame_index, source = changed.frame_index, np.arange(len(kept))
         read = partial(np.take, changed.frames, axis=0)
     position = (

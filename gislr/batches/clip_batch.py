@@ -26,9 +26,6 @@ class ClipBatch:
         frame_index: float32 [frames], the number of each frame in its raw clip, from 0.
         valid: bool [frames]; other frames are masked, but stay in their places.
         lengths: int64 [clips], the number of frames of each clip, at least 1.
-        labels: int32 [clips].
-        soft_labels: float32 [clips, signs], or `None` for hard labels.
-        signs: Number of signs.
         most_frames: The most frames that a clip may have.
         landmarks: What the landmarks are.
     """
@@ -37,9 +34,6 @@ class ClipBatch:
     frame_index: Float32
     valid: Bool
     lengths: Int64
-    labels: NDArray[np.int32]
-    soft_labels: Float32 | None
-    signs: int
     most_frames: int
     landmarks: LandmarkSet
 
@@ -64,21 +58,6 @@ class ClipBatch:
     def frames_of(self, chosen: Bool) -> Int64:
         """Returns the frames of the chosen clips (bool [clips]), int64."""
         return np.flatnonzero(chosen[self.owner])
-
-    def aligned(self, others: Int64, frames: Int64) -> Int64:
-        """Returns the frames of other clips that lie as far into them.
-
-        Args:
-            others: int64 [clips], the other clip of each clip.
-            frames: int64, some frames.
-
-        Returns:
-            int64, one frame for each of `frames`.
-        """
-        owner = self.owner[frames]
-        other = others[owner]
-        within = self.within[frames] * self.lengths[other] // self.lengths[owner]
-        return self.starts[other] + within
 
     def runs(self, counts: NDArray[np.float64], generator: np.random.Generator) -> Bool:
         """Draws consecutive frames of each clip, bool [frames].

@@ -31,7 +31,7 @@ class JointBatches:
     @property
     def has_soft_labels(self) -> bool:
         """Whether batches have soft labels."""
-        return self.data.has_soft_labels or self.also.has_soft_labels
+        return self.data.has_soft_labels
 
     @property
     def steps_per_epoch(self) -> int:
@@ -49,11 +49,11 @@ class JointBatches:
         signs = len(self.data.store.signs), len(self.also.store.signs)
         used = other.clips != EMPTY
         soft_labels = None
-        if self.has_soft_labels:
+        if one.soft_labels is not None:
             soft_labels = np.concatenate(
                 [
-                    np.pad(_soft_labels(one, signs[0]), [(0, 0), (0, 0), (0, signs[1])]),
-                    np.pad(_soft_labels(other, signs[1]), [(0, 0), (0, 0), (signs[0], 0)]),
+                    np.pad(one.soft_labels, [(0, 0), (0, 0), (0, signs[1])]),
+                    np.pad(_one_hot(other, signs[1]), [(0, 0), (0, 0), (signs[0], 0)]),
                 ]
             )
         return Batch(
@@ -68,7 +68,5 @@ class JointBatches:
         )
 
 
-def _soft_labels(batch: Batch, signs: int) -> NDArray[np.float32]:
-    if batch.soft_labels is not None:
-        return batch.soft_labels
+def _one_hot(batch: Batch, signs: int) -> NDArray[np.float32]:
     return np.eye(signs, dtype=np.float32)[batch.labels] * (batch.clips != EMPTY)[..., None]

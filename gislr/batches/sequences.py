@@ -58,8 +58,7 @@ class TrainingBatches:
     @property
     def has_soft_labels(self) -> bool:
         """Whether batches have soft labels."""
-        mixes_signs = any(transform.mixes_signs for transform in self.augmentation)
-        return mixes_signs or self.soft_labels is not None
+        return self.soft_labels is not None
 
     @property
     def steps_per_epoch(self) -> int:

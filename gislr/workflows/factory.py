@@ -146,13 +146,11 @@ def build_pretraining(
 
 def _require_no_labels(configuration: Configuration) -> None:
     """Refuses settings that need labels, or that a pretraining would ignore."""
-    mixing = [each for each in configuration.augmentation if each.stage == "mixing"]
     asked = {
         "arcface.weight=0": configuration.arcface.weight,
         "awp.epsilon=0": configuration.awp.epsilon,
         "data.also=null": configuration.joint.also,
         "distillation.teachers=[]": configuration.distillation.is_used,
-        "augmentation=standard": mixing,
     }
     if instead := " ".join(setting for setting, value in asked.items() if value):
         raise SettingError(

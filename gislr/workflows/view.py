@@ -71,9 +71,6 @@ def view_augmentation(
         frame_index=frame_index,
         valid=np.ones(len(frame_index), bool),
         lengths=np.array([len(clip.frames) for clip in clips]),
-        labels=np.zeros(len(clips), np.int32),
-        soft_labels=None,
-        signs=1,
         most_frames=settings.frames,
         landmarks=settings.landmark_set,
     )

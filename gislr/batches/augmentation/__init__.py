@@ -16,7 +16,7 @@ from gislr.batches.clip_batch import ClipBatch
 from gislr.utils.registry import Registry
 from gislr.utils.settings import Probability, Settings, read_settings, require_section
 
-STAGES = ("resampling", "masking", "mixing", "space", "dropout")
+STAGES = ("resampling", "masking", "space", "dropout")
 """The order of transforms, whatever their order in the YAML; by name within a stage."""
 
 
@@ -25,12 +25,10 @@ class Transform(Settings):
 
     Attributes:
         stage: When it is applied, one of `STAGES`.
-        mixes_signs: Whether it changes soft labels.
         probability: How often it is applied; 0 switches it off.
     """
 
     stage: ClassVar[str]
-    mixes_signs: ClassVar[bool] = False
 
     probability: Probability
 
