@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _HELP = {"--help", "-h"}
 _RESOLVERS = (
     ("gislr.config.sweep_settings", "directions"),
+    ("gislr.data.splits", "is_nested"),
     ("gislr.tracking.tracking_store", "study_storage"),
     ("gislr.utils.paths", "project_root"),
 )

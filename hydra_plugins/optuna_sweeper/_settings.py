@@ -36,6 +36,8 @@ class SweeperSettings:
         retries: How often a trial whose process was killed is retried.
         skip_finished: Whether results of finished runs that the application knows are reused.
         dry_run: Whether to list the trials without running them.
+        wait: Whether the sweep ends only when the trials that other sweeps of its study run have
+            ended, and takes over those of killed ones.
 
     Raises:
         SweepError: A value cannot be used.
@@ -64,6 +66,7 @@ class SweeperSettings:
     retries: int = 2
     skip_finished: bool = False
     dry_run: bool = False
+    wait: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("n_trials", 1), ("n_jobs", 1), ("retries", 0)):
