@@ -150,20 +150,24 @@ class NestedSelection:
         if name := self.sweep.settings.study_name:
             sweeper["study_name"] = f"{name}-outer-{fold}-trial-{chosen.number}"
         # Experiments may have keys of sweeps.
-        sweep = {"folds": None, "seeds": 1, "hours": None, "warm_start": None}
+        sweep = {
+            "objective": self.configuration.sweep.objective,
+            "folds": None,
+            "seeds": 1,
+            "hours": None,
+            "warm_start": None,
+        }
         keys = to_overrides({"sweep": sweep, "hydra": {"sweeper": sweeper}})
         swept = f"{SEED}=range({seeds.start},{seeds.stop})"
         run_id = run_tracked(grid_command(self.sweep, *overrides, *keys, swept), quiet=True)
         self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
         failed = [t for t in self._sweep_of(run_id).trials() if t.state.name == "FAIL"]
-        if failed:
-            command = shlex.join(
-                ["gislr", "train", *overrides, f"{SEED}={seeds[failed[0].number]}"]
-            )
+        for trial in failed:
+            seed = f"{SEED}={trial.params[SEED]}"
             raise GislrError(
-                f"The choice of outer fold {fold} cannot be trained: "
-                f"{failed[0].user_attrs.get('reason')} Once it can, run {command}, then the same "
-                "command again."
+                f"The choice of outer fold {fold} cannot be trained: {trial.user_attrs['reason']} "
+                f"Once it can, train it with: {shlex.join(['gislr', 'train', *overrides, seed])}, "
+                "then the same command again."
             )
 
     def _trained(self, fold: int, chosen: Any) -> Iterator[LoggedRun]:

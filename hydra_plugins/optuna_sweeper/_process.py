@@ -38,7 +38,7 @@ _GRID = (
     *("hydra.sweeper.sampler=grid", "hydra.sweeper.n_trials=null", "hydra.sweeper.pruner=none"),
     *("hydra.sweeper.sampler_options=null", "hydra.sweeper.pruner_options=null"),
     *("hydra.sweeper.hours=null", "hydra.sweeper.warm_start=null", "hydra.sweeper.study_name=null"),
-    *("~hydra.sweeper.params", "~hydra.sweeper.when"),
+    *("hydra.sweeper.params=null", "hydra.sweeper.when=null"),
 )
 
 

@@ -105,7 +105,7 @@ def _open(
         return choices[key] if key in choices else OmegaConf.select(config, key, default=None)
 
     space = read_search_space(
-        arguments, settings.params, settings.when, context.config_loader, default
+        arguments, settings.params or {}, settings.when or {}, context.config_loader, default
     )
     # Misspelled keys and options raise before anything is written.
     compose(space.example())
