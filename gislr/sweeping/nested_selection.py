@@ -146,6 +146,7 @@ class NestedSelection:
         overrides, seeds = self._training(fold, chosen), self._seeds(chosen)
         if all(self.find([*overrides, f"{SEED}={seed}"]) for seed in seeds):
             return
+        log.info(f"\ntrains the choice of outer fold {fold}")
         sweeper: dict[str, Any] = {"wait": wait, "skip_finished": True}
         if name := self.sweep.settings.study_name:
             sweeper["study_name"] = f"{name}-outer-{fold}-trial-{chosen.number}"
