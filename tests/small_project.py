@@ -19,7 +19,6 @@ SHORTER = {
     r"n_jobs=\d+": "n_jobs=2",
     r"split\.folds=10": "split.folds=2",
     r"sweep\.folds=5": "sweep.folds=2",
-    r"split=nested": "split=nested split.outer_folds=2 split.folds=2",
     r"training\.epochs=\d+": "training.epochs=1",
     r"training\.swa_epochs=\d+": "training.swa_epochs=1",
     r"start_epoch=15": "start_epoch=0",
@@ -188,6 +187,8 @@ class SmallProject:
         }
         given = " ".join(words)
         words += [w for w in few.get(words[1], ()) if w.split("=")[0] not in given]
+        if "split=nested" in words:
+            words += ["split.outer_folds=2", "split.folds=2"]
         if "resume=last" in words:
             self.interrupt_a_training()
         return words

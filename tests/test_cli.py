@@ -232,3 +232,20 @@ def test_gislr_sweep_is_gislr_train_m(workplace, client):
     assert len(trials) == 2
     for run in trials:
         assert run.data.tags["mlflow.note.content"].startswith("`gislr train data=")
+
+
+def test_a_command_does_not_wait_for_idle_workers_of_joblib():
+    pytest.importorskip("joblib")
+    program = """
+import sys
+from joblib.externals.loky import get_reusable_executor
+from gislr.cli.hydra_app import _end
+
+print(get_reusable_executor(max_workers=1, timeout=300).submit(abs, -1).result())
+sys.orig_argv[1:] = ["-m", "gislr.train"]
+_end()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "1\n"

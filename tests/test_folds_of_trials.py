@@ -3,6 +3,8 @@
 import csv
 import math
 import random
+import re
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +14,9 @@ from gislr.config.configuration import default_configuration
 from gislr.config.trial_folds import TrialFolds, identity_values
 from gislr.sweeping.nested_selection import agreement, training_overrides
 from gislr.sweeping.sweep_tracker import SweepTracker
+from gislr.tracking.training_record import IDENTITY
 from gislr.utils.errors import SettingError
-from tests.commands import TINY, artifacts, gislr, metric_values
+from tests.commands import TINY, artifacts, gislr, metric_values, start_gislr
 from tests.conftest import separable_clips, write_folder
 
 FOLDS = ["sweep.folds=2", "training.epochs=4", "tracking.experiment=folds"]
@@ -157,6 +160,28 @@ def test_a_fold_of_a_trial_is_the_training_that_a_person_would_run(workplace, cl
     [alone] = by_name(client, "alone").values()
     for name in ("loss", "val_loss", "val_weighted_f1"):
         assert metric_values(client, second, name) == metric_values(client, alone, name)
+
+
+@pytest.mark.slow
+def test_two_processes_judge_a_choice_together(workplace, client):
+    """Each trial and each training of a choice runs once, and both come to the same result."""
+    line = [
+        *("-m", *workplace, *TINY, "training.epochs=1", "tracking.experiment=together"),
+        *("split=nested", "split.outer_folds=2", "split.folds=2", "seed=range(0,2)"),
+    ]
+    processes = [start_gislr(*line) for _ in range(2)]
+    outputs = [process.communicate(timeout=1800) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    experiment = client.get_experiment_by_name("together").experiment_id
+    runs = client.search_runs([experiment])
+    judged = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(judged) == 1
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    trainings = Counter(run.data.tags[IDENTITY] for run in runs if IDENTITY in run.data.tags)
+    # A trial and its two folds, of two trials in three sweeps; a choice in each outer fold.
+    assert sorted(trainings.values()) == [1] * (3 * 2 * 3 + 2)
+    results = [re.search(r"weighted_f1 +(.*)", output)[1] for output, _ in outputs]
+    assert results[0] == results[1]
 
 
 @pytest.mark.slow

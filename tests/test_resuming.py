@@ -1,8 +1,11 @@
 """A training that resumes after it was killed ends with the same bits."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from gislr.tracking.run import FINISHED, PROCESS, mark_vanished
 from gislr.training.checkpoints import Checkpoints
 from tests.commands import TINY, gislr, history, only_run, start_gislr, wait_for_epoch, weights
 from tests.test_models import small
@@ -120,3 +123,14 @@ def test_a_killed_training_resumes_in_its_own_run(workplace, client, tmp_path):
     again = gislr(*workplace, f"resume={run_id}")
     assert again.returncode == 2
     assert "has ended" in again.stderr
+
+
+def test_a_run_that_ends_while_vanished_ones_are_marked_stays_as_it_ended(monkeypatch):
+    found = SimpleNamespace(
+        info=SimpleNamespace(run_id="run"), data=SimpleNamespace(tags={PROCESS: "here 1 2"})
+    )
+    ended = SimpleNamespace(info=SimpleNamespace(status=FINISHED))
+    monkeypatch.setattr("gislr.tracking.run.is_gone", lambda tag: True)
+    # It has neither set_tag nor set_terminated.
+    client = SimpleNamespace(search_runs=lambda *_: [found], get_run=lambda run_id: ended)
+    mark_vanished(client, "0")

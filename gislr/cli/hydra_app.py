@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 from functools import partial
 from importlib import import_module
 from itertools import dropwhile, islice
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HELP = {"--help", "-h"}
 _RESOLVERS = (
     ("gislr.config.sweep_settings", "directions"),
+    ("gislr.data.splits", "is_nested"),
     ("gislr.tracking.tracking_store", "study_storage"),
     ("gislr.utils.paths", "project_root"),
 )
@@ -85,6 +87,8 @@ def _end() -> None:
     program = dropwhile(lambda part: part.startswith("-") and part != "-m", sys.orig_argv[1:])
     if not any(Path(part).name.split(".")[0] == "gislr" for part in islice(program, 2)):
         return
+    # First, as Python does; else the workers of joblib are waited for until they have idled long.
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

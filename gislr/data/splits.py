@@ -18,6 +18,9 @@ from gislr.utils.settings import Settings, Text, Whole
 GROUP_KFOLD = "group_kfold"
 """The name of `GroupKFold`."""
 
+NESTED = "nested"
+"""The name of `NestedKFold`."""
+
 Groups = NDArray[np.str_]
 
 
@@ -109,7 +112,7 @@ class GroupKFold(SplitSettings):
         return HeldOut(self.column, sorted(set(groups[rows].tolist())))
 
 
-@SPLITS.register("nested")
+@SPLITS.register(NESTED)
 class NestedKFold(GroupKFold):
     """One of several folds of the groups that are not in an outer fold.
 
@@ -136,6 +139,11 @@ class NestedKFold(GroupKFold):
         if self.outer_fold is None:
             return super().apart(clips)
         return self._fold(clips, self.outer_folds, self.outer_fold)
+
+
+def is_nested(name: str) -> bool:
+    """Tells whether a split is `nested`; YAML asks."""
+    return name == NESTED
 
 
 @SPLITS.register("listed")

@@ -7,9 +7,11 @@ the choice included: nested cross-validation (Varma and Simon, 2006, doi:10.1186
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from gislr.config.configuration import Configuration, open_data
@@ -25,7 +27,7 @@ from gislr.tracking.run_reader import PARENT_TAG, LoggedRun
 from gislr.tracking.training_record import SWEEP
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
-from hydra_plugins.optuna_sweeper import Sweep, run_forked, same_command
+from hydra_plugins.optuna_sweeper import Sweep, grid_command, same_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,18 +61,25 @@ class NestedSelection:
     def judge(self) -> None:
         """Runs what is not finished yet, and records and logs the scores.
 
+        Several processes may do so at once. Each goes through all that is left, and waits only then
+        for what others run: a choice is made when all of its trials have ended.
+
         Raises:
             GislrError: A sweep or a training failed.
         """
         import pandas as pd
 
+        folds = range(self.split.outer_folds)
+        # Within its hours a sweep waits at once: a second one would have hours of its own.
+        waits = (True,) if self.sweep.settings.hours else (False, True)
+        searches = {fold: self._search(fold, wait=wait) for wait, fold in product(waits, folds)}
+        choices = {fold: self._best(fold, run_id) for fold, run_id in searches.items()}
+        for wait, fold in product((False, True), folds):
+            self._train(fold, choices[fold], wait=wait)
         results: dict[tuple[Any, int], ClipPredictions] = {}
         rows: list[dict[str, object]] = []
-        for fold in range(self.split.outer_folds):
-            chosen = self._choose(fold)
-            first = int(chosen.params.get(SEED, self.configuration.seed))
-            for number in range(self.configuration.sweep.seeds):
-                run = self._train(fold, first + number, self.sweep.space.overrides(chosen.params))
+        for fold, chosen in choices.items():
+            for number, run in enumerate(self._trained(fold, chosen)):
                 results[fold, number] = held_out_predictions(run)
                 row = {"outer_fold": fold, "run_id": run.run_id, "inner_score": chosen.values[0]}
                 rows.append({**row, **results[fold, number].score(), **chosen.params})
@@ -87,18 +96,24 @@ class NestedSelection:
         for key, value in best.params.items():
             log.info(f"  {key}: {value} chosen; in the outer folds {agreement(table, key)}")
 
-    def _choose(self, fold: int) -> Any:
-        """Returns the best trial of the sweep without an outer fold."""
+    def _search(self, fold: int, *, wait: bool) -> str:
+        """Runs the sweep without an outer fold, unless it is over; returns the id of its run."""
         tag = f"outer_fold_{fold}"
-        log.info(f"\nouter fold {fold} of {self.split.outer_folds}")
         run_id = LoggedRun.of(self.run.client, self.run.run_id).tags.get(tag)
-        if run_id is None or len(self._sweep_of(run_id).trials()) < self.sweep.n_trials:
-            keys: dict[str, Any] = {"split": {"outer_fold": fold}}
-            if name := self.sweep.settings.study_name:
-                keys["hydra"] = {"sweeper": {"study_name": f"{name}-outer-{fold}"}}
-            run_id = run_tracked(same_command(*to_overrides(keys)))
-            self.run.tags({tag: run_id})
-            self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
+        if run_id is not None and self._sweep_of(run_id).is_over():
+            return run_id
+        log.info(f"\nouter fold {fold} of {self.split.outer_folds}")
+        keys: dict[str, Any] = {"wait": wait}
+        if name := self.sweep.settings.study_name:
+            keys["study_name"] = f"{name}-outer-{fold}"
+        overrides = to_overrides({"split": {"outer_fold": fold}, "hydra": {"sweeper": keys}})
+        run_id = run_tracked(same_command(*overrides))
+        self.run.tags({tag: run_id})
+        self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
+        return run_id
+
+    def _best(self, fold: int, run_id: str) -> Any:
+        """Returns the best trial of the sweep without an outer fold."""
         ranked = self._sweep_of(run_id).ranked()
         if not ranked:
             raise GislrError(f"Outer fold {fold} must have a complete trial; it has none.")
@@ -107,37 +122,72 @@ class NestedSelection:
     def _sweep_of(self, run_id: str) -> Sweep:
         return self.sweep.other(LoggedRun.of(self.run.client, run_id).tags[SWEEP])
 
-    def _train(self, fold: int, seed: int, chosen: Sequence[str]) -> LoggedRun:
-        """Returns the run of a choice that is evaluated on its outer fold."""
+    def _seeds(self, chosen: Any) -> range:
+        first = int(chosen.params.get(SEED, self.configuration.seed))
+        return range(first, first + self.configuration.sweep.seeds)
+
+    def _training(self, fold: int, chosen: Any) -> list[str]:
+        """Returns the overrides of the training of a choice, evaluated on its outer fold."""
         split = {
             "column": self.split.column,
             "folds": self.split.outer_folds,
             "fold": fold,
             "seed": self.split.seed,
         }
-        keys = {"split": split, "seed": seed, "tracking": {"run_name": f"outer fold {fold}"}}
-        overrides = [
-            *training_overrides([*self.sweep.space.fixed, *chosen]),
+        given = [*self.sweep.space.fixed, *self.sweep.space.overrides(chosen.params)]
+        return [
+            *(o for o in training_overrides(given) if not o.startswith(f"{SEED}=")),
             f"split={GROUP_KFOLD}",
-            *to_overrides(keys),
+            *to_overrides({"split": split, "tracking": {"run_name": f"outer fold {fold}"}}),
         ]
-        run_id = self.find(overrides)
-        if run_id is None:
-            if failure := run_forked("-m", "gislr.train", *overrides, "hydra.mode=RUN"):
-                raise GislrError(f"The choice of outer fold {fold} cannot be trained: {failure}")
-            run_id = self.find(overrides)
-        if run_id is None:
-            raise GislrError(
-                f"The training of outer fold {fold} must be recorded, but the tracking store does "
-                "not have it; once it answers: gislr sync, then the same command."
-            )
+
+    def _train(self, fold: int, chosen: Any, *, wait: bool) -> None:
+        """Trains a choice with every seed, unless that is done, as the trials of a small sweep."""
+        overrides, seeds = self._training(fold, chosen), self._seeds(chosen)
+        if all(self.find([*overrides, f"{SEED}={seed}"]) for seed in seeds):
+            return
+        log.info(f"\ntrains the choice of outer fold {fold}")
+        sweeper: dict[str, Any] = {"wait": wait, "skip_finished": True}
+        if name := self.sweep.settings.study_name:
+            sweeper["study_name"] = f"{name}-outer-{fold}-trial-{chosen.number}"
+        # Experiments may have keys of sweeps.
+        sweep = {
+            "objective": self.configuration.sweep.objective,
+            "folds": None,
+            "seeds": 1,
+            "hours": None,
+            "warm_start": None,
+        }
+        keys = to_overrides({"sweep": sweep, "hydra": {"sweeper": sweeper}})
+        swept = f"{SEED}=range({seeds.start},{seeds.stop})"
+        run_id = run_tracked(grid_command(self.sweep, *overrides, *keys, swept), quiet=True)
         self.run.client.set_tag(run_id, PARENT_TAG, self.run.run_id)
-        run = LoggedRun.of(self.run.client, run_id)
-        log.info(
-            f"outer fold {fold}, seed {seed}, {' '.join(chosen)}: "
-            f"weighted F1 {run.metrics['val_weighted_f1']:.4f}"
-        )
-        return run
+        failed = [t for t in self._sweep_of(run_id).trials() if t.state.name == "FAIL"]
+        for trial in failed:
+            seed = f"{SEED}={trial.params[SEED]}"
+            raise GislrError(
+                f"The choice of outer fold {fold} cannot be trained: {trial.user_attrs['reason']} "
+                f"Once it can, train it with: {shlex.join(['gislr', 'train', *overrides, seed])}, "
+                "then the same command again."
+            )
+
+    def _trained(self, fold: int, chosen: Any) -> Iterator[LoggedRun]:
+        """Yields the trainings of a choice, by seed."""
+        overrides = self._training(fold, chosen)
+        for seed in self._seeds(chosen):
+            run_id = self.find([*overrides, f"{SEED}={seed}"])
+            if run_id is None:
+                raise GislrError(
+                    f"The training of outer fold {fold} must be recorded, but the tracking store "
+                    "does not have it; once it answers: gislr sync, then the same command."
+                )
+            run = LoggedRun.of(self.run.client, run_id)
+            log.info(
+                f"outer fold {fold}, seed {seed}, "
+                f"{' '.join(self.sweep.space.overrides(chosen.params))}: "
+                f"weighted F1 {run.metrics['val_weighted_f1']:.4f}"
+            )
+            yield run
 
 
 def training_overrides(overrides: Sequence[str]) -> list[str]:

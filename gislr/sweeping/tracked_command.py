@@ -12,8 +12,12 @@ from gislr.utils.log import log
 _TRACKED = re.compile(r"tracked as run (\w+)")
 
 
-def run_tracked(command: Sequence[str]) -> str:
-    """Runs a sweep or a cross-validation, logs its output, and returns the id of its run.
+def run_tracked(command: Sequence[str], *, quiet: bool = False) -> str:
+    """Runs a sweep or a cross-validation and returns the id of its run.
+
+    Args:
+        command: The command.
+        quiet: Whether its output is not logged.
 
     Raises:
         GislrError: It failed.
@@ -25,7 +29,8 @@ def run_tracked(command: Sequence[str]) -> str:
         try:
             for line in process.stdout or ():
                 lines.append(line.rstrip("\n"))
-                log.info(lines[-1])
+                if not quiet:
+                    log.info(lines[-1])
         except BaseException:
             process.terminate()  # else it would be waited for
             raise

@@ -181,7 +181,10 @@ def mark_running(run: TrackedRun) -> None:
 def mark_vanished(client: Any, experiment_id: str) -> None:
     """Marks runs as KILLED whose process, on this machine, vanished without ending them."""
     for run in client.search_runs([experiment_id], f"attributes.status = '{RUNNING}'"):
-        if is_gone(run.data.tags.get(PROCESS, "")):
+        if not is_gone(run.data.tags.get(PROCESS, "")):
+            continue
+        # Its process may have ended it since it was found.
+        if client.get_run(run.info.run_id).info.status == RUNNING:
             client.set_tag(run.info.run_id, REASON, "The process was killed.")
             client.set_terminated(run.info.run_id, KILLED)
 

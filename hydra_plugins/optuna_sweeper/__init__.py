@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._forking import begin_preloading, preload, start_call
     from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
     from hydra_plugins.optuna_sweeper._plots import write_plots
-    from hydra_plugins.optuna_sweeper._process import run_forked, same_command
+    from hydra_plugins.optuna_sweeper._process import grid_command, run_forked, same_command
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
     from hydra_plugins.optuna_sweeper._sweep import Sweep
     from hydra_plugins.optuna_sweeper._trial import (
@@ -36,6 +36,7 @@ __all__ = [
     "begin_preloading",
     "current_trial",
     "earlier_attempt",
+    "grid_command",
     "is_gone",
     "may_go_on",
     "owner_tag",

@@ -36,7 +36,10 @@ class SweepCallback:
     show_best = True
 
     def on_sweep_start(self, sweep: Sweep) -> None:
-        """The study is open; no trial of this process has run yet."""
+        """The study is open; no trial of this process has run yet.
+
+        Of several processes that start at once, one at a time is here.
+        """
 
     def cached_result(self, sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None:
         """Returns the result of a finished run with these overrides, if there is one."""

@@ -37,7 +37,7 @@ from hydra_plugins.optuna_sweeper._sweep import REUSED, Sweep
 _FAILURE_RATE_MIN_TRIALS = 4
 
 
-def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
+def run_locally(sweep: Sweep, queue: TrialQueue, budget: Budget) -> None:
     """Runs `n_jobs` trials at a time on this machine, the next as soon as one ends.
 
     Raises:
@@ -45,7 +45,6 @@ def run_locally(sweep: Sweep, queue: TrialQueue) -> None:
     """
     running: dict[TrialProcess, optuna.Trial] = {}
     may_ask = True  # without an answer, only after a trial has ended
-    budget = Budget(sweep.settings.hours)
     try:
         with _heartbeats(queue, running.values()):
             while True:
@@ -80,7 +79,7 @@ def _end(queue: TrialQueue, running: Mapping[TrialProcess, optuna.Trial], reason
 
 
 def run_by_launcher(
-    sweep: Sweep, queue: TrialQueue, context: HydraContext, config: DictConfig
+    sweep: Sweep, queue: TrialQueue, budget: Budget, context: HydraContext, config: DictConfig
 ) -> None:
     """Runs batches of `n_jobs` trials by Hydra's launcher, each in its own process.
 
@@ -92,7 +91,6 @@ def run_by_launcher(
         hydra_context=context, task_function=partial(_run_job, commands), config=config
     )
     next_trial = partial(_next_trial, sweep, queue)
-    budget = Budget(sweep.settings.hours)
     while budget.is_enough(sweep) and (
         batch := list(islice(iter(next_trial, None), sweep.settings.n_jobs))
     ):

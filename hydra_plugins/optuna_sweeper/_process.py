@@ -33,6 +33,13 @@ _LOG_LINES = 100
 _TERMINATE_SECONDS = 20.0
 _CONFIG_FLAGS = ("config_name", "config_path", "config_dir")
 _SWEEP_KEYS = ("sweeper", "launcher", "mode", "sweep.", "run.dir")
+_MACHINE_KEYS = ("launcher", "sweep.", "sweeper.n_jobs", "sweeper.storage", "sweeper.retries")
+_GRID = (
+    *("hydra.sweeper.sampler=grid", "hydra.sweeper.n_trials=null", "hydra.sweeper.pruner=none"),
+    *("hydra.sweeper.sampler_options=null", "hydra.sweeper.pruner_options=null"),
+    *("hydra.sweeper.hours=null", "hydra.sweeper.warm_start=null", "hydra.sweeper.study_name=null"),
+    *("hydra.sweeper.params=null", "hydra.sweeper.when=null"),
+)
 
 
 @dataclass(frozen=True)
@@ -168,6 +175,19 @@ def same_command(*overrides: str) -> list[str]:
     return [sys.executable, *_program(), *sys.argv[1:], *overrides]
 
 
+def grid_command(sweep: Sweep, *overrides: str) -> list[str]:
+    """Returns the command of a grid that runs where a sweep does: its launcher, its storage.
+
+    Args:
+        sweep: The sweep, of whose search nothing is kept.
+        overrides: All of the grid's own, with the keys that it sweeps.
+    """
+    given = sweep.config.hydra.overrides.hydra
+    kept = [override for override in given if _hydra_key(override).startswith(_MACHINE_KEYS)]
+    flags = _config_flags()
+    return [sys.executable, *_program(), *flags, "-m", *_GRID, *kept, *overrides]
+
+
 def _result(code: int, log: tuple[str, ...]) -> dict[str, str]:
     """Returns the result of a process that wrote none, from its exit code and its output."""
     number = -code if code < 0 else code - 128
@@ -197,11 +217,15 @@ def _config_flags() -> list[str]:
     return [part for flag in flags for part in flag]
 
 
+def _hydra_key(override: str) -> str:
+    return override.lstrip("+~").removeprefix("hydra").lstrip("./")
+
+
 def _hydra_overrides(config: DictConfig, number: int) -> list[str]:
     given = [
         override
         for override in config.hydra.overrides.hydra
-        if not override.lstrip("+~").removeprefix("hydra").lstrip("./").startswith(_SWEEP_KEYS)
+        if not _hydra_key(override).startswith(_SWEEP_KEYS)
     ]
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.num = number

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -13,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.optuna_sweeper import _terminal
 from hydra_plugins.optuna_sweeper._algorithms import GRID, make_pruner, make_sampler
+from hydra_plugins.optuna_sweeper._budget import Budget
 from hydra_plugins.optuna_sweeper._callbacks import callbacks
 from hydra_plugins.optuna_sweeper._errors import SweepError
 from hydra_plugins.optuna_sweeper._forking import begin_preloading
@@ -20,11 +23,12 @@ from hydra_plugins.optuna_sweeper._launch import cached_result, run_by_launcher,
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
 from hydra_plugins.optuna_sweeper._search_space import SearchSpace, read_search_space
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
-from hydra_plugins.optuna_sweeper._storage import SQLITE, copy_study, open_study
+from hydra_plugins.optuna_sweeper._storage import SQLITE, copy_study, locked, open_study
 from hydra_plugins.optuna_sweeper._sweep import Sweep
 
 _BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 _DRY_RUN_LIMIT = 1000
+_WAIT_SECONDS = 5
 
 
 def run_sweep(
@@ -57,15 +61,21 @@ def run_sweep(
         queue.enqueue_grid()
     if settings.warm_start:
         queue.enqueue_best(settings.warm_start)
-    for callback in callbacks():
-        callback.on_sweep_start(sweep)
+    # Several that start at once share what the first one creates.
+    with locked(sweep.storage):
+        for callback in callbacks():
+            callback.on_sweep_start(sweep)
     print(_terminal.opening(sweep, retries), flush=True)
     reason: str | None = "The sweep was killed."
     try:
-        if is_local:
-            run_locally(sweep, queue)
-        else:
-            run_by_launcher(sweep, queue, context, config)
+        launched = partial(run_by_launcher, context=context, config=config)
+        run = run_locally if is_local else launched
+        budget = Budget(settings.hours)
+        run(sweep, queue, budget)
+        while settings.wait and not sweep.is_over() and not budget.is_spent():
+            time.sleep(_WAIT_SECONDS)
+            queue.recover()
+            run(sweep, queue, budget)
         reason = None
     except SweepError as error:
         reason = str(error)
@@ -95,7 +105,7 @@ def _open(
         return choices[key] if key in choices else OmegaConf.select(config, key, default=None)
 
     space = read_search_space(
-        arguments, settings.params, settings.when, context.config_loader, default
+        arguments, settings.params or {}, settings.when or {}, context.config_loader, default
     )
     # Misspelled keys and options raise before anything is written.
     compose(space.example())

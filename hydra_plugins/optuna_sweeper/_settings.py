@@ -30,12 +30,14 @@ class SweeperSettings:
             directions.
         pruner_options: Arguments of Optuna's pruner, as `{name: value}`.
         seed: The sampler's seed.
-        params: Search space by key, in Hydra's sweep syntax.
+        params: Search space by key, in Hydra's sweep syntax; `None` is none, as for `when`.
         when: Search space by condition, `key=value[,key=value]` to a mapping like `params`.
         max_failure_rate: Fraction of failed trials above which the sweep stops.
         retries: How often a trial whose process was killed is retried.
         skip_finished: Whether results of finished runs that the application knows are reused.
         dry_run: Whether to list the trials without running them.
+        wait: Whether the sweep ends only when the trials that other sweeps of its study run have
+            ended, and takes over those of killed ones.
 
     Raises:
         SweepError: A value cannot be used.
@@ -58,12 +60,13 @@ class SweeperSettings:
     pruner: str | None = None
     pruner_options: Any = None
     seed: int = 42
-    params: dict[str, Any] = field(default_factory=dict)
-    when: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] | None = field(default_factory=dict)
+    when: dict[str, Any] | None = field(default_factory=dict)
     max_failure_rate: float = 0.5
     retries: int = 2
     skip_finished: bool = False
     dry_run: bool = False
+    wait: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("n_trials", 1), ("n_jobs", 1), ("retries", 0)):

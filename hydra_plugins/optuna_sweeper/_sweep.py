@@ -73,6 +73,11 @@ class Sweep:
         """Returns the trials that count, by number."""
         return counted_trials(self.study.get_trials(deepcopy=False))
 
+    def is_over(self) -> bool:
+        """Tells whether all of its trials have ended, those of other processes as well."""
+        trials = self.trials()
+        return len(trials) >= self.n_trials and all(trial.state.is_finished() for trial in trials)
+
     def ranked(self) -> list[optuna.trial.FrozenTrial]:
         """Returns the complete trials, best first; the Pareto front for several directions."""
         complete = [trial for trial in self.trials() if trial.state.name == "COMPLETE"]
