@@ -34,16 +34,27 @@ _LAST = "last"
 _MAY_CHANGE = (f"{RESUME}=", "tracking.uri=", "tracking.experiment=", "preparation.", "data.root=")
 
 
-def interrupted_run(config: DictConfig) -> LoggedRun:
-    """Finds the run that a training resumes.
+def resumed_run(config: DictConfig) -> tuple[LoggedRun | None, DictConfig]:
+    """Returns the run that a command resumes, if any, and the configuration that is trained.
 
     Args:
-        config: A composed `conf/train.yaml` or `conf/pretrain.yaml`; its `resume` is a run's id or
-            `last`.
+        config: A composed `conf/train.yaml` or `conf/pretrain.yaml`; its `resume` is a run's id,
+            `last`, or `None`.
+
+    Returns:
+        The run, or `None` for a new one; its own configuration, or else `config`.
 
     Raises:
-        GislrError: There is none, it has ended, or another process trains it.
+        GislrError: There is no such run, it has ended, another process trains it, or the command
+            changes a setting.
     """
+    if config.get(RESUME) is None:
+        return None, config
+    run = _interrupted_run(config)
+    return run, _resumed_configuration(run, config)
+
+
+def _interrupted_run(config: DictConfig) -> LoggedRun:
     values: Any = OmegaConf.to_container(config.tracking, resolve=True)
     settings = read_settings(TrackingSettings, values, "tracking")
     name = str(config[RESUME])
@@ -95,16 +106,8 @@ def _is_trained(run: LoggedRun, folder: Path) -> bool:
         return elsewhere
 
 
-def resumed_configuration(run: LoggedRun, config: DictConfig) -> DictConfig:
-    """Returns a run's own configuration, with the present places of its data and its runs.
-
-    Args:
-        run: The result of `interrupted_run`.
-        config: The composed configuration of the command that resumes it.
-
-    Raises:
-        SettingError: The command changes a setting.
-    """
+def _resumed_configuration(run: LoggedRun, config: DictConfig) -> DictConfig:
+    """Returns a run's own configuration, with the present places of its data and its runs."""
     given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     values = run.configuration().values
     now: Any = OmegaConf.to_container(config, resolve=True)

@@ -7,16 +7,15 @@ from functools import partial
 
 from omegaconf import DictConfig
 
-from gislr.config.configuration import RESUME, Configuration, open_data
+from gislr.config.configuration import Configuration, open_data
 from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.tracking import training_record
 from gislr.tracking.resuming import (
-    interrupted_run,
     kept_checkpoints,
     require_same_data,
     restore,
-    resumed_configuration,
+    resumed_run,
 )
 from gislr.tracking.run import TrackedRun, tracked_run
 from gislr.tracking.run_search import read_with_run_id
@@ -45,10 +44,7 @@ def pretrain(config: DictConfig, tags: Mapping[str, str] | None = None) -> Train
     Raises:
         GislrError: The configuration or the data cannot be used, or the training diverges.
     """
-    resumed = None
-    if config.get(RESUME) is not None:
-        resumed = interrupted_run(config)
-        config = resumed_configuration(resumed, config)
+    resumed, config = resumed_run(config)
     configuration = read_with_run_id(config)
     prepare_to_draw()
     store = open_data(configuration)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.config.configuration import (
-    RESUME,
     Configuration,
     open_also,
     open_data,
@@ -28,11 +27,10 @@ from gislr.sweeping.parent_run import RUN_ID, trial_tags
 from gislr.tracking import training_record
 from gislr.tracking.resuming import (
     has_checkpoints,
-    interrupted_run,
     kept_checkpoints,
     require_same_data,
     restore,
-    resumed_configuration,
+    resumed_run,
 )
 from gislr.tracking.run import TrackedRun, tracked_run
 from gislr.tracking.run_search import read_with_run_id
@@ -96,10 +94,7 @@ def train_one(
     Raises:
         GislrError: The configuration or the data cannot be used, or the training diverges.
     """
-    resumed = None
-    if config.get(RESUME) is not None:
-        resumed = interrupted_run(config)
-        config = resumed_configuration(resumed, config)
+    resumed, config = resumed_run(config)
     configuration = read_with_run_id(config)
     if trial is None:  # a trial of a sweep draws nothing
         prepare_to_draw()
