@@ -102,12 +102,18 @@ def record_inputs(
             "clips_trained_on": len(split.train),
             "clips_validated_on": len(split.validation),
             "clips_without_hand": store.left_out,
+            **_signers(store.clips.signers[split.train]),
         }
     )
     with run.folder() as folder:
         OmegaConf.save(OmegaConf.create(configuration.values), folder / "config.yaml")
         text = json.dumps(vars(split.held_out), indent=1, ensure_ascii=False)
         (folder / HELD_OUT_FILE).write_text(text, encoding="utf-8")
+
+
+def _signers(of_clips: NDArray[np.str_]) -> dict[str, float]:
+    known = bool((of_clips != "").all())
+    return {"signers_trained_on": len(np.unique(of_clips))} if known else {}
 
 
 def record_statistics(
