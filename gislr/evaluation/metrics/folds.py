@@ -65,13 +65,14 @@ def cross_validation(results: Mapping[tuple[int, int], ClipPredictions]) -> Cros
     return CrossValidation(
         pooled=by_seed,
         by_fold=pd.DataFrame(rows),
-        by_signer=_mean_over([per_signer(p) for p in by_seed.values()], "signer", "accuracy"),
-        by_sign=_mean_over(signs, "sign", "f1"),
+        by_signer=mean_over([per_signer(p) for p in by_seed.values()], "signer", "accuracy"),
+        by_sign=mean_over(signs, "sign", "f1"),
         intervals=score_intervals(list(by_seed.values())),
     )
 
 
-def _mean_over(tables: Sequence[pd.DataFrame], key: str, order: str) -> pd.DataFrame:
+def mean_over(tables: Sequence[pd.DataFrame], key: str, order: str) -> pd.DataFrame:
+    """Returns the means of several tables over the rows of a key, lowest first by a column."""
     import pandas as pd
 
     mean = pd.concat(tables).groupby(key, sort=False).mean().reset_index()

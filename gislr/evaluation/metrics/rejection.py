@@ -58,8 +58,8 @@ class Rejection:
     def __str__(self) -> str:
         line = (
             f"not sure below a probability of {self.threshold:.3f}: keeps "
-            f"{_percent(self.right_kept)} of the right and {_percent(self.wrong_kept)} of the "
-            f"wrong predictions; of those kept, {_percent(self.error)} are wrong"
+            f"{percent(self.right_kept)} of the right and {percent(self.wrong_kept)} of the "
+            f"wrong predictions; of those kept, {percent(self.error)} are wrong"
         )
         if self.auroc is None:
             return line
@@ -135,7 +135,8 @@ def _judged(predictions: ClipPredictions) -> tuple[Float32, NDArray[np.bool_]]:
     return predictions.probabilities.max(axis=1), predictions.predicted == predictions.labels
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Returns a share in percent; "none" for the NaN that is a share of nothing."""
     return "none" if np.isnan(share) else f"{share:.1%}"
 
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gislr.utils import markdown
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -115,6 +117,4 @@ def _cell(value: Any) -> str:
 def _markdown(table: pd.DataFrame) -> str:
     if table.empty:
         return "none"
-    rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return markdown.table(table.columns, table.itertuples(index=False))

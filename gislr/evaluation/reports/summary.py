@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 5
-_ROWS = {
+SCORE_TITLES = {
     "accuracy": "acc",
     "top-5 accuracy": "top_5_acc",
     "weighted F1": "weighted_f1",
     "macro F1": "macro_f1",
 }
+"""The scores that people are shown, by what they are called."""
 
 
 def training_summary(
@@ -46,7 +47,7 @@ def training_summary(
         "frequent sign",
         *(
             f"  {title:<15} {scores[name]:.4f}  ({baseline[name]:.4f})"
-            for title, name in _ROWS.items()
+            for title, name in SCORE_TITLES.items()
         ),
         f"  {'best signs':<15} {_f1(table[::-1])}",
         f"  {'worst signs':<15} {_f1(table)}",
