@@ -114,9 +114,11 @@ def test_only_better_evidence_makes_a_champion(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client, experiment = connect(TrackingSettings(uri=uri, experiment="gislr", run_name=None))
     run = client.create_run(experiment).info.run_id
+    card = "# Card\n\n## Short\n\nText\n\n## Long\n\n" + "x" * 5000
 
     def promoted(**changes):
-        version = registry.register(client, str(tmp_path), run, replace(EVIDENCE, **changes))
+        evidence = replace(EVIDENCE, **changes)
+        version = registry.register(client, str(tmp_path), run, evidence, card)
         return registry.promote(client, version)
 
     def champion():
@@ -124,6 +126,7 @@ def test_only_better_evidence_makes_a_champion(tmp_path):
 
     assert promoted() == "version 1 is the champion now: models:/gislr@champion"
     assert registry.promote(client, "1") == "version 1 is the champion already"
+    assert client.get_model_version("gislr", "1").description == "# Card\n\n## Short\n\nText\n"
     assert "0.5000, is not above 0.5000" in promoted()
     assert "0.4000, is not above 0.5000" in promoted(scores={"val_weighted_f1": 0.4})
     assert "nan, is not above 0.5000" in promoted(scores={"val_acc": 0.9})

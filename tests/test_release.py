@@ -52,6 +52,20 @@ def test_a_final_run_of_two_seeds_holds_evidence_and_models(released, client, tm
     assert len(list((root / "statistics").glob("*.npy"))) == 6
 
 
+def test_a_registered_model_has_the_threshold_and_the_card(released, client, tmp_path):
+    import mlflow
+
+    validated = released[0]
+    mlflow.artifacts.download_artifacts("models:/gislr@champion", dst_path=str(tmp_path))
+    [model] = tmp_path.rglob("model.tflite")
+    threshold = json.loads((model.parent / "rejection.json").read_text())["rejection_threshold"]
+    assert threshold == pytest.approx(validated.data.metrics["rejection_threshold"]) > 0
+    card = (model.parent / "README.md").read_text()
+    assert f"rests on the scores of the validated run `{validated.info.run_id}`" in card
+    assert f"| accuracy | {validated.data.metrics['val_acc']:.3f} |" in card
+    assert client.get_model_version_by_alias("gislr", "champion").description == card
+
+
 def test_one_of_its_seeds_is_reproduced_to_the_last_digit(released, workplace):
     done = gislr(
         f"run={released[2].info.run_id}", workplace[-1], "tracking.experiment=again",
@@ -185,7 +199,7 @@ def test_an_exported_run_is_what_the_competition_takes(released, workplace, clie
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "model.tflite", "model_float16.tflite", "model_int8.tflite", "model.onnx", "measured.json",
-        "rejection.json",
+        "rejection.json", "README.md",
         "submission.zip", "sign_to_prediction_index_map.json",
     }  # fmt: skip
     with zipfile.ZipFile(folder / "submission.zip") as archive:

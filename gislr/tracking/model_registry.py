@@ -16,10 +16,14 @@ from gislr.tracking.training_record import FINGERPRINT, HELD_OUT
 from gislr.utils.errors import GislrError
 
 NAME, CHAMPION = "gislr", "champion"
-_RUN, _PROTOCOL, _FINGERPRINT, _SCORE = (
-    f"evidence.{name}" for name in ("run_id", "protocol", "fingerprint", "weighted_f1")
+
+EVIDENCE = "evidence.run_id"
+"""Tag of final runs, their members and versions: the id of the validated run that they rest on."""
+
+_PROTOCOL, _FINGERPRINT, _SCORE = (
+    f"evidence.{name}" for name in ("protocol", "fingerprint", "weighted_f1")
 )
-_LONGEST_TAG = 4000
+_LONGEST_TAG, _LONGEST_DESCRIPTION = 4000, 5000
 _PREFIXES = ("cv_", "val_", "best_val_")
 
 
@@ -78,7 +82,7 @@ class Evidence:
         return f"{text}, {shorten(self.protocol, 80, placeholder=' ...')}"
 
 
-def register(client: Any, model_uri: str, run_id: str, evidence: Evidence) -> str:
+def register(client: Any, model_uri: str, run_id: str, evidence: Evidence, description: str) -> str:
     """Registers a logged model and returns its version.
 
     Args:
@@ -86,6 +90,7 @@ def register(client: Any, model_uri: str, run_id: str, evidence: Evidence) -> st
         model_uri: The logged model.
         run_id: The final run.
         evidence: The scores that it rests on.
+        description: Markdown, shown on its page; of what is too long, the last sections are cut.
     """
     from mlflow.exceptions import MlflowException
 
@@ -95,12 +100,17 @@ def register(client: Any, model_uri: str, run_id: str, evidence: Evidence) -> st
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     tags = {
-        _RUN: evidence.run_id,
+        EVIDENCE: evidence.run_id,
         _PROTOCOL: evidence.protocol[:_LONGEST_TAG],
         _FINGERPRINT: evidence.fingerprint,
         _SCORE: repr(evidence.weighted_f1),
     }
-    return str(client.create_model_version(NAME, model_uri, run_id, tags=tags).version)
+    if len(description) > _LONGEST_DESCRIPTION:
+        description = description[:_LONGEST_DESCRIPTION].rpartition("\n## ")[0]
+    version = client.create_model_version(
+        NAME, model_uri, run_id, tags=tags, description=description
+    )
+    return str(version.version)
 
 
 def registered_version(client: Any, run_id: str) -> str | None:

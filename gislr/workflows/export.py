@@ -19,16 +19,11 @@ from omegaconf import DictConfig
 
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.held_out import HeldOut
-from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.data.sources import SOURCES
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
-from gislr.inference.litert_recognizer import (
-    LITERT_FILE,
-    REJECTION,
-    LiteRTRecognizer,
-    threshold_file,
-)
+from gislr.export.exported_folder import complete_folder
+from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.tracking.run_search import find_run
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
@@ -88,6 +83,7 @@ def export(config: DictConfig) -> list[Agreement]:
         precisions=settings.precisions,
         with_onnx=settings.onnx,
     )
+    complete_folder(folder, run, recognizer, agreements)
     run.client.log_artifacts(run.run_id, str(folder), ARTIFACTS)
     log.info(f"compared with Keras on {len(clips)} clips of {configuration.data.name} data")
     log.info(table(agreements))
@@ -176,10 +172,8 @@ def write_files(
         content = onnx(recognizer.models)
         add(ONNX_FILE, content, ONNXRecognizer(content, signs), exact=True)
     measured = [dataclasses.asdict(agreement) for agreement in agreements]
-    contents[REJECTION] = threshold_file(recognizer.rejection_threshold)
     contents["measured.json"] = json.dumps(measured, indent=1).encode()
     folder.mkdir(parents=True, exist_ok=True)
-    write_label_map(folder / LABEL_MAP, signs)
     for name, content in contents.items():
         with atomic_file(folder / name) as beside:
             beside.write_bytes(content)

@@ -14,12 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import model_validator
 
 from gislr.config.configuration import read_configuration
-from gislr.data.label_map import LABEL_MAP, write_label_map
+from gislr.data.label_map import LABEL_MAP
+from gislr.export.exported_folder import complete_folder
 from gislr.inference.litert_recognizer import LITERT_FILE
 from gislr.inference.registration import log_served_model
 from gislr.tracking import model_registry as registry
 from gislr.tracking import provenance
-from gislr.tracking.model_registry import Evidence
+from gislr.tracking.model_registry import EVIDENCE, Evidence
 from gislr.tracking.run import FINISHED, TrackedRun, tracked_run
 from gislr.tracking.run_reader import MEMBERS, PARENT_TAG, LoggedRun
 from gislr.tracking.run_search import find_run, newest_validated
@@ -41,8 +42,8 @@ from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.train import train
 
 EVIDENCE_FILE, KERAS_FILE = "evidence.json", "model.keras"
-FINAL, EVIDENCE = "final", "evidence.run_id"
-"""Tags: of final runs, and the id of the validated run that they and their members rest on."""
+FINAL = "final"
+"""Tag of final runs."""
 
 _SHARED = ("config.yaml", HELD_OUT_FILE, LABEL_MAP, "statistics")
 # Artifacts that are the same for each seed.
@@ -189,9 +190,9 @@ def _publish(run: LoggedRun, evidence: Evidence, settings: FinalSettings) -> Non
         return
     with tracked.folder("export") as folder:
         (folder / LITERT_FILE).write_bytes(litert(recognizer.models))
-        write_label_map(folder / LABEL_MAP, recognizer.signs)
+        card = complete_folder(folder, run, recognizer)
         uri = log_served_model(folder, run.run_id, recognizer.signs)
-    version = registry.register(run.client, uri, run.run_id, evidence)
+    version = registry.register(run.client, uri, run.run_id, evidence, card)
     log.info(f"registered as models:/{registry.NAME}/{version}")
     if settings.promote:
         log.info(registry.promote(run.client, version))
