@@ -130,9 +130,10 @@ def test_a_card_has_the_numbers_of_its_run(validated):
     # Two signs have 1, and two have 2 * 2 / (4 + 4): each half of the mistakes of the other.
     assert "| macro F1 | 0.750 |" in card
     assert "top-5" not in card
+    assert "is right in 25.0%" in card
     assert "2 signers are too few" in card
     assert "accuracy 0.50 to 1.00, median 0.75" in card
-    assert "**Worst signs (F1):** `sign2` 0.50, `sign3` 0.50" in card
+    assert "**Worst signs**, F1 (clips): `sign2` 0.50 (4), `sign3` 0.50 (4)" in card
     # 12 clips at 0.7 are right, 4 at 0.4 are wrong: (12 * 0.3 + 4 * 0.4) / 16.
     assert "calibration error is 0.325 without" in card
     assert "below 0.500" in card
@@ -178,6 +179,8 @@ def test_a_final_run_of_several_seeds_rests_on_a_cross_validation(place):
     # 24 of 32 and all.
     assert f"| accuracy | {(0.75 + 1) / 2:.3f} |" in card
     assert "not of their average" in card
+    # One seed has no wrong answer of which any could be kept.
+    assert "keeps 100.0% of the right answers here and 0.0% of the wrong ones" in card
 
 
 def test_scores_that_chose_the_settings_are_called_optimistic(place, validated):
@@ -185,7 +188,10 @@ def test_scores_that_chose_the_settings_are_called_optimistic(place, validated):
     trial = place.run(*HALF)
     with tracked_run(place.tracking, {SWEEP: "swept", "best.run_id": trial.run_id}) as run:
         trial.client.set_tag(trial.run_id, PARENT_TAG, run.run_id)
+    trial.client.log_metric(trial.run_id, "test_acc", 0.5)
+    trial.client.log_metric(trial.run_id, "test_weighted_f1", 0.25)
     card = model_card(place.run(*NONE, **{EVIDENCE: run.run_id}))
+    assert "**On the test split** of the data: accuracy 0.500, weighted F1 0.250" in card
     assert "so the scores are optimistic" in card
 
 
@@ -198,8 +204,10 @@ def test_signers_who_may_be_known_are_a_limitation(validated):
     unknown = replace(seed, signers=np.repeat("", len(seed)))
     [limitation] = CardEvaluation(validated, HeldOut("split", ["val"]), [unknown]).limitations()
     assert "does not say who signs" in limitation
-    text = CardEvaluation(validated, HeldOut("split", ["val"]), [unknown]).markdown(1.0, 0.0)
-    assert "16 clips of unknown signers, which the data lists as `val`" in text
+    some = unknown.rows(unknown.labels > 0)
+    text = CardEvaluation(validated, HeldOut("split", ["val"]), [some]).markdown(1.0, 0.0)
+    assert f"**No clips here** of `{SIGN}`" in text
+    assert "12 clips of unknown signers, which the data lists as `val`" in text
     assert "they are optimistic" in text
     assert "By signer" not in text
     assert "Not sure" not in text

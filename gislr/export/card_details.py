@@ -9,7 +9,6 @@ from pathlib import Path
 from gislr.config.configuration import Configuration
 from gislr.data.label_map import LABEL_MAP
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
-from gislr.data.simulation import SimulationSettings
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.training_record import FINGERPRINT
 from gislr.utils.markdown import SHOWN, bullets, code, codes
@@ -93,4 +92,6 @@ def signers_trained_on(training: LoggedRun) -> float | None:
 
 def is_simulated(configuration: Configuration) -> bool:
     """Tells whether a program made the clips."""
+    from gislr.data.simulation import SimulationSettings
+
     return isinstance(configuration.data, SimulationSettings)

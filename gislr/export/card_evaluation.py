@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.training_record import SWEEP
 from gislr.utils.markdown import bullets, code, codes, table
 
-_BEST_SHOWN = 5
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,14 @@ class CardEvaluation:
             temperature: Of the model's probabilities.
             threshold: Predictions of a lower probability are not sure.
         """
-        return "\n\n".join(
-            [
-                self._clips(),
-                self._scores(),
-                bullets(
-                    [
-                        self._by_signer(),
-                        *self._by_sign(),
-                        self._calibration(temperature),
-                        self._rejection(temperature, threshold),
-                        self._test(),
-                    ]
-                ),
-            ]
-        )
+        lines = [
+            self._by_signer(),
+            *self._by_sign(),
+            self._calibration(temperature),
+            self._rejection(temperature, threshold),
+            self._test(),
+        ]
+        return "\n\n".join([self._clips(), self._scores(), bullets(lines)])
 
     def limitations(self) -> list[str]:
         """Returns in which ways the scores say less than they seem to."""
@@ -126,52 +120,44 @@ class CardEvaluation:
 
     def _scores(self) -> str:
         intervals, first = score_intervals(self.seeds), self.seeds[0]
+        ends = {name: f"{found.low:.3f} to {found.high:.3f}" for name, found in intervals.items()}
         rows = [
-            (
-                title,
-                f"{np.mean([each.score(name)[name] for each in self.seeds]):.3f}",
-                f"{intervals[name].low:.3f} to {intervals[name].high:.3f}"
-                if name in intervals
-                else "",
-            )
+            (title, f"{np.mean([s.score(name)[name] for s in self.seeds]):.3f}", ends.get(name, ""))
             for title, name in SCORE_TITLES.items()
             if name != "top_5_acc" or len(first.signs) > 5
         ]
+        clips = np.bincount(first.labels)
         return (
             f"{table(['score', 'value', '95% interval'], rows)}\n\n"
-            f"Intervals are {first.intervals_over}. "
-            f"A guess among the {len(first.signs)} signs is right in {1 / len(first.signs):.1%}."
+            f"Intervals are {first.intervals_over}. Always naming the most frequent sign here, "
+            f"{code(first.signs[clips.argmax()])}, is right in {clips.max() / len(first):.1%}."
         )
 
     def _by_signer(self) -> str | None:
         first = self.seeds[0]
         if not first.signers_known or len(first.signer_names) < 2:
             return None
-        accuracy = mean_over([per_signer(each) for each in self.seeds], "signer", "accuracy")[
-            "accuracy"
-        ]
+        tables = [per_signer(each) for each in self.seeds]
+        accuracy = mean_over(tables, "signer", "accuracy")["accuracy"]
         return (
             f"**By signer:** accuracy {accuracy.min():.2f} to {accuracy.max():.2f}, median "
             f"{accuracy.median():.2f}"
         )
 
     def _by_sign(self) -> list[str]:
-        columns = ["sign", "f1"]
-        found = mean_over([per_sign(each)[columns] for each in self.seeds], "sign", "f1").dropna()
-        count = min(_BEST_SHOWN, len(found) // 2)
-        ends = {"Best": found[::-1].head(count), "Worst": found.head(count)}
-        return [
-            f"**{which} signs (F1):** "
-            + ", ".join(f"{code(row.sign)} {row.f1:.2f}" for row in rows.itertuples())
-            for which, rows in ends.items()
-            if count
-        ]
+        columns = ["sign", "f1", "support"]
+        every = mean_over([per_sign(each)[columns] for each in self.seeds], "sign", "f1")
+        found, lacking = every.dropna(), every[every["f1"].isna()]["sign"].tolist()
+        count = min(_MOST_NAMED, len(found) // 2)
+        lines = [f"**No clips here** of {codes(lacking)}"] if lacking else []
+        for which, rows in ("Worst", found.head(count)), ("Best", found[::-1].head(count)):
+            signs = [f"{code(r.sign)} {r.f1:.2f} ({r.support:.0f})" for r in rows.itertuples()]
+            lines[:0] = [f"**{which} signs**, F1 (clips): {', '.join(signs)}"] if signs else []
+        return lines
 
     def _calibration(self, temperature: float) -> str:
-        raw, scaled = (
-            np.mean([calibration(each).error for each in several])
-            for several in (self.seeds, map(calibrated_by_others, self.seeds))
-        )
+        raw = np.mean([calibration(each).error for each in self.seeds])
+        scaled = np.mean([calibration(calibrated_by_others(each)).error for each in self.seeds])
         others = "signers" if self.seeds[0].signers_known else "clips"
         return (
             f"**Calibration:** logits are divided by a temperature of {temperature:.2f}. The "
@@ -182,17 +168,18 @@ class CardEvaluation:
     def _rejection(self, temperature: float, threshold: float) -> str | None:
         if not threshold:
             return None
-        found = [
-            judge_rejection(at_temperature(each, temperature), threshold) for each in self.seeds
-        ]
-        right, wrong, error = (
-            percent(float(np.mean([getattr(each, name) for each in found])))
-            for name in ("right_kept", "wrong_kept", "error")
-        )
+        scaled = [at_temperature(each, temperature) for each in self.seeds]
+        found = [judge_rejection(each, threshold) for each in scaled]
+
+        def share(name: str) -> str:
+            known = [value for each in found if not isnan(value := getattr(each, name))]
+            return percent(sum(known) / len(known) if known else nan)
+
         return (
             f'**"Not sure":** an answer whose probability is below {threshold:.3f} '
-            f"({code(REJECTION)}). This keeps {right} of the right answers here and "
-            f"{wrong} of the wrong ones; of the answers kept, {error} are wrong"
+            f"({code(REJECTION)}). This keeps {share('right_kept')} of the right answers here and "
+            f"{share('wrong_kept')} of the wrong ones; of the answers kept, {share('error')} are "
+            "wrong"
         )
 
     def _test(self) -> str | None:
@@ -200,6 +187,6 @@ class CardEvaluation:
         if "test_acc" not in found:
             return None
         return (
-            "**Test split** of the data, which chose nothing: accuracy "
+            "**On the test split** of the data: accuracy "
             f"{found['test_acc']:.3f}, weighted F1 {found['test_weighted_f1']:.3f}"
         )
