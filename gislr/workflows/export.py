@@ -1,8 +1,9 @@
 """Writes a run's model as files that need neither gislr nor TensorFlow.
 
 `model.tflite` (and `model_float16.tflite`, `model_int8.tflite`) reads raw landmarks, see
-`gislr.export.litert`; `submission.zip` is what Kaggle's competition takes. Each file is compared
-with Keras on raw clips and timed; if the one of float32 does not agree, nothing is written.
+`gislr.export.litert`; `submission.zip` is what Kaggle's competition takes; `README.md` is the model
+card. Each file is compared with Keras on raw clips and timed; if the one of float32 does not agree,
+nothing is written.
 """
 
 from __future__ import annotations
