@@ -18,6 +18,7 @@ from gislr.evaluation.metrics.tables import per_sign, per_signer
 from gislr.evaluation.reports.summary import SCORE_TITLES
 from gislr.inference.litert_recognizer import REJECTION
 from gislr.tracking.run_reader import LoggedRun
+from gislr.tracking.tracking_store import TrackingError
 from gislr.tracking.training_record import SWEEP
 from gislr.utils.markdown import bullets, code, codes, table
 
@@ -43,15 +44,17 @@ class CardEvaluation:
         """Reads the evaluation of a training, a cross-validation or a sweep's best trial.
 
         Returns:
-            None if nothing was held out.
-
-        Raises:
-            TrackingError: The run recorded no predictions.
+            None if nothing was held out, or the run kept no predictions, as older ones.
         """
         while "cv_weighted_f1" not in run.metrics and (best := run.tags.get("best.run_id")):
             run = LoggedRun.of(run.client, best)
         held_out = run.training().held_out()
-        return cls(run, held_out, run.predictions()) if held_out.groups else None
+        if not held_out.groups:
+            return None
+        try:
+            return cls(run, held_out, run.predictions())
+        except TrackingError:
+            return None
 
     @property
     def new_signers(self) -> bool:

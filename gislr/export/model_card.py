@@ -75,7 +75,7 @@ def _evaluation(run: LoggedRun, training: LoggedRun, evaluation: CardEvaluation 
         training.metrics.get(TEMPERATURE, 1.0), training.metrics.get(THRESHOLD, 0.0)
     )
     if EVIDENCE not in run.tags:
-        return scores or "No clips were held out: how good it is on others is not known."
+        return scores or "No scores on clips held out were kept: nobody knows how good it is."
     rests = (
         "This model was trained on all signers, so nobody is left to evaluate it on. It rests on "
         f"the scores of the validated run {code(run.tags[EVIDENCE])}, "
