@@ -36,6 +36,9 @@ MOUTH = np.array([61, 291, 0, 17])
 """Its corners, and the middle of the upper and the lower lip."""
 NOSE = np.array([1, 2, 98, 327])
 SHOULDERS = np.array([500, 501])
+WRISTS = np.array([504, 505])
+"""The pose's left and right wrist, which it guesses where a hand is not found."""
+POSE_NOSE = 489
 # fmt: off
 LEFT_EYE = np.array([
     263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398,
