@@ -36,8 +36,6 @@ MOUTH = np.array([61, 291, 0, 17])
 """Its corners, and the middle of the upper and the lower lip."""
 NOSE = np.array([1, 2, 98, 327])
 SHOULDERS = np.array([500, 501])
-WRISTS = np.array([504, 505])
-"""The pose's left and right wrist, which it guesses where a hand is not found."""
 POSE_NOSE = 489
 # fmt: off
 LEFT_EYE = np.array([

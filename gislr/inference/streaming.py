@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gislr.data.landmarks import LEFT_HAND, POSE_NOSE, RIGHT_HAND, SHOULDERS, WRISTS
+from gislr.data.landmarks import LEFT_ARM, LEFT_HAND, POSE_NOSE, RIGHT_ARM, RIGHT_HAND, SHOULDERS
 from gislr.inference.recognizer import Prediction, Recognizer, most_likely
 
 Float32 = NDArray[np.float32]
-Places = list[tuple[float, float] | None]
+Places = list[tuple[float, float]]
 
 _MOVING = [int(hand[joint]) for hand in (LEFT_HAND, RIGHT_HAND) for joint in (0, 4, 8, 12, 16, 20)]
 """The wrist and the fingertips of both hands."""
+_ARMS = [(int(arm[0]), int(arm[1])) for arm in (LEFT_ARM, RIGHT_ARM)]
+"""The pose's elbow and wrist."""
 _HEAD_WITHOUT_POSE = 0.2
 _APART_SECONDS = 0.005
 """Frames that follow sooner are left out, so that the longest sign has few."""
@@ -145,13 +147,11 @@ class StreamRecognizer:
         """Tells whether the hands have moved from where they last moved."""
         if down and self._anchor is not None:
             return False
-        places = [
-            None if np.isnan(landmarks[row, 0]) else (float(landmarks[row, 0]), float(landmarks[row, 1]))
-            for row in _MOVING
-        ]
+        places = [(float(landmarks[row, 0]), float(landmarks[row, 1])) for row in _MOVING]
+        # A fingertip that is lost has not moved, one that appears has.
         if self._anchor is not None and not any(
-            place and anchor and max(abs(place[0] - anchor[0]), abs(place[1] - anchor[1])) > distance
-            for place, anchor in zip(places, self._anchor, strict=True)
+            x == x and not (abs(x - before[0]) <= distance and abs(y - before[1]) <= distance)
+            for (x, y), before in zip(places, self._anchor, strict=True)
         ):
             return False
         self._anchor, self._moved_at = places, time
@@ -192,9 +192,9 @@ def hand_height(landmarks: Float32) -> tuple[float, float, bool]:
     found = any(place == place for place in wrists)
     if not head > 0:
         return (np.inf if found else -np.inf), _HEAD_WITHOUT_POSE, found
-    poses = [float(landmarks[row, 1]) for row in WRISTS]
-    heights = [
-        (shoulders - (wrist if wrist == wrist else pose)) / head
-        for wrist, pose in zip(wrists, poses, strict=True)
-    ]
-    return max((height for height in heights if height == height), default=-np.inf), head, found
+    for k, (elbow, wrist) in enumerate(_ARMS):
+        # MediaPipe loses hands that move fast; a forearm that points up is enough to go on.
+        if wrists[k] != wrists[k] and landmarks[wrist, 1] < landmarks[elbow, 1]:
+            wrists[k] = float(landmarks[wrist, 1])
+    heights = [(shoulders - wrist) / head for wrist in wrists if wrist == wrist]
+    return max(heights, default=-np.inf), head, found

@@ -34,7 +34,7 @@ export const SETTINGS = {
 
 const TOP = 5;
 const LEFT_HAND = 468, RIGHT_HAND = 522, POSE_NOSE = 489;
-const SHOULDERS = [500, 501], WRISTS = [504, 505];
+const SHOULDERS = [500, 501], ARMS = [[502, 504], [503, 505]];
 const MOVING = [LEFT_HAND, RIGHT_HAND].flatMap((hand) => [0, 4, 8, 12, 16, 20].map((joint) => hand + joint));
 const HEAD_WITHOUT_POSE = 0.2;
 const APART_SECONDS = 0.005;
@@ -100,9 +100,10 @@ export class StreamRecognizer {
   /* Tells whether the hands have moved from where they last moved. */
   #follow(landmarks, distance, time, down) {
     if (down && this.anchor) return false;
-    const places = MOVING.map((row) => (Number.isNaN(landmarks[3 * row]) ? null : [landmarks[3 * row], landmarks[3 * row + 1]]));
-    const isFar = (place, k) => place && this.anchor[k] && Math.max(Math.abs(place[0] - this.anchor[k][0]), Math.abs(place[1] - this.anchor[k][1])) > distance;
-    if (this.anchor && !places.some(isFar)) return false;
+    const places = MOVING.map((row) => [landmarks[3 * row], landmarks[3 * row + 1]]);
+    // A fingertip that is lost has not moved, one that appears has.
+    const isMoved = ([x, y], k) => !Number.isNaN(x) && !(Math.abs(x - this.anchor[k][0]) <= distance && Math.abs(y - this.anchor[k][1]) <= distance);
+    if (this.anchor && !places.some(isMoved)) return false;
     this.anchor = places;
     this.movedAt = time;
     return true;
@@ -141,6 +142,8 @@ export function handHeight(landmarks) {
   const wrists = [y(LEFT_HAND), y(RIGHT_HAND)];
   const found = wrists.some((place) => !Number.isNaN(place));
   if (!(head > 0)) return { height: found ? Infinity : -Infinity, head: HEAD_WITHOUT_POSE, found };
-  const heights = wrists.map((place, k) => (shoulders - (Number.isNaN(place) ? y(WRISTS[k]) : place)) / head);
-  return { height: Math.max(-Infinity, ...heights.filter((height) => !Number.isNaN(height))), head, found };
+  // MediaPipe loses hands that move fast; a forearm that points up is enough to go on.
+  ARMS.forEach(([elbow, wrist], k) => { if (Number.isNaN(wrists[k]) && y(wrist) < y(elbow)) wrists[k] = y(wrist); });
+  const heights = wrists.filter((wrist) => !Number.isNaN(wrist)).map((wrist) => (shoulders - wrist) / head);
+  return { height: Math.max(-Infinity, ...heights), head, found };
 }
