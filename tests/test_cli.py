@@ -60,8 +60,8 @@ def test_no_command_parses_its_own_arguments():
 def test_the_help_of_a_command_is_its_yaml():
     done = gislr("predict", "--help")
     assert done.stdout.startswith("Name the five most likely signs of clips")
-    assert "gislr predict model=RUN_ID FOLDER format=json > signs.json" in done.stdout
-    assert "seconds: 3.0 # how long the webcam records" in done.stdout
+    assert "gislr predict model=RUN_ID FOLDER format=json > signs.jsonl" in done.stdout
+    assert "seconds: null # how long the webcam runs" in done.stdout
     assert "Groups" not in done.stdout
     done = gislr("train", "model=conv_transformer", "--help")
     assert "model          transformer, conv_transformer" in done.stdout
@@ -92,7 +92,7 @@ WRONG = {
     "asl_citizen, autsl, lsa64, msasl, popsign, wlasl.",
     "import wlsl .": "dataset must be one of asl_citizen, autsl, lsa64, msasl, popsign, wlasl; got "
     "'wlsl'. Did you mean 'wlasl'?",
-    "predict model=x clips=[a] format=xml": "format must be one of csv, json, text; got 'xml'.",
+    "predict model=x clips=[a] format=xml": "format must be one of csv, json, srt, text, vtt; got 'xml'.",
     "evaluate -m run=1,2": "evaluate runs once; only train, cross_validate, learning_curve can "
     "sweep.",
     "completion": "gislr completion SHELL must be one of bash, fish, zsh; got ''.",

@@ -22,7 +22,8 @@ NOT_RUN = {
     "hydra/launcher=ray": "needs a Ray cluster and gislr[ray]",
     "postgresql://": "needs a server; test_launchers.py starts one where PostgreSQL is installed",
     "gislr extract": "needs 410 MB of MediaPipe; test_video.py runs it where it is set up",
-    "CLIP.mp4": "needs MediaPipe, too",
+    "VIDEO.mp4": "needs MediaPipe; test_predict.py runs it where it is set up",
+    "MODEL webcam": "needs a webcam",
     "fetch_webcam=true": "downloads by npm; test_demo.py uses what it has fetched",
     "source .venv/bin/activate": "the tests choose their own interpreter",
 }

@@ -253,7 +253,7 @@ def test_clips_are_predicted_as_they_were_validated(
     )
     assert done.returncode == 2
     assert f"error: {broken}: unreadable files." in done.stderr
-    found = {entry["file"]: entry for entry in json.loads(done.stdout)}
+    found = {entry["file"]: entry for entry in map(json.loads, done.stdout.splitlines())}
     assert len(found) == 33
     assert sum(not entry["has_hand"] for entry in found.values()) == 1
     root = artifacts(client, children[0], tmp_path / "artifacts")

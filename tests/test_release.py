@@ -155,7 +155,7 @@ def test_plain_mlflow_loads_the_champion(released, workplace, asl_signs, tmp_pat
         f"model={released[3].info.run_id}", clip, "format=json", workplace[-1],
         module="predict",
     )  # fmt: skip
-    [entry], [other] = json.loads(predicted.stdout), json.loads(by_keras.stdout)
+    entry, other = json.loads(predicted.stdout), json.loads(by_keras.stdout)
     assert entry["signs"] == other["signs"]
     np.testing.assert_allclose(entry["probabilities"], other["probabilities"], atol=1e-4)
     assert f"{entry['signs']}" in two

@@ -8,6 +8,7 @@ both.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,16 +44,19 @@ class StreamSettings:
         shortest_seconds: What is shorter is no sign.
         longest_seconds: A sign ends after so long at the latest, which bounds the memory.
         look_seconds: How often the model looks at a sign that has not ended.
+        recent_seconds: One sign follows another without a pause where the model is sure of another
+            sign in the last so many seconds than in those before, twice in a row.
     """
 
     begin_height: float = -1.5
     end_height: float = -1.8
     quiet_seconds: float = 0.19
-    still_seconds: float = 0.5
+    still_seconds: float = 1.0
     still_distance: float = 0.15
     shortest_seconds: float = 0.3
     longest_seconds: float = 4.0
     look_seconds: float = 0.2
+    recent_seconds: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,17 +83,16 @@ class StreamRecognizer:
         candidate: What the sign that is being made looks like so far; `None` between signs.
     """
 
-    def __init__(
-        self, recognizer: Recognizer, settings: StreamSettings = StreamSettings()
-    ) -> None:
+    def __init__(self, recognizer: Recognizer, settings: StreamSettings = StreamSettings()) -> None:
         self.candidate: Prediction | None = None
         self._recognizer, self._settings = recognizer, settings
         self._frames: list[Float32] = []
         self._times: list[float] = []
         self._used = 0  # frames up to the last one with a raised hand
+        self._looks: list[tuple[float, int, Prediction]] = []  # when, at how many frames, what
+        self._other: str | None = None  # the other sign of the last look
         self._time = -np.inf
         self._raised_at = -np.inf
-        self._looked_at = -np.inf
         self._anchor: Places | None = None  # where the hands were when they last moved
         self._moved_at = -np.inf
         self._told: str | None = None  # the last sign since the hands were down
@@ -120,24 +123,9 @@ class StreamRecognizer:
             self._anchor = self._told = None
             return events
         moved = self._follow(landmarks, settings.still_distance * head, time, down)
-        if not self._times:
-            # Hands that have stayed up after a sign begin another one when they move.
-            if not found or height < settings.begin_height or not moved:
-                return []
-        self._frames.append(landmarks)
-        self._times.append(time)
-        if not down:
-            self._used = len(self._times)
-        lasts = time - self._times[0]
-        if lasts >= settings.longest_seconds:
-            return self._end()
-        if self.signing and time - self._looked_at >= settings.look_seconds:
-            self._looked_at = time
-            self.candidate = self._look()
-            still = time - self._moved_at >= settings.still_seconds
-            if still and self.candidate.sure:
-                return self._end()
-        return []
+        # Hands that have stayed up after a sign begin another one when they move.
+        begins = found and height >= settings.begin_height and moved
+        return self._go_on(landmarks, time, down) if self._times or begins else []
 
     def finish(self) -> list[SignEvent]:
         """Ends the stream, and returns the sign that was being made."""
@@ -150,28 +138,72 @@ class StreamRecognizer:
         places = [(float(landmarks[row, 0]), float(landmarks[row, 1])) for row in _MOVING]
         # A fingertip that is lost has not moved, one that appears has.
         if self._anchor is not None and not any(
-            x == x and not (abs(x - before[0]) <= distance and abs(y - before[1]) <= distance)
+            not isnan(x) and not (abs(x - before[0]) <= distance and abs(y - before[1]) <= distance)
             for (x, y), before in zip(places, self._anchor, strict=True)
         ):
             return False
         self._anchor, self._moved_at = places, time
         return True
 
-    def _look(self) -> Prediction:
-        [found] = most_likely(self._recognizer, [np.stack(self._frames[: self._used])])
-        return found
+    def _go_on(self, landmarks: Float32, time: float, down: bool) -> list[SignEvent]:
+        """Takes another frame of a sign."""
+        settings = self._settings
+        self._frames.append(landmarks)
+        self._times.append(time)
+        if not down:
+            self._used = len(self._times)
+        if time - self._times[0] >= settings.longest_seconds:
+            return self._end()
+        looked_at = self._looks[-1][0] if self._looks else -np.inf
+        if not self.signing or time - looked_at < settings.look_seconds:
+            return []
+        self.candidate = self._look(0)
+        self._looks.append((time, self._used, self.candidate))
+        if self.candidate.sure and time - self._moved_at >= settings.still_seconds:
+            return self._end()
+        return self._split(time - settings.recent_seconds)
+
+    def _split(self, recent: float) -> list[SignEvent]:
+        """Ends the first of two signs without a pause between them.
+
+        Args:
+            recent: When the last seconds begin in which another sign may be made.
+        """
+        before = [look for look in self._looks if look[0] <= recent]
+        other, self._other = self._other, None
+        if not before or before[-1][1] == self._used or not before[-1][2].sure:
+            return []
+        _, frames, first = before[-1]
+        second = self._look(frames)
+        if not second.sure or second.signs[0] == first.signs[0]:
+            return []
+        if second.signs[0] != other:
+            self._other = second.signs[0]
+            return []
+        events = self._tell(first, frames)
+        self._frames, self._times = self._frames[frames:], self._times[frames:]
+        self._used -= frames
+        self._looks, self.candidate = [], second
+        return events
 
     def _end(self) -> list[SignEvent]:
-        events = []
-        if self.signing:
-            found, times = self._look(), self._times
-            if not found.sure or found.signs[0] != self._told:
-                events = [SignEvent(**vars(found), start=times[0], end=times[self._used - 1])]
-            if found.sure:
-                self._told = found.signs[0]
+        events = self._tell(self._look(0), self._used) if self.signing else []
         self._frames, self._times, self._used = [], [], 0
-        self.candidate = None
+        self._looks, self._other, self.candidate = [], None, None
         return events
+
+    def _look(self, start: int) -> Prediction:
+        """Returns what the frames from one on look like."""
+        [found] = most_likely(self._recognizer, [np.stack(self._frames[start : self._used])])
+        return found
+
+    def _tell(self, found: Prediction, frames: int) -> list[SignEvent]:
+        """Returns the event of some first frames; none when the sign has just been told."""
+        again = found.sure and found.signs[0] == self._told
+        if found.sure:
+            self._told = found.signs[0]
+        times = self._times[0], self._times[frames - 1]
+        return [] if again else [SignEvent(**vars(found), start=times[0], end=times[1])]
 
 
 def hand_height(landmarks: Float32) -> tuple[float, float, bool]:
@@ -189,12 +221,12 @@ def hand_height(landmarks: Float32) -> tuple[float, float, bool]:
     shoulders, nose = (y[0] + y[1]) / 2, y[2]
     head = shoulders - nose
     wrists = [float(landmarks[hand[0], 1]) for hand in (LEFT_HAND, RIGHT_HAND)]
-    found = any(place == place for place in wrists)
+    found = not all(map(isnan, wrists))
     if not head > 0:
         return (np.inf if found else -np.inf), _HEAD_WITHOUT_POSE, found
     for k, (elbow, wrist) in enumerate(_ARMS):
         # MediaPipe loses hands that move fast; a forearm that points up is enough to go on.
-        if wrists[k] != wrists[k] and landmarks[wrist, 1] < landmarks[elbow, 1]:
+        if isnan(wrists[k]) and landmarks[wrist, 1] < landmarks[elbow, 1]:
             wrists[k] = float(landmarks[wrist, 1])
-    heights = [(shoulders - wrist) / head for wrist in wrists if wrist == wrist]
+    heights = [(shoulders - wrist) / head for wrist in wrists if not isnan(wrist)]
     return max(heights, default=-np.inf), head, found

@@ -4,11 +4,14 @@
 
 Each line of standard input is a request in JSON: `source` (a file or `webcam`), `output` (a .npy
 file), `start` and `end` (frames; -1 is the end) and `seconds` (of the webcam). Writes float32
-[frames, 543, 3], NaN where nothing was found. Reports progress, errors and the end of each request
-as lines of JSON on standard output.
+[frames, 543, 3], NaN where nothing was found. With `output` null, every frame is reported at once
+instead: `time` in seconds and `landmarks`, base64 of float32 [543, 3]. Reports progress, errors and
+the end of each request as lines of JSON on standard output.
 """
 
+import base64
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -71,6 +74,16 @@ def record(capture: Any, seconds: float) -> list[Any]:
     return [cv2.imencode(".jpg", image)[1] for image in images(capture, seconds)]
 
 
+def moments(capture: Any, seconds: float) -> Iterator[tuple[Any, float]]:
+    """Yields images and when each shows, in seconds, later each time."""
+    between = 1 / rate if 0 < (rate := capture.get(cv2.CAP_PROP_FPS)) < 1000 else 1 / 30
+    last = -between
+    for image in images(capture, seconds):
+        moment = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        last = moment if moment > last else last + between
+        yield image, last
+
+
 def evenly(times: list[float], most: int) -> Any:
     """Returns which frame shows at each moment of a constant rate, int [at most `most`].
 
@@ -89,6 +102,55 @@ def evenly(times: list[float], most: int) -> Any:
     return after - (moments - shown[after - 1] <= shown[after] - moments)
 
 
+def opened(source: str) -> Any:
+    """Opens a video or the webcam.
+
+    Raises:
+        Unusable: It is no video.
+    """
+    webcam = source == "webcam"
+    capture = cv2.VideoCapture(0 if webcam else source)
+    if not capture.isOpened():
+        raise Unusable("no webcam was found" if webcam else "it is no video that can be read")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones say in metadata which side is up
+    return capture
+
+
+def tracker() -> Any:
+    """Returns a new Holistic: the last one of another video would be followed into this one."""
+    return mediapipe.solutions.holistic.Holistic(static_image_mode=False, model_complexity=1)
+
+
+def require_size(image: Any, max_side: int) -> None:
+    """Raises `Unusable` for images that are too large."""
+    height, width = image.shape[:2]
+    if max(height, width) > max_side:
+        size = f"{width} x {height} pixels"
+        raise Unusable(f"its frames have {size}; scale it to {max_side} x {max_side} at most")
+
+
+def report_frames(request: dict[str, Any], max_side: int) -> int:
+    """Reports the landmarks of every frame as soon as they are found, and returns how many.
+
+    Raises:
+        Unusable: It is no video or too large.
+    """
+    webcam = request["source"] == "webcam"
+    capture = opened(request["source"])
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the webcam's present image rather than its oldest
+    began, frames = time.monotonic(), 0
+    with tracker() as holistic:
+        for image, moment in moments(capture, request["seconds"] if webcam else float("inf")):
+            shown = time.monotonic() - began if webcam else moment
+            require_size(image, max_side)
+            found = base64.b64encode(find(holistic, image).tobytes()).decode()
+            frames += 1
+            report(frames=frames, of=0, time=shown, landmarks=found)
+    if not frames:
+        raise Unusable("the webcam gives no image" if webcam else "it holds no frame")
+    return frames
+
+
 def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
     """Returns the landmarks of a video, float32 [frames, 543, 3].
 
@@ -97,10 +159,7 @@ def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
     """
     source, start, end = (request[key] for key in ("source", "start", "end"))
     webcam = source == "webcam"
-    capture = cv2.VideoCapture(0 if webcam else source)
-    if not capture.isOpened():
-        raise Unusable("no webcam was found" if webcam else "it is no video that can be read")
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones say in metadata which side is up
+    capture = opened(source)
     frames: Any = images(capture)
     total = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     if webcam:
@@ -120,17 +179,9 @@ def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
             report(frames=0, of=expected)
         capture.grab()
     report(frames=0, of=expected)
-    # One for each video: the last one of another video would be followed into this one.
-    with mediapipe.solutions.holistic.Holistic(
-        static_image_mode=False, model_complexity=1
-    ) as holistic:
+    with tracker() as holistic:
         for image in frames:
-            height, width = image.shape[:2]
-            if max(height, width) > max_side:
-                size = f"{width} x {height} pixels"
-                raise Unusable(
-                    f"its frames have {size}; scale it to {max_side} x {max_side} at most"
-                )
+            require_size(image, max_side)
             if len(found) == max_frames:
                 raise Unusable(too_long)
             times.append(capture.get(cv2.CAP_PROP_POS_MSEC))
@@ -149,9 +200,13 @@ def landmarks(request: dict[str, Any], max_frames: int, max_side: int) -> Any:
 def main() -> None:
     """Answers requests until there are no more."""
     max_frames, max_side = map(int, sys.argv[1:3])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     for line in sys.stdin:
         request = json.loads(line)
         try:
+            if request["output"] is None:
+                report(done=report_frames(request, max_side))
+                continue
             found = landmarks(request, max_frames, max_side)
         except Unusable as error:
             report(error=str(error))

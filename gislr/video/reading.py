@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.data.raw_clips import MOST_FRAMES
 from gislr.utils.errors import DataError, GislrError
 from gislr.utils.terminal import progress_bars
@@ -88,25 +90,52 @@ class LandmarkFinder:
             DataError: It is no video, too long or too large, or shows nobody.
             GislrError: MediaPipe does not run.
         """
-        process = self._running()
-        start, end = span
-        request = {"source": source, "name": name, "output": str(self._output), "start": start}
+        for message in self._answers(source, name, str(self._output), span, seconds):
+            follow(message)
+        landmarks = np.load(self._output, allow_pickle=False)
+        _require_person(name, not np.isnan(landmarks).all())
+        return np.asarray(landmarks, np.float32)
+
+    def stream(
+        self, source: str, name: str, seconds: float = np.inf
+    ) -> Iterator[tuple[Float32, float]]:
+        """Yields the landmarks of each frame as soon as they are found, however long the video is.
+
+        Args:
+            source: The file, or `webcam`.
+            name: What it is called in messages.
+            seconds: How long the webcam runs.
+
+        Yields:
+            float32 [543, 3], NaN where nothing was found, and when it shows, in seconds.
+
+        Raises:
+            GislrError: As `find`.
+        """
+        found = False
+        for message in self._answers(source, name, None, _WHOLE, seconds):
+            values = np.frombuffer(base64.b64decode(message["landmarks"]), np.float32)
+            found = found or not np.isnan(values).all()
+            yield values.reshape(LANDMARKS_PER_FRAME, 3), message["time"]
+        _require_person(name, found)
+
+    def _answers(
+        self, source: str, name: str, output: str | None, span: tuple[int, int], seconds: float
+    ) -> Iterator[Message]:
+        """Sends a request and yields what the process reports until it is done."""
+        process, (start, end) = self._running(), span
+        request = {"source": source, "name": name, "output": output, "start": start, "end": end}
         with suppress(BrokenPipeError):  # the process has ended, which reading tells
-            print(json.dumps(request | {"end": end, "seconds": seconds}), file=process.stdin)
+            print(json.dumps(request | {"seconds": seconds}), file=process.stdin)
         began = False
         for message in self._messages(process, name):
             began = began or "frames" in message
             if "error" in message:
                 raise DataError(f"{name} cannot be used: {message['error']}.")
             if "done" in message:
-                break
-            follow(message)
-        else:
-            raise self._crash(name, began=began)
-        landmarks = np.load(self._output, allow_pickle=False)
-        if np.isnan(landmarks).all():
-            raise DataError(f"A video must show a person; nobody was found in {name}.")
-        return np.asarray(landmarks, np.float32)
+                return
+            yield message
+        raise self._crash(name, began=began)
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
@@ -170,6 +199,11 @@ class LandmarkFinder:
         return DataError(
             f"MediaPipe ended early at {name}: {reason}; try a shorter or smaller video."
         )
+
+
+def _require_person(name: str, found: bool) -> None:
+    if not found:
+        raise DataError(f"A video must show a person; nobody was found in {name}.")
 
 
 def read_video(path: Path) -> Float32:
