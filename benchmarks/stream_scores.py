@@ -61,6 +61,7 @@ class Counts:
         signs: Number of clips of known signs.
         errors: Insertions, deletions and substitutions.
         alarms: False alarms: events whose middle lies in no clip of a known sign.
+        in_pauses: Those whose middle lies in no clip at all.
         minutes: How long the stream is.
         late: Seconds from the end of each sign that is recognized until it is told.
         late_before_pause: Those of signs that a pause follows.
@@ -69,6 +70,7 @@ class Counts:
     signs: int
     errors: NDArray[np.int64]
     alarms: int
+    in_pauses: int
     minutes: float
     late: list[float]
     late_before_pause: list[float]
@@ -86,6 +88,7 @@ def counted(stream: Stream, told: Sequence[Told], known: Sequence[str]) -> Count
         len(true),
         np.array(errors),
         alarms,
+        sum(not any(start <= m <= end for start, end, _ in stream.clips) for m in middles),
         len(stream.frames) / RATE / 60,
         list(late.values()),
         [seconds for end, seconds in late.items() if end not in starts],
@@ -100,6 +103,7 @@ MEASURES: dict[str, Callable[[Sequence[Counts]], float]] = {
     "false alarms a minute": lambda some: (
         sum(c.alarms for c in some) / sum(c.minutes for c in some)
     ),
+    "of them in pauses": lambda some: sum(c.in_pauses for c in some) / sum(c.minutes for c in some),
     "latency, median": lambda some: float(np.median([s for c in some for s in c.late])),
     "latency, 95%": lambda some: float(np.quantile([s for c in some for s in c.late], 0.95)),
     "latency before a pause, median": lambda some: float(

@@ -92,7 +92,8 @@ WRONG = {
     "asl_citizen, autsl, lsa64, msasl, popsign, wlasl.",
     "import wlsl .": "dataset must be one of asl_citizen, autsl, lsa64, msasl, popsign, wlasl; got "
     "'wlsl'. Did you mean 'wlasl'?",
-    "predict model=x clips=[a] format=xml": "format must be one of csv, json, srt, text, vtt; got 'xml'.",
+    "predict model=x clips=[a] format=xml": "format must be one of csv, json, srt, text, vtt; got "
+    "'xml'.",
     "evaluate -m run=1,2": "evaluate runs once; only train, cross_validate, learning_curve can "
     "sweep.",
     "completion": "gislr completion SHELL must be one of bash, fish, zsh; got ''.",
