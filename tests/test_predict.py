@@ -126,7 +126,7 @@ def test_subtitles_are_of_one_video(overrides, message, tmp_path):
 
 
 FRAMES = """
-import base64, json, sys
+import base64, json, os, sys, time
 import numpy as np
 frames = np.load(sys.argv[0].replace("script.py", "frames.npy"))
 request = json.loads(sys.stdin.readline())
@@ -162,6 +162,14 @@ def test_a_video_is_recognized_while_it_is_read(tmp_path, monkeypatch):
     broken = play(signing(0.5005), "1 / 0", tmp_path, monkeypatch)
     with pytest.raises(DataError, match=r"ended early at a\.mp4: ZeroDivisionError"):
         list(broken)
+
+
+def test_ctrl_c_ends_the_webcam_and_its_last_sign(tmp_path, monkeypatch):
+    frames = signing(0.5005, 0.5015)[:75]  # the second sign goes on
+    interrupted = "(time.sleep(1), os.kill(os.getppid(), 2), time.sleep(60))"
+    play(frames, interrupted, tmp_path, monkeypatch)
+    found = [event.signs[0] for event in stream_signs(ByPlace("ab"), Path("webcam"))]
+    assert found == ["a", "b"]
 
 
 COUNT = """

@@ -81,6 +81,18 @@ class StreamRecognizer:
 
     Attributes:
         candidate: What the sign that is being made looks like so far; `None` between signs.
+
+    Example:
+        >>> import numpy as np
+        >>> class Fixed:
+        ...     signs, rejection_threshold = ["bee", "cow"], 0.5
+        ...     def probabilities(self, clips):
+        ...         return np.array([[0.2, 0.8]] * len(clips), np.float32)
+        >>> stream = StreamRecognizer(Fixed())
+        >>> frames = [np.full((543, 3), 0.5, np.float32)] * 31 + [np.full((543, 3), np.nan)] * 9
+        >>> [event] = [e for k, frame in enumerate(frames) for e in stream.push(frame, k / 30)]
+        >>> event.signs[0], event.start, event.end
+        ('cow', 0.0, 1.0)
     """
 
     def __init__(self, recognizer: Recognizer, settings: StreamSettings = StreamSettings()) -> None:

@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from gislr.data.clip_files import READERS, VIDEO_SUFFIXES, require_clip
-from gislr.inference import Prediction, Recognizer, check_landmarks, most_likely
+from gislr.inference import (
+    Prediction,
+    Recognizer,
+    SignEvent,
+    StreamRecognizer,
+    check_landmarks,
+    most_likely,
+)
 from gislr.inference.open_model import open_recognizer
-from gislr.inference.streaming import SignEvent, StreamRecognizer
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.utils.settings import AboveZero, Text

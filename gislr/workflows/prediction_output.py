@@ -9,9 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from gislr.inference import Prediction
+from gislr.inference import Prediction, SignEvent
 from gislr.inference.recognizer import TOP
-from gislr.inference.streaming import SignEvent
 from gislr.utils.log import printable
 
 Predictions = Iterable[tuple[Path, Prediction]]
