@@ -95,15 +95,17 @@ def windows(
     return recognizer.probabilities(places), np.array(hand)
 
 
-def opened(run: LoggedRun, chosen: LoggedRun) -> KerasRecognizer:
+def opened(run: LoggedRun, chosen: LoggedRun, threshold: float | None = None) -> KerasRecognizer:
     """Returns a run's recognizer with the temperature and threshold of another one."""
     of_chosen = trained_model(chosen)
+    if threshold is None:
+        threshold = of_chosen.rejection_threshold
     return KerasRecognizer(
         [
             replace(
                 trained_model(run),
                 temperature=of_chosen.temperature,
-                rejection_threshold=of_chosen.rejection_threshold,
+                rejection_threshold=threshold,
             )
         ]
     )
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument("root", type=Path)
     parser.add_argument("--runs", nargs="+", required=True)
     parser.add_argument("--choose", required=True)
+    parser.add_argument("--threshold", type=float, help="instead of that of --choose")
     parser.add_argument("--uri")
     arguments = parser.parse_args()
     tracking = TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None)
@@ -151,7 +154,7 @@ def main() -> None:
         run = find_run(tracking, name)
         if set(run.held_out().groups) & set(chosen.held_out().groups):
             parser.error("--choose must hold out other signers than --runs.")
-        recognizer = opened(run, chosen)
+        recognizer = opened(run, chosen, arguments.threshold)
         for stream in streams_of(listing, run.held_out().groups, seed=0):
             found = windows(recognizer, stream, window.frames)
             told = {
