@@ -37,7 +37,7 @@ def main() -> None:
         settings, signs=SIGNS, layout=layout, preprocessing=reference(64), precision="float32"
     )
     models = [TrainedModel(model, settings, signs, reference(64))]
-    contents = {name: litert(models, name) for name in PRECISIONS}
+    contents = dict(zip(PRECISIONS, litert(models, PRECISIONS), strict=True))
     recognizers: dict[str, object] = {
         name: LiteRTRecognizer(content, signs) for name, content in contents.items()
     }

@@ -383,7 +383,7 @@ def test_the_command_serves_a_model_and_ends_quietly(tmp_path):
     from gislr.export.litert import litert
     from tests.test_export import SIGNS, trained
 
-    (tmp_path / "model.tflite").write_bytes(litert([trained("transformer")]))
+    (tmp_path / "model.tflite").write_bytes(*litert([trained("transformer")]))
     write_label_map(tmp_path / LABEL_MAP, SIGNS)
     pq.write_table(clip_table(landmarks_of(4)), tmp_path / "mine.parquet")
     command = [sys.executable, "-m", "gislr.demo", f"model={tmp_path / 'model.tflite'}"]

@@ -27,6 +27,9 @@ _THRESHOLD = "rejection_threshold"
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 """Names of the competition's; see `gislr.export.litert`."""
 
+FIXED_SIGNATURE, LENGTH, FIXED_FRAMES = "fixed_length", "length", 256
+"""Of the signature that needs no resizing; its caller thins longer clips to as many frames."""
+
 
 class LiteRTRecognizer:
     """A `.tflite` file that reads raw landmarks, on one core.

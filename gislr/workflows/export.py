@@ -164,8 +164,10 @@ def write_files(
             compare(runner, clips, labels, expected, file=file, size=size, exact=exact)
         )
 
-    for precision in sorted(precisions, key=PRECISIONS.index):
-        content, exact = litert(recognizer.models, precision), precision == "float32"
+    ordered = sorted(precisions, key=PRECISIONS.index)
+    files = litert(recognizer.models, ordered) if ordered else []
+    for precision, content in zip(ordered, files, strict=True):
+        exact = precision == "float32"
         file = LITERT_FILE if exact else LITERT_FILE.replace(".", f"_{precision}.")
         add(file, content, LiteRTRecognizer(content, signs), exact=exact)
     if zipped := submission(list(contents.values())):

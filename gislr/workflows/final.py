@@ -188,7 +188,7 @@ def _publish(run: LoggedRun, evidence: Evidence, settings: FinalSettings) -> Non
     if not settings.register_model:
         return
     with tracked.folder("export") as folder:
-        (folder / LITERT_FILE).write_bytes(litert(recognizer.models))
+        (folder / LITERT_FILE).write_bytes(*litert(recognizer.models))
         write_label_map(folder / LABEL_MAP, recognizer.signs)
         uri = log_served_model(folder, run.run_id, recognizer.signs)
     version = registry.register(run.client, uri, run.run_id, evidence)
