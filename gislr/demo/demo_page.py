@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,9 @@ Clips = Mapping[str, NDArray[np.float32]]
 _SIMULATED_CLIPS = 4
 
 
-def demo_page(recognizer: LiteRTRecognizer, title: str, clips: Clips, packages: PageFiles) -> PageFiles:
+def demo_page(
+    recognizer: LiteRTRecognizer, title: str, clips: Clips, packages: PageFiles
+) -> PageFiles:
     """Returns the files of the page.
 
     Args:
@@ -65,7 +68,7 @@ def demo_page(recognizer: LiteRTRecognizer, title: str, clips: Clips, packages: 
 
 def simulated_clips() -> Clips:
     """Returns a few clips of the embedded sample."""
-    section = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
+    section: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "data/sample.yaml"))
     with progress_bars() as progress:
         preparation = PreparationSettings(cache=".cache", workers=None)
         listing = SOURCES.read(section).listing(preparation, progress)

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from gislr.inference.keras_recognizer import KerasRecognizer
 
 
-def open_recognizer(
-    settings: TrackingSettings, model: str
-) -> LiteRTRecognizer | KerasRecognizer:
+def open_recognizer(settings: TrackingSettings, model: str) -> LiteRTRecognizer | KerasRecognizer:
     """Opens a recognizer.
 
     Args:

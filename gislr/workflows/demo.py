@@ -69,8 +69,6 @@ def own_clips(files: list[Path]) -> Clips:
             raise DataError(f"clips must name files; there is no {path}.")
     names = [path.name for path in files]
     return {
-        path.name if names.count(path.name) == 1 else str(path): check_landmarks(
-            require_clip(path)
-        )
+        path.name if names.count(path.name) == 1 else str(path): check_landmarks(require_clip(path))
         for path in files
     }
