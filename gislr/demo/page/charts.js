@@ -5,9 +5,10 @@ import { $ } from "./page.js";
 
 const TOP = 5;
 const MOST_LINES = 7;
+const LOWEST_LINE = 0.02;
 const HANDS = [...Array(21).keys()].flatMap((k) => [468 + k, 522 + k]);
 
-export const percent = (value) => `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}%`;
+export const percent = (value) => `${(100 * value).toFixed(value >= 0.0005 && value < 0.0995 ? 1 : 0)}%`;
 
 export function hasHand(frame) {
   return HANDS.some((row) => !Number.isNaN(frame[3 * row]));
@@ -30,7 +31,7 @@ export function drawPrediction(found, hand = true) {
   $("result").classList.toggle("faint", !shown || !found.sure);
   if (!found) $("doubt").textContent = "";
   else if (!hand) $("doubt").textContent = "No hand was found so far: the signs mean nothing.";
-  else $("doubt").textContent = found.sure ? "" : "Not sure: it may be none of the signs.";
+  else $("doubt").textContent = found.sure ? percent(found.probabilities[0]) : "Not sure: it may be none of the signs.";
   const list = $("bars");
   const signs = found ? found.signs : [];
   while (list.children.length < signs.length) list.append(bar());
@@ -54,17 +55,18 @@ function bar() {
   return item;
 }
 
-/* Returns a line for each sign that is ever among the most likely ones, the highest first. */
+/* Returns a line for each sign that is ever likely, the highest first; before the first hand is a gap. */
 export function linesOf(about, moments) {
   const highest = new Map();
-  for (const { values } of moments) {
+  for (const { values, hand } of moments) {
+    if (!hand) continue;
     for (const sign of mostLikely(about, values).signs) {
       const k = about.signs.indexOf(sign);
       highest.set(k, Math.max(highest.get(k) ?? 0, values[k]));
     }
   }
-  const best = [...highest].sort((a, b) => b[1] - a[1]).slice(0, MOST_LINES);
-  return best.map(([k]) => ({ sign: about.signs[k], probabilities: moments.map(({ values }) => values[k]) }));
+  const best = [...highest].sort((a, b) => b[1] - a[1]).filter(([, value], k) => !k || value >= LOWEST_LINE).slice(0, MOST_LINES);
+  return best.map(([k]) => ({ sign: about.signs[k], probabilities: moments.map(({ values, hand }) => (hand ? values[k] : null)) }));
 }
 
 export function drawLegend(lines) {
@@ -99,7 +101,7 @@ export function drawChart(moments, lines, at) {
   // The most likely sign comes last, on top.
   for (let k = lines.length - 1; k >= 0; k -= 1) {
     context.strokeStyle = color(`--line-${k + 1}`);
-    drawLine(context, lines[k].probabilities.map((value, number) => [x(moments[number].frame), y(value)]));
+    drawLine(context, lines[k].probabilities.map((value, number) => (value === null ? null : [x(moments[number].frame), y(value)])));
   }
   context.strokeStyle = color("--text");
   context.lineWidth = 1.5;

@@ -6,9 +6,10 @@ function showProblem(text) {
   document.getElementById("about").textContent = "";
 }
 
-addEventListener("error", function () {
-  showProblem("A part of this page could not be loaded: reload it, in a browser of 2023 or later.");
-}, true);
 if (location.protocol === "file:") {
   showProblem("Browsers run this page only from a web server: start python -m http.server in its folder, and open http://localhost:8000.");
+} else {
+  addEventListener("error", function () {
+    showProblem("A part of this page could not be loaded: reload it, in a browser of 2023 or later.");
+  }, true);
 }

@@ -68,7 +68,7 @@ async function openClip(key, frames, isWanted) {
 /* Shows a clip, or the last one once more. */
 function showClip(clip) {
   view("clip");
-  $("stage").style.aspectRatio = "";
+  $("stage").style.removeProperty("--ratio");
   if (clip) $("status").textContent = player.show(clip);
   else player.draw();
   showSpeed();
@@ -149,7 +149,7 @@ async function loadTheRest() {
   live = new Live(about, recognizer, holistic);
   for (const control of [$("file"), $("webcam")]) control.disabled = false;
   await Promise.all([holistic, ...about.samples.map((_, k) => sampleOf(k))]);
-  $("offline").textContent = "Everything is loaded: it works without a network now.";
+  $("offline").textContent = "works without a network now";
   document.body.dataset.state = "offline";
 }
 

@@ -1,8 +1,7 @@
 /* Recognizes sign after sign in the webcam or a video. */
 
-import { drawPrediction } from "./charts.js";
+import { drawPrediction, percent } from "./charts.js";
 import { WHOLE_IMAGE, drawLandmarks, pointsOf } from "./drawing.js";
-import { percent } from "./charts.js";
 import { $ } from "./page.js";
 import { StreamRecognizer } from "./stream.js";
 import { closeCamera, nextImage, openCamera } from "./webcam.js";
@@ -51,7 +50,7 @@ export class Live {
         await open(video, mine);
         const holistic = await this.holistic;
         if (!isWanted()) return;
-        $("stage").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+        $("stage").style.setProperty("--ratio", video.videoWidth / video.videoHeight);
         $("events").replaceChildren();
         drawPrediction(null);
         onStart();

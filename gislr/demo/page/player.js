@@ -10,12 +10,14 @@ const BREATHE = 40;
 
 /* Returns the probabilities at evenly spaced frames of a clip; null when it is no longer wanted. */
 async function momentsOf(recognizer, frames, isWanted) {
+  const firstHand = frames.findIndex(hasHand);
   const count = Math.min(frames.length, MOST_MOMENTS);
   const moments = [];
   let breathed = performance.now();
   for (let k = 0; k < count; k += 1) {
     const end = count === 1 ? 1 : Math.round(1 + k * (frames.length - 1) / (count - 1));
-    moments.push({ frame: end - 1, values: await recognizer.probabilities(frames.slice(0, end)) });
+    const values = await recognizer.probabilities(frames.slice(0, end));
+    moments.push({ frame: end - 1, values, hand: firstHand >= 0 && firstHand < end });
     if (performance.now() - breathed > BREATHE) {
       await new Promise((resolve) => setTimeout(resolve));
       breathed = performance.now();
@@ -48,8 +50,7 @@ export class Player {
     const moments = await momentsOf(this.recognizer, frames, isWanted);
     if (!moments) return null;
     const points = frames.map((frame) => pointsOf(frame, this.about.rows));
-    const firstHand = frames.findIndex(hasHand);
-    return { points, moments, firstHand, view: viewOf(points), lines: linesOf(this.about, moments) };
+    return { points, moments, view: viewOf(points), lines: linesOf(this.about, moments) };
   }
 
   show(clip) {
@@ -57,8 +58,8 @@ export class Player {
     this.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     $("seek").max = clip.points.length - 1;
     drawLegend(clip.lines);
-    const last = mostLikely(this.about, clip.moments.at(-1).values);
-    const hand = clip.firstHand >= 0;
+    const { values, hand } = clip.moments.at(-1);
+    const last = mostLikely(this.about, values);
     $("chart").setAttribute("aria-label", `Probabilities of ${clip.lines.length} signs over the clip; at its end ${last.signs[0]} has ${percent(last.probabilities[0])}`);
     // Without motion, the whole clip's answer comes first.
     this.#go(this.playing ? 0 : clip.points.length - 1);
@@ -70,8 +71,8 @@ export class Player {
     const { clip, frame } = this;
     if (!clip || !this.active) return;
     drawLandmarks($("drawing"), this.about.chains, clip.points[frame], clip.view);
-    const { values } = clip.moments.findLast((moment) => moment.frame <= frame);
-    drawPrediction(mostLikely(this.about, values), clip.firstHand >= 0 && clip.firstHand <= frame);
+    const { values, hand } = clip.moments.findLast((moment) => moment.frame <= frame);
+    drawPrediction(mostLikely(this.about, values), hand);
     drawChart(clip.moments, clip.lines, frame);
     $("seek").value = frame;
     $("seek").setAttribute("aria-valuetext", `frame ${frame + 1} of ${clip.points.length}`);
