@@ -163,7 +163,8 @@ async function start() {
     return item;
   }));
   recognizer = await openRecognizer(about);
-  $("ready").textContent = `Ready after ${(performance.now() / 1000).toFixed(1)} s`;
+  const { startTime } = performance.mark("ready");
+  $("ready").textContent = `Ready after ${(startTime / 1000).toFixed(1)} s`;
   document.body.dataset.state = "ready";
   player = new Player(about, recognizer);
   $("samples").replaceChildren(...about.samples.map(({ name }, k) => new Option(name, k)));

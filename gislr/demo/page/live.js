@@ -9,6 +9,8 @@ import { closeCamera, nextImage, openCamera } from "./webcam.js";
 const VIDEO_STEP = 1 / 30;
 /* MediaPipe wants times that grow, also from one video to the next. */
 const APART = 1000;
+/* So many images without a person are no accident. */
+const MISSING = 10;
 
 export class Live {
   /* `holistic` is a promise of MediaPipe. */
@@ -85,7 +87,7 @@ export class Live {
       const found = landmarks.some((value) => !Number.isNaN(value));
       mine.seen ||= found;
       missing = found ? 0 : missing + 1;
-      $("hint").textContent = missing > 10 ? "No person is visible." : "Only one person is followed.";
+      hint(missing > MISSING ? "No person is visible." : "Only one person is followed.");
       $("progress").value = share;
       const now = performance.now();
       interval = interval ? 0.9 * interval + 0.1 * (now - last) : now - last;
@@ -94,6 +96,11 @@ export class Live {
     }
     for (const event of await stream.finish()) addEvent(event);
   }
+}
+
+/* A text that is set again would be read out again. */
+function hint(text) {
+  if ($("hint").textContent !== text) $("hint").textContent = text;
 }
 
 function addEvent(event) {
