@@ -23,7 +23,7 @@ from gislr.export.litert import litert
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.utils.errors import GislrError, SettingError
 from gislr.web import npm_packages
-from gislr.web.npm_packages import HYPARQUET, LITERT, MEDIAPIPE, WASM_UTILS, Package, fetch
+from gislr.web.npm_packages import PACKAGES, Package, fetch
 from gislr.web.page_files import write_page
 from gislr.web.page_server import PageServer
 from gislr.workflows.export import export
@@ -31,7 +31,6 @@ from tests.conftest import clip_table, landmarks_of
 from tests.test_export import SIGNS, trained
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-PACKAGES = (MEDIAPIPE, LITERT, WASM_UTILS, HYPARQUET)
 needs_packages = pytest.mark.skipif(
     not npm_packages.is_fetched(*PACKAGES), reason="needs the packages that gislr demo fetches"
 )

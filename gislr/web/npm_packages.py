@@ -66,6 +66,7 @@ HYPARQUET = Package(
     "hyparquet",
     ("src/*.js", "LICENSE", "package.json"),
 )
+PACKAGES = (MEDIAPIPE, LITERT, WASM_UTILS, HYPARQUET)
 
 
 def mediapipe() -> PageFiles:

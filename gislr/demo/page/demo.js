@@ -1,13 +1,14 @@
 /* Loads the model, and shows what is chosen: a sample clip, a file, the webcam. */
 
-import { readClip } from "./clip_file.js";
 import { Live } from "./live.js";
-import { $, showMessage } from "./page.js";
+import { $, download, showMessage } from "./page.js";
 import { Player } from "./player.js";
 import { openRecognizer } from "./recognizer.js";
 import { cameraProblem, openHolistic } from "./webcam.js";
 
 const OWN = "own";
+/* Its many files are loaded beside the model. */
+const clipFile = import("./clip_file.js");
 
 let about = null;
 let recognizer = null;
@@ -27,11 +28,8 @@ function view(name) {
   $("hint").textContent = "";
 }
 
-async function download(path) {
-  let answer = null;
-  try { answer = await fetch(path); } catch { /* said below */ }
-  if (!answer?.ok) throw new Error(`${path} could not be loaded; reload the page.`);
-  return answer;
+async function readClip(buffer) {
+  return (await clipFile).readClip(buffer);
 }
 
 function sampleOf(k) {

@@ -1,6 +1,7 @@
 /* Runs the model in the page, by LiteRT. */
 
 import { Tensor, loadAndCompile, loadLiteRt } from "./litert/dist/index.js";
+import { download } from "./page.js";
 
 const VALUES = 543 * 3;
 /* An empty function that uses a vector instruction. */
@@ -16,9 +17,11 @@ export async function openRecognizer(about) {
   if (!globalThis.WebAssembly?.validate(SIMD)) {
     throw new Error("This page needs a browser with WebAssembly SIMD, as all have had since 2023; update it.");
   }
-  const address = (path) => new URL(path, import.meta.url).href;
-  await loadLiteRt(address("./litert/wasm/"));
-  const model = await loadAndCompile(address("./model.tflite"), { accelerator: "wasm" });
+  const [content] = await Promise.all([
+    download("./model.tflite").then((answer) => answer.arrayBuffer()),
+    loadLiteRt(new URL("./litert/wasm/", import.meta.url).href),
+  ]);
+  const model = await loadAndCompile(new Uint8Array(content), { accelerator: "wasm" });
   const signature = model.signatures.fixed_length;
   const inputs = new Float32Array(about.frames * VALUES);
   const recognizer = { probabilities, milliseconds: 0 };
