@@ -11,6 +11,7 @@ import json
 import statistics as middle
 import tempfile
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -81,14 +82,16 @@ def write(root: Path) -> None:
 def measure(address: str, camera: tuple[str, ...]) -> dict[str, float]:
     """Opens the page in a browser of its own."""
     with browser(*camera, *SOFTWARE_WEBGL) as page:
+        page.open("about:blank")
+        time.sleep(3)  # the browser's own start
         page.open(address)
         page.wait(f"{STATE} != 'loading'")
         ready = page.run("return performance.getEntriesByName('ready')[0].startTime")
         page.wait(f"{STATE} == 'offline'", 180)
         everything = page.run("return performance.now()")
         page.run("document.getElementById('webcam').click()")
-        page.wait("document.getElementById('rate').textContent", 60)
-        page.run("return new Promise((resolve) => setTimeout(resolve, 8000))")
+        page.wait("document.getElementById('rate').textContent", 300)
+        time.sleep(20)
         rate = float(page.run("return document.getElementById('rate').textContent").split()[0])
         page.open(f"{address}about.json")
         times = page.run(TIMED, address, list(FRAMES))

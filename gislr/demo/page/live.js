@@ -9,6 +9,8 @@ import { closeCamera, nextImage, openCamera } from "./webcam.js";
 const VIDEO_STEP = 1 / 30;
 /* MediaPipe wants times that grow, also from one video to the next. */
 const APART = 1000;
+/* The images of which the rate is shown; the first of all takes longer. */
+const RECENT = 30;
 /* So many images without a person are no accident. */
 const MISSING = 10;
 
@@ -76,7 +78,8 @@ export class Live {
       signs: about.signs, rejectionThreshold: about.rejection_threshold, probabilities: recognizer.probabilities,
     });
     const start = this.clock;
-    let [last, interval, missing] = [performance.now(), 0, 0];
+    const moments = [];
+    let missing = 0;
     for await (const { time, share } of images) {
       this.clock = start + APART + 1000 * time;
       const landmarks = await holistic.find($("video"), this.clock);
@@ -89,10 +92,12 @@ export class Live {
       missing = found ? 0 : missing + 1;
       hint(missing > MISSING ? "No person is visible." : "Only one person is followed.");
       $("progress").value = share;
-      const now = performance.now();
-      interval = interval ? 0.9 * interval + 0.1 * (now - last) : now - last;
-      last = now;
-      $("rate").textContent = `${(1000 / interval).toFixed(interval > 200 ? 1 : 0)} frames a second`;
+      moments.push(performance.now());
+      if (moments.length > RECENT) moments.shift();
+      if (moments.length > 1) {
+        const rate = 1000 * (moments.length - 1) / (moments.at(-1) - moments[0]);
+        $("rate").textContent = `${rate.toFixed(rate < 5 ? 1 : 0)} frames a second`;
+      }
     }
     for (const event of await stream.finish()) addEvent(event);
   }
