@@ -77,6 +77,27 @@ def test_every_file_that_the_page_names_is_there(files):
     assert not any(re.search(r'["\'(](https?:)?//(?!localhost)', text) for text in texts)
 
 
+def test_texts_stand_out_from_their_ground(files):
+    """Contrast as WCAG 2 defines it, of every text color on every ground, light and dark."""
+    light, dark = re.findall(r":root \{([^}]+)\}", files["page.css"].read_text())
+    pairs = [
+        (text, ground) for text in ("text", "faint", "accent") for ground in ("card", "ground")
+    ]
+    for scheme in (light, dark):
+        colors = dict(re.findall(r"--([\w-]+): (#\w{6})", scheme))
+        for text, ground in [*pairs, ("warn", "warn-ground")]:
+            bright, dim = sorted((luminance(colors[name]) for name in (text, ground)), reverse=True)
+            assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)
+
+
+def luminance(color):
+    parts = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
 def test_the_page_knows_signs_threshold_and_clips(files, recognizer):
     about = json.loads(files["about.json"])
     assert about["signs"] == recognizer.signs

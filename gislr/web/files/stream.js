@@ -25,11 +25,12 @@ export const SETTINGS = {
   beginHeight: -1.5,
   endHeight: -1.8,
   quietSeconds: 0.19,
-  stillSeconds: 0.5,
+  stillSeconds: 1.0,
   stillDistance: 0.15,
   shortestSeconds: 0.3,
   longestSeconds: 4.0,
   lookSeconds: 0.2,
+  recentSeconds: 0.5,
 };
 
 const TOP = 5;
@@ -47,8 +48,9 @@ export class StreamRecognizer {
     this.frames = [];
     this.times = [];
     this.used = 0;
-    this.time = this.raisedAt = this.lookedAt = this.movedAt = -Infinity;
-    this.anchor = this.told = null;
+    this.looks = [];
+    this.other = this.anchor = this.told = null;
+    this.time = this.raisedAt = this.movedAt = -Infinity;
     this.queue = Promise.resolve();
   }
 
@@ -89,12 +91,33 @@ export class StreamRecognizer {
     this.times.push(time);
     if (!down) this.used = this.times.length;
     if (time - this.times[0] >= settings.longestSeconds) return this.#end();
-    if (this.signing && time - this.lookedAt >= settings.lookSeconds) {
-      this.lookedAt = time;
-      this.candidate = await this.#look();
-      if (time - this.movedAt >= settings.stillSeconds && this.candidate.sure) return this.#end();
+    const lookedAt = this.looks.length ? this.looks.at(-1).time : -Infinity;
+    if (!this.signing || time - lookedAt < settings.lookSeconds) return [];
+    this.candidate = await this.#look(0);
+    this.looks.push({ time, frames: this.used, found: this.candidate });
+    if (this.candidate.sure && time - this.movedAt >= settings.stillSeconds) return this.#end();
+    return this.#split(time - settings.recentSeconds);
+  }
+
+  /* Ends the first of two signs without a pause between them. */
+  async #split(recent) {
+    const before = this.looks.findLast((look) => look.time <= recent);
+    const other = this.other;
+    this.other = null;
+    if (!before || before.frames === this.used || !before.found.sure) return [];
+    const second = await this.#look(before.frames);
+    if (!second.sure || second.signs[0] === before.found.signs[0]) return [];
+    if (second.signs[0] !== other) {
+      this.other = second.signs[0];
+      return [];
     }
-    return [];
+    const events = this.#tell(before.found, before.frames);
+    this.frames = this.frames.slice(before.frames);
+    this.times = this.times.slice(before.frames);
+    this.used -= before.frames;
+    this.looks = [];
+    this.candidate = second;
+    return events;
   }
 
   /* Tells whether the hands have moved from where they last moved. */
@@ -109,8 +132,19 @@ export class StreamRecognizer {
     return true;
   }
 
-  async #look() {
-    const values = await this.probabilities(this.frames.slice(0, this.used));
+  async #end() {
+    const events = this.signing ? this.#tell(await this.#look(0), this.used) : [];
+    this.frames = [];
+    this.times = [];
+    this.used = 0;
+    this.looks = [];
+    this.other = this.candidate = null;
+    return events;
+  }
+
+  /* Resolves to what the frames from one on look like. */
+  async #look(start) {
+    const values = await this.probabilities(this.frames.slice(start, this.used));
     const best = Array.from(values, (_, k) => k).sort((a, b) => values[b] - values[a] || a - b).slice(0, TOP);
     return {
       signs: best.map((k) => this.signs[k]),
@@ -119,18 +153,11 @@ export class StreamRecognizer {
     };
   }
 
-  async #end() {
-    const events = [];
-    if (this.signing) {
-      const found = await this.#look();
-      if (!found.sure || found.signs[0] !== this.told) events.push({ start: this.times[0], end: this.times[this.used - 1], ...found });
-      if (found.sure) this.told = found.signs[0];
-    }
-    this.frames = [];
-    this.times = [];
-    this.used = 0;
-    this.candidate = null;
-    return events;
+  /* Returns the event of some first frames; none when the sign has just been told. */
+  #tell(found, frames) {
+    const again = found.sure && found.signs[0] === this.told;
+    if (found.sure) this.told = found.signs[0];
+    return again ? [] : [{ start: this.times[0], end: this.times[frames - 1], ...found }];
   }
 }
 
