@@ -201,7 +201,7 @@ def test_a_clip_is_played_and_files_are_opened(serve, tmp_path):
         chosen = "return document.getElementById('samples').selectedOptions[0].text"
         assert page.run(chosen) == "own.parquet"
         for path, message in (
-            (text, "text.parquet: A clip must be a parquet file; this is none."),
+            (text, "text.parquet: A clip must be a parquet file or a video; this is neither."),
             (other, "other.parquet: A clip needs the columns landmark_index, x, y and z; this"),
         ):
             page.choose_file("#file", path)
@@ -252,6 +252,7 @@ def test_signs_of_the_webcam_and_of_videos_are_listed(serve):
         assert found[-2:] == ["0:02.0", "0:00.0"], "of the longer video that a slow computer makes"
         assert text_of(page, "status") == f"{len(found)} signs recognized in video.webm."
         assert page.run("return document.querySelectorAll('#events img').length") == 0
+        assert text_of(page, "webcam") == "Use the webcam"
         page.run("document.getElementById('webcam').click()")
         page.wait(f"{STATE} == 'webcam'")
         assert page.run("return document.querySelectorAll('#events li').length") == 0

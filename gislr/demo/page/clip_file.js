@@ -48,7 +48,7 @@ function footer(buffer) {
   try {
     return parquetMetadata(buffer);
   } catch {
-    throw new Error("A clip must be a parquet file; this is none.");
+    throw new Error("A clip must be a parquet file or a video; this is neither.");
   }
 }
 

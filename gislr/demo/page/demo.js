@@ -23,7 +23,9 @@ function view(name) {
   document.body.dataset.view = name;
   for (const part of document.querySelectorAll("[data-in]")) part.hidden = !part.dataset.in.split(" ").includes(name);
   player.active = name === "clip";
-  $("webcam").textContent = name === "webcam" ? "Stop the webcam" : "Use the webcam";
+  $("webcam").textContent = name === "clip" ? "Use the webcam" : `Stop the ${name}`;
+  // Every clip can be chosen then, also the one before.
+  $("samples").value = name === "clip" ? shown : "";
   $("rate").textContent = "";
   $("hint").textContent = "";
 }
@@ -51,7 +53,7 @@ async function choose(work, name = "") {
     if (document.body.dataset.view !== "clip") showClip(null);
     showMessage(name ? `${name}: ${error.message}` : error.message);
   }
-  if (mine === choices) $("samples").value = shown;
+  if (mine === choices && document.body.dataset.view === "clip") $("samples").value = shown;
 }
 
 async function openClip(key, frames, isWanted) {
@@ -94,6 +96,7 @@ async function followVideo(file, isWanted) {
   const count = $("events").children.length;
   $("status").textContent = seen ? `${count} sign${count === 1 ? "" : "s"} recognized in ${file.name}.` : `No person was found in ${file.name}.`;
   $("hint").textContent = "";
+  $("webcam").textContent = "Use the webcam";
 }
 
 async function followWebcam(isWanted) {
@@ -102,14 +105,13 @@ async function followWebcam(isWanted) {
     await live.webcam(() => {
       view("webcam");
       $("status").textContent = "Sign, and lower your hands after each sign.";
-    }, () => { stopWebcam(); showMessage("The webcam was disconnected."); });
+    }, () => { stop(); showMessage("The webcam was disconnected."); });
   } catch (error) {
     throw new Error(cameraProblem(error));
   }
-  if (isWanted()) stopWebcam();
 }
 
-async function stopWebcam() {
+async function stop() {
   choices += 1;
   await live.stop();
   $("status").textContent = "";
@@ -127,7 +129,7 @@ function listen() {
   };
   $("samples").addEventListener("change", choice);
   $("file").addEventListener("change", (event) => { if (event.target.files[0]) openFile(event.target.files[0]); event.target.value = ""; });
-  $("webcam").addEventListener("click", () => { if (document.body.dataset.view === "webcam") stopWebcam(); else choose(followWebcam); });
+  $("webcam").addEventListener("click", () => { if (live.running) stop(); else choose(followWebcam); });
   addEventListener("resize", () => player.draw());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => player.draw());
   document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });

@@ -61,6 +61,7 @@ export class Live {
         holistic.reset();
         await this.#recognize(images(video, isWanted), holistic, mine, isWanted);
       } finally {
+        if (isWanted()) this.running = null;
         if (mine.stream) closeCamera(mine.stream);
         if (mine.address) URL.revokeObjectURL(mine.address);
         video.srcObject = null;
