@@ -7,13 +7,32 @@ from __future__ import annotations
 
 import argparse
 import statistics as middle
+from typing import TYPE_CHECKING
 
 from benchmarks.training import default_model
 from gislr.batches.packing import Layout
 from gislr.utils.quiet import quiet_backend
 
+if TYPE_CHECKING:
+    from gislr.models.serving import TrainedModel
+
 FRAMES = (10, 20, 200, 400, 5_000)
 SIGNS = 250
+
+
+def default_trained() -> TrainedModel:
+    """Returns the default model, with the weights that it starts from."""
+    with quiet_backend():
+        from gislr.data.preprocessing import reference
+        from gislr.models import build_model
+        from gislr.models.serving import TrainedModel
+
+    settings = default_model()
+    layout = Layout(64, segments=1, packed=False)
+    model = build_model(
+        settings, signs=SIGNS, layout=layout, preprocessing=reference(64), precision="float32"
+    )
+    return TrainedModel(model, settings, [f"sign {k}" for k in range(SIGNS)], reference(64))
 
 
 def main() -> None:
@@ -22,22 +41,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     with quiet_backend():
-        from gislr.data.preprocessing import reference
         from gislr.export import PRECISIONS
         from gislr.export.agreement import milliseconds
         from gislr.export.litert import litert
         from gislr.export.onnx import ONNXRecognizer, onnx
         from gislr.inference.litert_recognizer import LiteRTRecognizer
-        from gislr.models import build_model
-        from gislr.models.serving import TrainedModel
 
-    settings, signs = default_model(), [f"sign {k}" for k in range(SIGNS)]
-    layout = Layout(64, segments=1, packed=False)
-    model = build_model(
-        settings, signs=SIGNS, layout=layout, preprocessing=reference(64), precision="float32"
-    )
-    models = [TrainedModel(model, settings, signs, reference(64))]
-    contents = {name: litert(models, name) for name in PRECISIONS}
+    models = [default_trained()]
+    signs = models[0].signs
+    contents = dict(zip(PRECISIONS, litert(models, PRECISIONS), strict=True))
     recognizers: dict[str, object] = {
         name: LiteRTRecognizer(content, signs) for name, content in contents.items()
     }

@@ -23,7 +23,9 @@ class Browser:
     def __init__(self, port, arguments):
         self._root = f"http://127.0.0.1:{port}"
         options = {"args": ["--headless=new", "--no-sandbox", *arguments]}
-        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        logs = {"performance": "ALL"}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": logs}
+        wanted = {"capabilities": {"alwaysMatch": wanted}}
         self._root += f"/session/{self._send('POST', '/session', wanted)['sessionId']}"
 
     def _send(self, method, path, body=None):
@@ -57,9 +59,22 @@ class Browser:
         [identifier] = element.values()
         self._send("POST", f"/element/{identifier}/value", {"text": str(path)})
 
-    def emulate(self, **parameters):
-        body = {"cmd": "Emulation.setEmulatedMedia", "params": parameters}
-        self._send("POST", "/goog/cdp/execute", body)
+    def devtools(self, command, **parameters):
+        body = {"cmd": command, "params": parameters}
+        return self._send("POST", "/goog/cdp/execute", body)
+
+    def press(self, *keys):
+        """Presses keys as a person does: the focus moves."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        body = {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]}
+        self._send("POST", "/actions", body)
+
+    def requested(self):
+        """Returns the addresses of all requests since the last call."""
+        entries = self._send("POST", "/se/log", {"type": "performance"})
+        messages = [json.loads(entry["message"])["message"] for entry in entries]
+        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        return [each["request"]["url"] for each in sent]
 
     def picture(self, path):
         Path(path).write_bytes(base64.b64decode(self._send("GET", "/screenshot")))

@@ -32,6 +32,7 @@ SMALL_FILES = {
     "conf/train.yaml": {"epochs": 1, "workers": 1},
 }
 _COPIED = ("gislr", "hydra_plugins", "conf", "experiments", "tests/data")
+_FETCHED = ".cache/npm"
 _QUICK = "quick"
 _COMPARED = "compared"
 
@@ -49,6 +50,9 @@ class SmallProject:
         ignored = shutil.ignore_patterns("__pycache__")
         for name in _COPIED:
             shutil.copytree(ROOT / name, root / name, symlinks=True, ignore=ignored)
+        if (ROOT / _FETCHED).is_dir():
+            (root / _FETCHED).parent.mkdir()
+            (root / _FETCHED).symlink_to(ROOT / _FETCHED)
         for name in ("Makefile", "pyproject.toml", "requirements.lock"):
             shutil.copy(ROOT / name, root)
         for name, values in SMALL_FILES.items():

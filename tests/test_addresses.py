@@ -11,9 +11,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from gislr.demo.server import DemoServer
 from gislr.utils.addresses import HOST, is_own
 from gislr.utils.errors import GislrError
+from gislr.web.page_server import PageServer
 from tests.commands import free_port
 
 
@@ -28,7 +28,7 @@ def test_which_addresses_only_this_machine_reaches(host, own):
 
 @pytest.fixture(params=[HOST, "0.0.0.0"])
 def server(request):
-    with DemoServer((request.param, 0), None, {}, webcam=None, title="") as found:
+    with PageServer((request.param, 0), {"index.html": b""}) as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield found
         found.shutdown()
@@ -54,7 +54,7 @@ def test_names_that_others_may_lead_here_are_not_answered(server):
 
 def test_an_address_of_another_machine_is_refused():
     with pytest.raises(GislrError, match=r"host must be an address of this machine"):
-        DemoServer(("192.0.2.1", 0), None, {}, webcam=None, title="")
+        PageServer(("192.0.2.1", 0), {})
 
 
 def listened(process, port):

@@ -14,6 +14,7 @@ from gislr.cli.arguments import hydra_arguments
 from gislr.cli.commands import COMMANDS
 from gislr.config.composition import compose
 from gislr.config.configuration import read_configuration
+from gislr.web.npm_packages import PACKAGES, is_fetched
 from tests.documentation import PAGES, ROOT, blocks, shown_commands
 from tests.small_project import SmallProject
 
@@ -24,13 +25,15 @@ NOT_RUN = {
     "gislr extract": "needs 410 MB of MediaPipe; test_video.py runs it where it is set up",
     "VIDEO.mp4": "needs MediaPipe; test_predict.py runs it where it is set up",
     "MODEL webcam": "needs a webcam",
-    "fetch_webcam=true": "downloads by npm; test_demo.py uses what it has fetched",
     "source .venv/bin/activate": "the tests choose their own interpreter",
 }
 """What cannot run here, and why."""
 
 SERVERS = {"gislr ui": "port={}", "gislr demo": "port={}", "mlflow models": "--port {}"}
 """What does not end by itself: started, asked once, interrupted."""
+
+PAGES_OF_NPM = ("gislr demo", "page=true")
+"""What runs only where npm has fetched what pages need."""
 
 COMMANDS_SHOWN = shown_commands()
 BY_PAGE = [
@@ -106,6 +109,8 @@ def test_every_command_that_is_shown_runs(shown, project):
     for part, reason in NOT_RUN.items():
         if part in str(shown):
             pytest.skip(reason)
+    if any(part in str(shown) for part in PAGES_OF_NPM) and not is_fetched(*PACKAGES):
+        pytest.skip("needs the packages that gislr demo fetches")
     words = project.fill(shown)
     if words[0] == "make":
         # The rest of make would run these tests again, or takes long: its recipes are printed.

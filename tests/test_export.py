@@ -6,6 +6,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from gislr.export import PRECISIONS
 from gislr.export.graph import read_raw
 from gislr.export.litert import litert, submission
 from gislr.inference.keras_recognizer import KerasRecognizer
-from gislr.inference.litert_recognizer import LiteRTRecognizer
+from gislr.inference.litert_recognizer import FIXED_FRAMES, FIXED_SIGNATURE, LiteRTRecognizer
 from gislr.models import MODELS
 from gislr.models.serving import ClipRows, TrainedModel
 from tests.conftest import landmarks_of, whole
@@ -89,13 +90,19 @@ def test_every_precision_agrees_with_keras(name, reading, changes):
     model = trained(name, preprocessing=reading, **changes)
     expected = KerasRecognizer([model]).probabilities(CLIPS)
     sizes = {}
-    for precision in PRECISIONS:
-        content = litert([model], precision)
+    for precision, content in zip(PRECISIONS, litert([model], PRECISIONS), strict=True):
         sizes[precision] = len(content)
         found = LiteRTRecognizer(content, SIGNS).probabilities(CLIPS)
         assert np.isfinite(found).all()
         allowed = {"float32": 1e-4, "float16": 5e-3, "int8": 5e-2}[precision]
         np.testing.assert_allclose(found, expected, atol=allowed, err_msg=precision)
+        fixed = Interpreter(model_content=content).get_signature_runner(FIXED_SIGNATURE)
+        for landmarks, row in zip(CLIPS, found, strict=True):
+            if (length := len(landmarks)) <= FIXED_FRAMES:
+                padded = np.full((FIXED_FRAMES, 543, 3), 0.5, np.float32)
+                padded[:length] = landmarks
+                [probabilities] = fixed(inputs=padded, length=np.int32(length)).values()
+                np.testing.assert_allclose(probabilities, row, atol=allowed)
     assert max(sizes["int8"], sizes["float16"]) < sizes["float32"]
 
 
@@ -111,14 +118,14 @@ def test_the_most_exact_model_that_the_competition_allows_is_submitted():
 @pytest.mark.slow
 def test_frames_that_see_padding_see_it_in_the_file_too():
     model = trained("transformer", attention_mask="queries")
-    found = LiteRTRecognizer(litert([model]), SIGNS).probabilities(CLIPS)
+    found = LiteRTRecognizer(*litert([model]), SIGNS).probabilities(CLIPS)
     np.testing.assert_allclose(found, KerasRecognizer([model]).probabilities(CLIPS), atol=1e-4)
 
 
 @pytest.mark.slow
 def test_several_models_are_averaged():
     models = [trained("transformer", seed=seed) for seed in range(2)]
-    found = LiteRTRecognizer(litert(models), SIGNS).probabilities(CLIPS)
+    found = LiteRTRecognizer(*litert(models), SIGNS).probabilities(CLIPS)
     each = [KerasRecognizer([model]).probabilities(CLIPS) for model in models]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-4)
     np.testing.assert_allclose(found, KerasRecognizer(models).probabilities(CLIPS), atol=1e-4)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -21,12 +22,12 @@ from gislr.data.clip_files import read_clip_file
 from gislr.data.sources.clips import read_manifest
 from gislr.record.record_server import RecordServer
 from gislr.record.recordings import Recordings, file_name
-from gislr.utils.errors import DataError, SettingError
-from gislr.web import webcam
+from gislr.utils.errors import DataError, GislrError
+from gislr.web import npm_packages
 from gislr.workflows.record import record
 from tests.browser import browser, needs_browser
 from tests.conftest import landmarks_of
-from tests.test_demo import ask
+from tests.test_demo import ask, needs_packages
 
 SIGNS = ["hello", "../thank you", 'grün, "blau"']
 STAND_IN = """\
@@ -54,10 +55,8 @@ SHOWN = "document.body.dataset.state"
 
 
 @pytest.fixture
-def scripts(tmp_path):
-    (tmp_path / "webcam").mkdir()
-    (tmp_path / "webcam/holistic.js").write_text(STAND_IN)
-    return tmp_path / "webcam"
+def scripts():
+    return {"mediapipe/holistic.js": STAND_IN.encode()}
 
 
 @pytest.fixture
@@ -66,12 +65,14 @@ def serve(tmp_path, scripts):
     started = []
 
     def start(
-        signer="anna", video=False, session="2025-01-01T10:00:00", webcam=scripts, **settings
+        signer="anna", video=False, session="2025-01-01T10:00:00", mediapipe=scripts, **settings
     ):
         recordings = Recordings(tmp_path / "clips", signer, session)
         values = {"repetitions": 2, "seconds": 0.5, **settings}
         address, signs = ("127.0.0.1", 0), values.pop("signs", SIGNS)
-        server = RecordServer(address, recordings, signs, video=video, webcam=webcam, **values)
+        server = RecordServer(
+            address, recordings, signs, video=video, mediapipe=mediapipe, **values
+        )
         threading.Thread(target=server.serve_forever, daemon=True).start()
         started.append(server)
         return server
@@ -313,15 +314,16 @@ def test_mistakes_are_one_sentence(arguments, message, tmp_path):
 
 
 def test_missing_scripts_are_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(webcam, "folder", lambda: None)
+    monkeypatch.setattr(npm_packages, "_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", os.devnull)
     config = compose("record", "signs=[a]", "signer=b", f"output={tmp_path / 'clips'}")
-    with pytest.raises(SettingError, match="gislr demo fetch_webcam=true fetches it"):
+    with pytest.raises(GislrError, match="npm is needed to fetch @mediapipe/holistic"):
         record(config)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(webcam.folder() is None, reason="needs gislr demo fetch_webcam=true")
+@needs_packages
 def test_the_command_serves_the_page_and_ends_quietly(tmp_path):
     command = [sys.executable, "-m", "gislr.record", "signs=hello,thanks", "signer=anna"]
     process = subprocess.Popen(
@@ -430,10 +432,10 @@ def test_a_browser_records_video_if_asked_for(serve, tmp_path):
 
 @pytest.mark.slow
 @needs_browser
-@pytest.mark.skipif(webcam.folder() is None, reason="needs gislr demo fetch_webcam=true")
+@needs_packages
 def test_mediapipe_runs_in_the_page(serve):
     """The fake camera shows nobody, and the page says so."""
-    server = serve(signs=["hello"], webcam=webcam.folder())
+    server = serve(signs=["hello"], mediapipe=npm_packages.mediapipe())
     with browser(*FAKE_CAMERA, *SOFTWARE_WEBGL) as page:
         agree(page, server)
         press(page, " ")

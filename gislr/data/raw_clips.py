@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,12 +133,14 @@ def _chunk(column: Any) -> Any:
 
 
 def write_clip(
-    path: Path, landmarks: NDArray[np.floating[Any]], frames: NDArray[np.int16] | None = None
+    path: Path | BinaryIO,
+    landmarks: NDArray[np.floating[Any]],
+    frames: NDArray[np.int16] | None = None,
 ) -> None:
     """Writes frame, row_id, type, landmark_index, x, y, z; null where nothing was found.
 
     Args:
-        path: The parquet file.
+        path: The parquet file, or an open one.
         landmarks: [frames, 543, 3] with NaN.
         frames: int16 [frames], their numbers; from 0 when `None`.
     """

@@ -1,1 +1,1 @@
-"""A small local page to try a model with."""
+"""A page to try a model, which needs no server: everything is computed in it."""

@@ -21,14 +21,15 @@ from gislr.models.serving import TrainedModel, average
 _FAR = 1e9
 
 
-def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
+def raw_graph(models: Sequence[TrainedModel]) -> Callable[..., Any]:
     """Returns a function from raw landmarks to probabilities, its weights constants.
 
     Args:
         models: One model, or several of the same signs and preprocessing, which are averaged.
 
     Returns:
-        A function of `keras.ops` from float32 [raw frames, 543, 3] with NaN to float32 [signs].
+        A function of `keras.ops` from float32 [raw frames, 543, 3] with NaN, and optionally how
+        many of them belong to the clip, to float32 [signs].
     """
     cores = []
     for trained in models:
@@ -40,8 +41,11 @@ def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
     preprocessing = models[0].preprocessing
     layouts = [layout_of(trained.settings, preprocessing.frames) for trained in models]
 
-    def recognize(raw: Any) -> Any:
-        rows = {layout: read_raw(raw, preprocessing, layout) for layout in dict.fromkeys(layouts)}
+    def recognize(raw: Any, length: Any = None) -> Any:
+        rows = {
+            layout: read_raw(raw, preprocessing, layout, length)
+            for layout in dict.fromkeys(layouts)
+        }
         found = []
         for trained, layout, (core, weights) in zip(models, layouts, cores, strict=True):
             constants = [[ops.convert_to_tensor(v) for v in values] for values in weights]
@@ -52,7 +56,9 @@ def raw_graph(models: Sequence[TrainedModel]) -> Callable[[Any], Any]:
     return recognize
 
 
-def read_raw(raw: Any, settings: PreprocessingSettings, layout: Layout) -> dict[str, Any]:
+def read_raw(
+    raw: Any, settings: PreprocessingSettings, layout: Layout, length: Any = None
+) -> dict[str, Any]:
     """Does what `preprocess` and `ClipRows` do.
 
     Args:
@@ -60,6 +66,7 @@ def read_raw(raw: Any, settings: PreprocessingSettings, layout: Layout) -> dict[
         settings: Which frames and landmarks are kept.
         layout: The rows that the model was trained on. Where they are not packed, short clips are
             padded to the most frames; otherwise to the number of raw frames.
+        length: How many frames belong to the clip, the rest being padding; `None` for all.
 
     Returns:
         One row of what a model of `gislr.models` reads.
@@ -68,15 +75,18 @@ def read_raw(raw: Any, settings: PreprocessingSettings, layout: Layout) -> dict[
     count, axes = settings.shape
     read = ops.take(raw, kinds.read, axis=1)
     missing = ops.isnan(read)
-    found = ops.cast(ops.logical_not(missing), "float32")
+    ones = ops.cast(missing[:, 0, 0], "float32") * 0 + 1
+    number = ops.cumsum(ones) - 1
+    length = ops.sum(ones) if length is None else ops.cast(length, "float32")
+    in_clip = ops.cast(number < length, "float32")
+    found = ops.cast(ops.logical_not(missing), "float32") * ops.reshape(in_clip, (-1, 1, 1))
     values = ops.where(missing, 0.0, read)
     hands = {side: ops.take(found, places, axis=1) for side, places in kinds.hand_places.items()}
     is_left = _left_is_dominant(hands, values, settings)
     hand = ops.where(is_left, *(ops.max(hands[side], axis=(1, 2)) for side in ("left", "right")))
-    kept = hand if settings.name == "reference" else hand * 0 + ops.max(hand)
-    number = ops.cumsum(kept * 0 + 1) - 1
+    kept = hand if settings.name == "reference" else in_clip * ops.max(hand)
     place = np.arange(most_frames, dtype=np.float32) if not layout.packed else number[:most_frames]
-    counts = _counts(kept, number, ops.convert_to_tensor(place), most_frames)
+    counts = _counts(kept, length, ops.convert_to_tensor(place), most_frames)
 
     total = ops.sum(counts, axis=1)
     valid = total > 0
@@ -125,7 +135,7 @@ def _left_is_dominant(hands: dict[str, Any], values: Any, settings: Preprocessin
     return ops.where(both, path("left") >= path("right"), more_often)
 
 
-def _counts(kept: Any, number: Any, place: Any, most_frames: int) -> Any:
+def _counts(kept: Any, length: Any, place: Any, most_frames: int) -> Any:
     """Returns how often each raw frame counts in each frame read, float32 [places, raw frames].
 
     `gislr.data.preprocessing.resize_windows` counts by listing; here each window and each repeated
@@ -133,10 +143,10 @@ def _counts(kept: Any, number: Any, place: Any, most_frames: int) -> Any:
     """
     rank = ops.cumsum(kept) - 1
     frames = ops.sum(kept)
-    repeats = ops.maximum(1.0, ops.floor(most_frames**2 / ops.sum(kept * 0 + 1)))
-    length = frames * repeats
-    window = ops.ceil(length / most_frames)
-    before = ops.floor((window * most_frames - length) / 2) + most_frames // 2
+    repeats = ops.maximum(1.0, ops.floor(most_frames**2 / length))
+    repeated = frames * repeats
+    window = ops.ceil(repeated / most_frames)
+    before = ops.floor((window * most_frames - repeated) / 2) + most_frames // 2
     starts = _column(place * (window + 1) - before)
     # The first and the last frame are repeated further, as far as windows reach.
     begin = _row(ops.where(rank == 0, -_FAR, rank * repeats))

@@ -1,12 +1,15 @@
 """LiteRT: one `.tflite` file from raw landmarks to probabilities, as Kaggle's competition asks.
 
-Input `inputs` float32 [frames, 543, 3] with NaN, any number of frames; output `outputs` float32
-[signs]; signature `serving_default`; built-in operators only.
+Signature `serving_default`: input `inputs` float32 [frames, 543, 3] with NaN, any number of frames;
+output `outputs` float32 [signs]. Signature `fixed_length`, for runtimes that cannot resize inputs,
+as in browsers and on phones: `inputs` float32 [256, 543, 3], of which the first `length` int32
+frames are the clip. Built-in operators only; the signatures share their weights.
 """
 
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +17,15 @@ from typing import Any
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.export import PRECISIONS
 from gislr.export.graph import raw_graph
-from gislr.inference.litert_recognizer import INPUT, LITERT_FILE, OUTPUT
+from gislr.inference.litert_recognizer import (
+    FIXED_FRAMES,
+    FIXED_SIGNATURE,
+    INPUT,
+    LENGTH,
+    LITERT_FILE,
+    OUTPUT,
+    SIGNATURE,
+)
 from gislr.models.serving import TrainedModel
 from gislr.utils.errors import GislrError, unknown_name
 from gislr.utils.quiet import quiet_backend
@@ -23,37 +34,55 @@ SUBMISSION = "submission.zip"
 MOST_MEGABYTES = 40
 
 
-def litert(models: Sequence[TrainedModel], precision: str = "float32") -> bytes:
-    """Returns the content of a `.tflite` file.
+def litert(
+    models: Sequence[TrainedModel], precisions: Sequence[str] = PRECISIONS[:1]
+) -> list[bytes]:
+    """Returns the contents of `.tflite` files, one for each precision.
 
     Args:
         models: One model, or several which are averaged.
-        precision: Of the weights, see `PRECISIONS`.
+        precisions: Of the weights, see `PRECISIONS`.
 
     Raises:
-        GislrError: The precision is unknown, or Keras does not run on TensorFlow.
+        GislrError: A precision is unknown, or Keras does not run on TensorFlow.
     """
-    if precision not in PRECISIONS:
-        raise unknown_name("precisions", precision, PRECISIONS)
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            raise unknown_name("precisions", precision, PRECISIONS)
     tf = tensorflow()
     module, function = graph_function(models)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if precision != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    with quiet_backend():
-        return bytes(converter.convert())
+    signatures = {SIGNATURE: function, FIXED_SIGNATURE: module.fixed.get_concrete_function()}
+    found = []
+    with quiet_backend(), tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=signatures)
+        for precision in precisions:
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, list(signatures))
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if precision != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if precision == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            found.append(bytes(converter.convert()))
+    return found
 
 
 def graph_function(models: Sequence[TrainedModel]) -> tuple[Any, Any]:
-    """Returns a `tf.Module` and its concrete function from raw landmarks to probabilities."""
+    """Returns a `tf.Module` and its concrete function from raw landmarks to probabilities.
+
+    The module's `fixed` is the same for clips padded to `FIXED_FRAMES`.
+    """
     tf = tensorflow()
     recognize = raw_graph(models)
-    shape = tf.TensorSpec((None, LANDMARKS_PER_FRAME, 3), tf.float32, name=INPUT)
+
+    def landmarks(frames: int | None) -> Any:
+        return tf.TensorSpec((frames, LANDMARKS_PER_FRAME, 3), tf.float32, name=INPUT)
+
     module = tf.Module()
-    module.function = tf.function(lambda inputs: {OUTPUT: recognize(inputs)}, [shape])
+    module.function = tf.function(lambda inputs: {OUTPUT: recognize(inputs)}, [landmarks(None)])
+    module.fixed = tf.function(
+        lambda inputs, length: {OUTPUT: recognize(inputs, length)},
+        [landmarks(FIXED_FRAMES), tf.TensorSpec((), tf.int32, name=LENGTH)],
+    )
     return module, module.function.get_concrete_function()
 
 

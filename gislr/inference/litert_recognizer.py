@@ -27,6 +27,9 @@ _THRESHOLD = "rejection_threshold"
 SIGNATURE, INPUT, OUTPUT = "serving_default", "inputs", "outputs"
 """Names of the competition's; see `gislr.export.litert`."""
 
+FIXED_SIGNATURE, LENGTH, FIXED_FRAMES = "fixed_length", "length", 256
+"""Of the signature that needs no resizing; its caller thins longer clips to as many frames."""
+
 
 class LiteRTRecognizer:
     """A `.tflite` file that reads raw landmarks, on one core.
@@ -37,7 +40,9 @@ class LiteRTRecognizer:
         rejection_threshold: See `gislr.inference.Recognizer`.
 
     Attributes:
+        content: The file's.
         signs: The glosses.
+        fixed_length: Whether it has `FIXED_SIGNATURE`, as pages need it.
 
     Raises:
         GislrError: The file is none that gislr exports, or of other signs.
@@ -47,7 +52,8 @@ class LiteRTRecognizer:
         self, model: Path | bytes, signs: list[str], rejection_threshold: float = 0.0
     ) -> None:
         self.signs, self.rejection_threshold = signs, rejection_threshold
-        self._run = _signature(model)
+        self.content = model.read_bytes() if isinstance(model, Path) else model
+        self._run, self.fixed_length = _signature(model, self.content)
         shape = self._run.get_output_details()[OUTPUT]["shape"].tolist()
         if shape != [len(signs)]:
             raise GislrError(
@@ -110,14 +116,13 @@ def threshold_file(threshold: float) -> bytes:
     return json.dumps({_THRESHOLD: threshold}).encode()
 
 
-def _signature(model: Path | bytes) -> Any:
+def _signature(model: Path | bytes, content: bytes) -> tuple[Any, bool]:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise GislrError(
             "LiteRT must be installed to run .tflite files; pip install ai-edge-litert."
         ) from None
-    content = model.read_bytes() if isinstance(model, Path) else model
     try:
         with quiet_libraries():
             interpreter = Interpreter(model_content=content, num_threads=1)
@@ -135,4 +140,4 @@ def _signature(model: Path | bytes) -> Any:
             if isinstance(model, Path)
             else "The model must read raw landmarks."
         )
-    return signature
+    return signature, FIXED_SIGNATURE in interpreter.get_signature_list()

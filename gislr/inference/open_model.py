@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
-from gislr.inference.recognizer import Recognizer
 from gislr.tracking.run_search import REGISTERED, not_registered
 from gislr.tracking.tracking_store import connect
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import resolve_here
 from gislr.utils.quiet import quiet_backend
 
+if TYPE_CHECKING:
+    from gislr.inference.keras_recognizer import KerasRecognizer
 
-def open_recognizer(settings: TrackingSettings, model: str) -> Recognizer:
+
+def open_recognizer(settings: TrackingSettings, model: str) -> LiteRTRecognizer | KerasRecognizer:
     """Opens a recognizer.
 
     Args:

@@ -13,12 +13,12 @@ import numpy as np
 
 from gislr.record.recordings import Recordings
 from gislr.utils.errors import DataError
+from gislr.web.page_files import PageFiles, drawing, page_and_shared
 from gislr.web.page_server import (
     FRAME_BYTES,
     HttpError,
     PageHandler,
     PageServer,
-    drawing,
     landmarks_of_body,
 )
 
@@ -38,7 +38,7 @@ class RecordServer(PageServer):
         repetitions: How many clips of each.
         seconds: How long a clip is.
         video: Whether each clip comes with its video.
-        webcam: Folder of MediaPipe's JavaScript.
+        mediapipe: Files of MediaPipe's JavaScript.
 
     Raises:
         GislrError: The host is no address of this machine, or the port cannot be used.
@@ -53,12 +53,13 @@ class RecordServer(PageServer):
         repetitions: int,
         seconds: float,
         video: bool,
-        webcam: Path,
+        mediapipe: PageFiles,
     ) -> None:
         self.recordings, self.signs, self.repetitions = recordings, signs, repetitions
         self.seconds, self.video = seconds, video
         self.kept: Counter[str] = Counter()
-        super().__init__(address, _Handler, webcam)
+        page = page_and_shared(Path(__file__).with_name("page"))
+        super().__init__(address, {**page, **mediapipe}, _Handler)
 
     def about(self) -> dict[str, Any]:
         """Returns what the page shows; `kept` counts the clips of this session."""
@@ -98,7 +99,6 @@ class RecordServer(PageServer):
 
 
 class _Handler(PageHandler):
-    page = Path(__file__).with_name("page")
     server: RecordServer
 
     def get(self, path: str) -> None:

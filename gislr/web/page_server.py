@@ -10,19 +10,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, ClassVar
+from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
-from gislr.evaluation.figures.clip_figures import DRAWN, LINES
 from gislr.inference import check_landmarks
 from gislr.utils.addresses import HOST, is_address, is_own
 from gislr.utils.errors import DataError, GislrError
 from gislr.utils.system_errors import system_error_message
+from gislr.web.page_files import INDEX, PageFiles
 
 FRAME_BYTES = LANDMARKS_PER_FRAME * 3 * 4
 """The size of a frame's landmarks, as pages send them: float32 [543, 3]."""
@@ -30,11 +30,11 @@ FRAME_BYTES = LANDMARKS_PER_FRAME * 3 * 4
 _REST_SECONDS, _REST_BYTES, _REST_PARTS = 1.0, 2**20, 256
 """How long, and how much, of a file that is too large is read before its connection is closed."""
 
-_SHARED_FILES = Path(__file__).with_name("files")
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
     ".wasm": "application/wasm",
 }
 _HEADERS = {
@@ -52,8 +52,8 @@ class PageServer(ThreadingHTTPServer):
 
     Args:
         address: The host, usually 127.0.0.1, and the port; 0 for any free one.
-        handler: What answers a request.
-        webcam: Folder of MediaPipe's JavaScript, or `None` without it.
+        files: The page's.
+        handler: What answers a request; by default, with these files alone.
 
     Raises:
         GislrError: The host is no address of this machine, or the port cannot be used.
@@ -62,12 +62,15 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: tuple[str, int], handler: type[PageHandler], webcam: Path | None
+        self,
+        address: tuple[str, int],
+        files: PageFiles,
+        handler: type[PageHandler] | None = None,
     ) -> None:
-        self.webcam = webcam
+        self.files = files
         self.host, port = address
         try:
-            super().__init__(address, handler)
+            super().__init__(address, handler or PageHandler)
         except (OSError, OverflowError) as error:
             code = getattr(error, "errno", None)
             if code == errno.EADDRINUSE:
@@ -104,23 +107,24 @@ class HttpError(Exception):
 
 
 class PageHandler(BaseHTTPRequestHandler):
-    """Answers one request; subclasses add what their page asks for.
+    """Answers one request; subclasses add what their page asks for."""
 
-    Attributes:
-        page: Folder of the page's own files.
-    """
-
-    page: ClassVar[Path]
     server: PageServer
     server_version, sys_version = "gislr", ""
     timeout = 30
 
     def get(self, path: str) -> None:
-        """Answers GET: the page's files, those that pages share, and MediaPipe's."""
-        if path.startswith("/webcam/") and self.server.webcam is not None:
-            self._send_file(path.removeprefix("/webcam/"), self.server.webcam)
-        else:
-            self._send_file(path.removeprefix("/") or "index.html", self.page, _SHARED_FILES)
+        """Answers GET: the page's files.
+
+        Raises:
+            HttpError: There is no such page.
+        """
+        name = path.removeprefix("/") or INDEX
+        if name not in self.server.files:
+            raise HttpError(HTTPStatus.NOT_FOUND, "There is no such page.")
+        file = self.server.files[name]
+        content = file if isinstance(file, bytes) else file.read_bytes()
+        self._send(content, _TYPES.get(PurePosixPath(name).suffix, "application/octet-stream"))
 
     def post(self, path: str) -> None:
         """Answers POST.
@@ -202,13 +206,6 @@ class PageHandler(BaseHTTPRequestHandler):
         """Answers with values."""
         self._send(json.dumps(values).encode(), "application/json", status)
 
-    def _send_file(self, name: str, *folders: Path) -> None:
-        files = {file.name: file for folder in folders for file in folder.iterdir()}
-        if name not in files or not files[name].is_file():
-            raise HttpError(HTTPStatus.NOT_FOUND, "There is no such page.")
-        content_type = _TYPES.get(files[name].suffix, "application/octet-stream")
-        self._send(files[name].read_bytes(), content_type)
-
     def _send(self, content: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
         self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(content)), **_HEADERS}
@@ -227,14 +224,3 @@ def landmarks_of_body(body: bytes) -> NDArray[np.float32]:
     if not body or len(body) % FRAME_BYTES:
         raise DataError("Landmarks must be float32 [frames, 543, 3].")
     return check_landmarks(np.frombuffer(body, "<f4").reshape(-1, LANDMARKS_PER_FRAME, 3))
-
-
-def drawing() -> dict[str, Any]:
-    """Returns the landmarks to draw, and chains of places among them by part."""
-    return {
-        "rows": DRAWN.tolist(),
-        "chains": {
-            part: [np.searchsorted(DRAWN, chain).tolist() for chain in chains]
-            for part, chains in LINES.items()
-        },
-    }

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from gislr.config.configuration import Configuration, open_data
 from gislr.data.held_out import HeldOut
 from gislr.data.sources import SOURCES
+from gislr.demo.demo_page import demo_page, simulated_clips
 from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
 from gislr.export.exported_folder import complete_folder
@@ -31,6 +32,8 @@ from gislr.utils.log import log
 from gislr.utils.paths import atomic_file, resolve_here
 from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Positive, Text
+from gislr.web import npm_packages
+from gislr.web.page_files import write_page
 from gislr.workflows.command_settings import CommandSettings, read_command
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ Float32 = NDArray[np.float32]
 ARTIFACTS = "export"
 """Folder of the run's artifacts that holds the files, too."""
 
+PAGE = "page"
+"""Folder, among the files, of the page to try the model."""
+
 
 class ExportSettings(CommandSettings):
     """Settings of `gislr export`; `conf/export.yaml` explains the keys."""
@@ -50,6 +56,7 @@ class ExportSettings(CommandSettings):
     precisions: list[Precision]
     onnx: bool
     compared_clips: Positive
+    page: bool
     data: Any = None  # Hydra leaves the key out where no data is chosen
 
 
@@ -65,6 +72,10 @@ def export(config: DictConfig) -> list[Agreement]:
     settings = read_command(ExportSettings, config)
     if not settings.precisions and not settings.onnx:
         raise SettingError(f"precisions must name at least one of {', '.join(PRECISIONS)}.")
+    if settings.page:
+        if PRECISIONS[0] not in settings.precisions:
+            raise SettingError(f"page=true needs {PRECISIONS[0]} among precisions.")
+        packages = {**npm_packages.runtime(), **npm_packages.mediapipe()}
     with quiet_backend():
         from gislr.inference.keras_recognizer import KerasRecognizer
     run = find_run(settings.tracking, settings.run)
@@ -85,10 +96,16 @@ def export(config: DictConfig) -> list[Agreement]:
         with_onnx=settings.onnx,
     )
     complete_folder(folder, run, recognizer, agreements)
-    run.client.log_artifacts(run.run_id, str(folder), ARTIFACTS)
+    for path in filter(Path.is_file, folder.iterdir()):
+        run.client.log_artifact(run.run_id, str(path), ARTIFACTS)
     log.info(f"compared with Keras on {len(clips)} clips of {configuration.data.name} data")
     log.info(table(agreements))
     log.info(f"written to {folder}")
+    if settings.page:
+        exported = LiteRTRecognizer.of_file(folder / LITERT_FILE)
+        page = demo_page(exported, run.name, simulated_clips(), packages)
+        size = write_page(page, folder / PAGE)
+        log.info(f"the page, {size / 1e6:.0f} MB, is in {folder / PAGE}; any web server serves it")
     return agreements
 
 
@@ -161,8 +178,10 @@ def write_files(
             compare(runner, clips, labels, expected, file=file, size=size, exact=exact)
         )
 
-    for precision in sorted(precisions, key=PRECISIONS.index):
-        content, exact = litert(recognizer.models, precision), precision == "float32"
+    ordered = sorted(precisions, key=PRECISIONS.index)
+    files = litert(recognizer.models, ordered) if ordered else []
+    for precision, content in zip(ordered, files, strict=True):
+        exact = precision == "float32"
         file = LITERT_FILE if exact else LITERT_FILE.replace(".", f"_{precision}.")
         add(file, content, LiteRTRecognizer(content, signs), exact=exact)
     if zipped := submission(list(contents.values())):

@@ -189,7 +189,7 @@ def _publish(run: LoggedRun, evidence: Evidence, settings: FinalSettings) -> Non
     if not settings.register_model:
         return
     with tracked.folder("export") as folder:
-        (folder / LITERT_FILE).write_bytes(litert(recognizer.models))
+        (folder / LITERT_FILE).write_bytes(*litert(recognizer.models))
         card = complete_folder(folder, run, recognizer)
         uri = log_served_model(folder, run.run_id, recognizer.signs)
     version = registry.register(run.client, uri, run.run_id, evidence, card)

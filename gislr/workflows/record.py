@@ -15,7 +15,7 @@ from gislr.utils.errors import SettingError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
 from gislr.utils.settings import Positive, Text, Whole
-from gislr.web import webcam
+from gislr.web import npm_packages
 from gislr.workflows.command_settings import CommandSettings, read_command
 
 
@@ -37,7 +37,7 @@ def record(config: DictConfig) -> None:
 
     Raises:
         GislrError: A setting cannot be used, the folder cannot take the clips, or MediaPipe's
-            JavaScript is missing.
+            JavaScript cannot be fetched.
     """
     settings = read_command(RecordSettings, config)
     signs, [signer] = _names("signs", settings.signs), _names("signer", [settings.signer])
@@ -46,11 +46,7 @@ def record(config: DictConfig) -> None:
             f"host must be an address of this machine alone, such as 127.0.0.1; got "
             f"{settings.host}. Browsers give no webcam to other addresses."
         )
-    scripts = webcam.folder()
-    if scripts is None:
-        raise SettingError(
-            "MediaPipe's JavaScript is missing; gislr demo fetch_webcam=true fetches it, once."
-        )
+    mediapipe = npm_packages.mediapipe()
     session = datetime.now().isoformat(timespec="seconds")
     recordings = Recordings(resolve_here(settings.output), signer, session)
     server = RecordServer(
@@ -60,7 +56,7 @@ def record(config: DictConfig) -> None:
         repetitions=settings.repetitions,
         seconds=settings.seconds,
         video=settings.video,
-        webcam=scripts,
+        mediapipe=mediapipe,
     )
     log.info(f"gislr's page to record signs: {server.address} (Ctrl-C ends it)")
     with server:

@@ -207,7 +207,7 @@ def _exported() -> bytes:
     from gislr.export.litert import litert
     from tests.test_export import trained
 
-    return litert([trained("transformer")])
+    return litert([trained("transformer")])[0]
 
 
 CASES = {

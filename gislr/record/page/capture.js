@@ -1,14 +1,10 @@
 /* Records a clip's images first and finds their landmarks afterwards. */
 
+import { nextImage } from "./webcam.js";
+
 const FRAMES_PER_SECOND = 30;
 /* A webcam that gives nothing for so long has stopped. */
 const PATIENCE = 3000;
-
-/* Calls back with the time, in seconds, of the video's next image. */
-function nextImage(video, callback) {
-  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback((_, image) => callback(image.mediaTime));
-  else requestAnimationFrame(() => callback(video.currentTime));
-}
 
 /*
  * Returns the images of so many seconds, each with its time; of faster webcams, 30 a second. Finding

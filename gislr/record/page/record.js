@@ -1,10 +1,11 @@
 /* Asks for consent, then for one clip after another: count down, record, look, keep. */
 
-import { landmarksOfImages, quality, recordImages, recordVideo } from "/capture.js";
-import { WHOLE_IMAGE, drawLandmarks, pointsOf } from "/drawing.js";
-import { clipsToRecord } from "/order.js";
-import { $, request, showMessage } from "/requests.js";
-import { cameraProblem, closeCamera, openCamera, openHolistic } from "/webcam.js";
+import { landmarksOfImages, quality, recordImages, recordVideo } from "./capture.js";
+import { WHOLE_IMAGE, drawLandmarks, pointsOf } from "./drawing.js";
+import { clipsToRecord } from "./order.js";
+import { $, showMessage } from "./page.js";
+import { request } from "./requests.js";
+import { cameraProblem, closeCamera, openCamera, openHolistic } from "./webcam.js";
 
 const COUNTDOWN = 3;
 const FEW_HANDS = 0.5;
@@ -14,7 +15,6 @@ let about = null;
 let left = [];
 let stream = null;
 let holistic = null;
-let onLandmarks = () => {};
 let watching = null;
 let watched = Promise.resolve();
 let attempt = null;
@@ -66,7 +66,7 @@ async function open() {
     $("video").srcObject = stream;
     await $("video").play();
     $("stage").style.aspectRatio = `${$("video").videoWidth} / ${$("video").videoHeight}`;
-    holistic = await openHolistic((values) => onLandmarks(values));
+    holistic = await openHolistic();
     next();
   } catch (error) {
     if (stream) closeCamera(stream);
@@ -101,10 +101,9 @@ function watch() {
   const mine = watching = {};
   // MediaPipe takes one image at a time.
   watched = watched.then(async () => {
-    onLandmarks = draw;
     holistic.reset();
     while (watching === mine) {
-      await holistic.send({ image: $("video") });
+      draw(await holistic.find($("video")));
       await new Promise(requestAnimationFrame);
     }
   }).catch((error) => showMessage(`MediaPipe failed: ${error.message}`));
@@ -149,18 +148,11 @@ async function capture() {
   if (state() !== "recording") throw new Error("The recording was interrupted.");
   enter("finding");
   holistic.reset();
-  const frames = await landmarksOfImages(images, find, (found) => {
+  const frames = await landmarksOfImages(images, holistic.find, (found) => {
     $("bar").value = found / images.length;
     hint(`Finding the landmarks of frame ${found} of ${images.length}`);
   });
   return { frames, times: Float32Array.from(images, (each) => each.time), file };
-}
-
-function find(canvas) {
-  return new Promise((resolve, reject) => {
-    onLandmarks = resolve;
-    holistic.send({ image: canvas }).then(() => setTimeout(reject, 5000, new Error("MediaPipe gave no answer.")), reject);
-  });
 }
 
 /* Looking */

@@ -1,12 +1,5 @@
 /* Asks the page's own server. */
 
-export const $ = (id) => document.getElementById(id);
-
-export function showMessage(text) {
-  $("message").hidden = !text;
-  $("message").textContent = text || "";
-}
-
 export async function request(path, options) {
   let answer;
   try {

@@ -1,0 +1,117 @@
+"""Size and speed of the page, with the default model of 250 signs, in headless Chromium.
+
+python -m benchmarks.page [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import statistics as middle
+import tempfile
+import threading
+import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from benchmarks.exporting import SIGNS, default_trained
+from tests.browser import browser
+from tests.test_demo_page import SOFTWARE_WEBGL, portrait_camera
+
+FRAMES = (20, 256)
+STATE = "document.body.dataset.state"
+TIMED = """\
+return (async ([root, lengths]) => {
+  const about = await (await fetch(`${root}about.json`)).json();
+  const { openRecognizer } = await import(`${root}recognizer.js`);
+  const recognizer = await openRecognizer(about);
+  const found = {};
+  for (const length of lengths) {
+    const clip = Array.from({ length }, () => new Float32Array(543 * 3).map(() => Math.random()));
+    const times = [];
+    for (let k = 0; k < 30; k += 1) {
+      const start = performance.now();
+      await recognizer.probabilities(clip);
+      times.push(performance.now() - start);
+    }
+    found[length] = times.sort((a, b) => a - b)[15];
+  }
+  return found;
+})(arguments);
+"""
+
+
+def main() -> None:
+    """Prints the page's size, the time until it is ready, and its speed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "page"
+        write(root)
+        sizes = {path: path.stat().st_size for path in root.rglob("*") if path.is_file()}
+        print(f"folder: {sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files")
+        for name in ("litert", "mediapipe", "hyparquet", "samples", "model.tflite"):
+            part = sum(size for path, size in sizes.items() if root / name in (path, *path.parents))
+            print(f"  {name}: {part / 1e6:.2f} MB")
+        handler = functools.partial(_Quiet, directory=root)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            camera = portrait_camera(Path(folder))
+            address = f"http://127.0.0.1:{server.server_address[1]}/"
+            report([measure(address, camera) for _ in range(rounds)])
+            server.shutdown()
+
+
+def write(root: Path) -> None:
+    """Writes the page."""
+    from gislr.demo.demo_page import demo_page, simulated_clips
+    from gislr.export.litert import litert
+    from gislr.inference.litert_recognizer import LiteRTRecognizer
+    from gislr.web import npm_packages
+    from gislr.web.page_files import write_page
+
+    model = default_trained()
+    recognizer = LiteRTRecognizer(*litert([model]), model.signs)
+    packages = {**npm_packages.runtime(), **npm_packages.mediapipe()}
+    write_page(demo_page(recognizer, f"{SIGNS} signs", simulated_clips(), packages), root)
+
+
+def measure(address: str, camera: tuple[str, ...]) -> dict[str, float]:
+    """Opens the page in a browser of its own."""
+    with browser(*camera, *SOFTWARE_WEBGL) as page:
+        page.open("about:blank")
+        time.sleep(3)  # the browser's own start
+        page.open(address)
+        page.wait(f"{STATE} != 'loading'")
+        ready = page.run("return performance.getEntriesByName('ready')[0].startTime")
+        page.wait(f"{STATE} == 'offline'", 180)
+        everything = page.run("return performance.now()")
+        page.run("document.getElementById('webcam').click()")
+        page.wait("document.getElementById('rate').textContent", 300)
+        time.sleep(20)
+        rate = float(page.run("return document.getElementById('rate').textContent").split()[0])
+        page.open(f"{address}about.json")
+        times = page.run(TIMED, address, list(FRAMES))
+    found = {"s to ready": ready / 1000, "s to everything": everything / 1000}
+    found |= {f"ms a prediction, {frames} frames": times[str(frames)] for frames in FRAMES}
+    return found | {"frames a second": rate}
+
+
+def report(rounds: list[dict[str, float]]) -> None:
+    """Prints the median of each figure, with the spread."""
+    for name in rounds[0]:
+        values = [each[name] for each in rounds]
+        print(f"{name}: {middle.median(values):.2f} ({min(values):.2f} to {max(values):.2f})")
+    print(json.dumps(rounds))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Logs nothing."""
+
+
+if __name__ == "__main__":
+    main()
