@@ -19,7 +19,16 @@ from gislr.export.card_details import (
     signers_trained_on,
 )
 from gislr.export.card_evaluation import CardEvaluation
-from gislr.inference.litert_recognizer import INPUT, LITERT_FILE, OUTPUT, REJECTION, SIGNATURE
+from gislr.inference.litert_recognizer import (
+    FIXED_FRAMES,
+    FIXED_SIGNATURE,
+    INPUT,
+    LENGTH,
+    LITERT_FILE,
+    OUTPUT,
+    REJECTION,
+    SIGNATURE,
+)
 from gislr.tracking.model_registry import EVIDENCE
 from gislr.tracking.run_reader import MEMBERS, LoggedRun
 from gislr.tracking.training_record import TEMPERATURE, THRESHOLD
@@ -135,6 +144,8 @@ probabilities = recognize({INPUT}=landmarks)["{OUTPUT}"]
 - `{INPUT}`: float32 [frames, {LANDMARKS_PER_FRAME}, 3], the x, y and z of every landmark of
   MediaPipe Holistic ({groups}); NaN where it was not found
 - `{OUTPUT}`: float32 [{len(signs)}], probabilities in the order of `{LABEL_MAP}`
+- the signature `{FIXED_SIGNATURE}` is for runtimes that cannot resize inputs: `{INPUT}` has
+  {FIXED_FRAMES} frames, of which the first `{LENGTH}` (int32) are the clip
 - `{REJECTION}`: where the highest probability is below this one, the answer is "not sure\""""
     if not agreements:
         return usage
