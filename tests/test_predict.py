@@ -164,12 +164,26 @@ def test_a_video_is_recognized_while_it_is_read(tmp_path, monkeypatch):
         list(broken)
 
 
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from gislr.video import reading
+from gislr.workflows.predict import stream_signs
+from tests.test_predict import ByPlace
+
+reading.mediapipe_python = lambda: Path(sys.executable)
+reading._SCRIPT = Path(sys.argv[1])
+print(*(event.signs[0] for event in stream_signs(ByPlace("ab"), Path("webcam"))))
+"""
+
+
 def test_ctrl_c_ends_the_webcam_and_its_last_sign(tmp_path, monkeypatch):
     frames = signing(0.5005, 0.5015)[:75]  # the second sign goes on
     interrupted = "(time.sleep(1), os.kill(os.getppid(), 2), time.sleep(60))"
     play(frames, interrupted, tmp_path, monkeypatch)
-    found = [event.signs[0] for event in stream_signs(ByPlace("ab"), Path("webcam"))]
-    assert found == ["a", "b"]
+    command = [sys.executable, "-c", INTERRUPTED, tmp_path / "script.py"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["a", "b"]
 
 
 COUNT = """
@@ -192,7 +206,7 @@ def test_signs_are_drawn_on_a_video(photo, tmp_path):  # noqa: F811
     from gislr.export.litert import litert
     from tests.test_export import SIGNS, trained
 
-    (tmp_path / "model.tflite").write_bytes(litert([trained("transformer")]))
+    (tmp_path / "model.tflite").write_bytes(*litert([trained("transformer")]))
     write_label_map(tmp_path / LABEL_MAP, SIGNS)
     draw(photo, tmp_path / "wave.mp4", 40, "hand")
     model, drawn = f"model={tmp_path / 'model.tflite'}", tmp_path / "drawn.mp4"
