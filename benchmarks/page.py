@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.exporting import SIGNS, default_trained
 from tests.browser import browser
-from tests.test_demo_page import SOFTWARE_WEBGL, portrait_camera
+from tests.test_demo_page import FAKE_CAMERA, SOFTWARE_WEBGL
 
 FRAMES = (20, 256)
 STATE = "document.body.dataset.state"
@@ -77,6 +77,21 @@ def write(root: Path) -> None:
     recognizer = LiteRTRecognizer(*litert([model]), model.signs)
     packages = {**npm_packages.runtime(), **npm_packages.mediapipe()}
     write_page(demo_page(recognizer, f"{SIGNS} signs", simulated_clips(), packages), root)
+
+
+def portrait_camera(folder: Path) -> tuple[str, ...]:
+    """Returns the flags of a webcam that shows matplotlib's photograph of a person."""
+    from matplotlib.cbook import get_sample_data
+    from PIL import Image
+
+    with get_sample_data("grace_hopper.jpg") as file:
+        person = Image.open(file).resize((400, 480))
+    picture = Image.new("RGB", (640, 480), "gray")
+    picture.paste(person, (120, 0))
+    with (folder / "camera.mjpeg").open("wb") as video:
+        for _ in range(10):
+            picture.save(video, "JPEG")
+    return (*FAKE_CAMERA, f"--use-file-for-fake-video-capture={folder / 'camera.mjpeg'}")
 
 
 def measure(address: str, camera: tuple[str, ...]) -> dict[str, float]:
