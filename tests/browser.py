@@ -25,6 +25,7 @@ class Browser:
         options = {"args": ["--headless=new", "--no-sandbox", *arguments]}
         logs = {"performance": "ALL"}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": logs}
+        wanted["timeouts"] = {"script": 300_000}  # MediaPipe's first image blocks a page
         wanted = {"capabilities": {"alwaysMatch": wanted}}
         self._root += f"/session/{self._send('POST', '/session', wanted)['sessionId']}"
 
@@ -32,7 +33,7 @@ class Browser:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._root + path, data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=300) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(error.read().decode()[:500]) from None
