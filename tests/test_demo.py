@@ -70,7 +70,9 @@ def test_every_file_that_the_page_names_is_there(files):
     names = {package.folder for package in PACKAGES}
     for name, file in files.items():
         if name.endswith((".html", ".js")):
-            named = re.findall(r'(?:from|href=|src=|address\() ?"(\./[^"]+)"', file.read_text())
+            named = re.findall(
+                r'(?:from |href=|src=|import\(|download\()"(\./[^"]+)"', file.read_text()
+            )
             for path in named:
                 assert path[2:] in files or path[2:].split("/")[0] in names, (name, path)
     texts = [file.read_text() for file in files.values() if isinstance(file, Path)]

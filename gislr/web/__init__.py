@@ -1,1 +1,1 @@
-"""What pages of this machine share: their server, MediaPipe's JavaScript, how they draw."""
+"""What pages share: their files and server, what npm fetches, how they draw and recognize."""
