@@ -182,7 +182,8 @@ def test_ctrl_c_ends_the_webcam_and_its_last_sign(tmp_path, monkeypatch):
     interrupted = "(time.sleep(1), os.kill(os.getppid(), 2), time.sleep(60))"
     play(frames, interrupted, tmp_path, monkeypatch)
     command = [sys.executable, "-c", INTERRUPTED, tmp_path / "script.py"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    # Well below the seconds of silence that end a process which hangs.
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["a", "b"]
 
 

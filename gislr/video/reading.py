@@ -175,8 +175,10 @@ class LandmarkFinder:
         while line:
             timer = Timer(STALLED_SECONDS, kill)
             timer.start()
-            line = process.stdout.readline() if process.stdout else ""
-            timer.cancel()
+            try:
+                line = process.stdout.readline() if process.stdout else ""
+            finally:  # Ctrl-C comes here, and a timer left alone would keep the command from ending
+                timer.cancel()
             if hangs.is_set():
                 self._end()
                 raise DataError(
