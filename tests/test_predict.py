@@ -111,11 +111,14 @@ def test_a_file_of_landmarks_is_one_clip_or_a_stream(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["clips=[{0}/a.npy]", "format=srt"], "srt shows the signs of one video; name one"),
-        (["clips=[webcam,{0}/a.npy]", "output=x.vtt"], "vtt shows the signs of one video"),
+        (["clips=[{0}/a.npy]", "format=srt"], "srt shows the signs of one stream; name one"),
+        (["clips=[webcam,{0}/a.npy]", "output=x.vtt"], "vtt shows the signs of one stream"),
         (["clips=[webcam]", "output=x.mp4"], "and webcam is no video file; record one first"),
         (["clips=[{0}/a.npy]", "stream=true", "output=x.mp4"], "a.npy is no video file"),
-        (["clips=[webcam]", "stream=false", "format=vtt"], "leave stream as it is"),
+        (
+            ["clips=[webcam]", "stream=false", "format=vtt"],
+            "name one video, or landmarks with stream=true",
+        ),
     ],
 )
 def test_subtitles_are_of_one_video(overrides, message, tmp_path):

@@ -102,7 +102,7 @@ def _require_stream(settings: PredictSettings, files: Sequence[Path], kind: str)
         return
     if len(files) != 1 or not settings.is_stream(files[0]):
         raise SettingError(
-            f"{kind} shows the signs of one video; name one, and leave stream as it is."
+            f"{kind} shows the signs of one stream; name one video, or landmarks with stream=true."
         )
     if kind == DRAWN and not is_video(files[0]):
         raise SettingError(
