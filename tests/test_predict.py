@@ -186,7 +186,7 @@ def test_ctrl_c_ends_the_webcam_and_its_last_sign(tmp_path, monkeypatch):
     play(frames, interrupted, tmp_path, monkeypatch)
     command = [sys.executable, "-c", INTERRUPTED, tmp_path / "script.py"]
     # Well below the seconds of silence that end a process which hangs.
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)
     assert done.stdout.split() == ["a", "b"]
 
 
