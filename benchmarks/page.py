@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.exporting import SIGNS, default_trained
-from tests.browser import browser
-from tests.test_demo_page import FAKE_CAMERA, SOFTWARE_WEBGL
+from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser
 
 FRAMES = (20, 256)
 STATE = "document.body.dataset.state"

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""Arguments of `browser`."""
+
 needs_browser = pytest.mark.skipif(
     not (shutil.which("chromedriver") and (shutil.which("chromium") or shutil.which("chrome"))),
     reason="needs chromium and chromedriver",

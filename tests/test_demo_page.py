@@ -16,7 +16,7 @@ from gislr.export.litert import litert
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.web import npm_packages
 from gislr.web.page_files import write_page
-from tests.browser import browser, needs_browser
+from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser, needs_browser
 from tests.conftest import clip_table, landmarks_of
 from tests.test_demo import HOSTILE, needs_packages
 from tests.test_export import SIGNS, clip, trained
@@ -24,8 +24,6 @@ from tests.test_export import SIGNS, clip, trained
 pytestmark = [pytest.mark.slow, needs_browser, needs_packages]
 
 TAB, ENTER, SPACE, RIGHT = "\ue004", "\ue007", " ", "\ue014"
-FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 READY, LOADED = (f"document.body.dataset.state == '{state}'" for state in ("ready", "offline"))
 STATE = "document.body.dataset.view"
 STAND_IN = """\

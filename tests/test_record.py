@@ -25,7 +25,7 @@ from gislr.record.recordings import Recordings, file_name
 from gislr.utils.errors import DataError, GislrError
 from gislr.web import npm_packages
 from gislr.workflows.record import record
-from tests.browser import browser, needs_browser
+from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser, needs_browser
 from tests.conftest import landmarks_of
 from tests.test_demo import ask, needs_packages
 
@@ -49,8 +49,6 @@ window.Holistic = class {
   }
 };
 """
-FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 SHOWN = "document.body.dataset.state"
 
 

@@ -2,8 +2,8 @@
 
 import { color, contextOf, drawLine } from "./drawing.js";
 import { $ } from "./page.js";
+import { mostLikely as bestOf } from "./stream.js";
 
-const TOP = 5;
 const MOST_LINES = 7;
 const LOWEST_LINE = 0.02;
 const HANDS = [...Array(21).keys()].flatMap((k) => [468 + k, 522 + k]);
@@ -14,14 +14,9 @@ export function hasHand(frame) {
   return HANDS.some((row) => !Number.isNaN(frame[3 * row]));
 }
 
-/* Returns the most likely signs, as stream.js does. */
+/* Returns the most likely signs of the page's model. */
 export function mostLikely(about, values) {
-  const best = Array.from(values, (_, k) => k).sort((a, b) => values[b] - values[a] || a - b).slice(0, TOP);
-  return {
-    signs: best.map((k) => about.signs[k]),
-    probabilities: best.map((k) => values[k]),
-    sure: values[best[0]] >= about.rejection_threshold,
-  };
+  return bestOf({ signs: about.signs, rejectionThreshold: about.rejection_threshold }, values);
 }
 
 /* Shows the most likely signs; none where there is no prediction. */

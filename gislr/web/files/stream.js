@@ -144,13 +144,7 @@ export class StreamRecognizer {
 
   /* Resolves to what the frames from one on look like. */
   async #look(start) {
-    const values = await this.probabilities(this.frames.slice(start, this.used));
-    const best = Array.from(values, (_, k) => k).sort((a, b) => values[b] - values[a] || a - b).slice(0, TOP);
-    return {
-      signs: best.map((k) => this.signs[k]),
-      probabilities: best.map((k) => values[k]),
-      sure: values[best[0]] >= this.rejectionThreshold,
-    };
+    return mostLikely(this, await this.probabilities(this.frames.slice(start, this.used)));
   }
 
   /* Returns the event of some first frames; none when the sign has just been told. */
@@ -159,6 +153,16 @@ export class StreamRecognizer {
     if (found.sure) this.told = found.signs[0];
     return again ? [] : [{ start: this.times[0], end: this.times[frames - 1], ...found }];
   }
+}
+
+/* Returns the five most likely signs of a model { signs, rejectionThreshold }, and whether the first is sure. */
+export function mostLikely({ signs, rejectionThreshold }, values) {
+  const best = Array.from(values, (_, k) => k).sort((a, b) => values[b] - values[a] || a - b).slice(0, TOP);
+  return {
+    signs: best.map((k) => signs[k]),
+    probabilities: best.map((k) => values[k]),
+    sure: values[best[0]] >= rejectionThreshold,
+  };
 }
 
 /* Returns the height of the higher wrist above the shoulders in heads, a head, and whether a hand is found. */
