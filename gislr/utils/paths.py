@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def is_checkout() -> bool:
     """Tells whether the package runs from a checkout rather than from site-packages."""
-    return (PACKAGE.parent / "conf").is_dir()
+    return (PACKAGE.parent / "conf" / "base.yaml").is_file()
 
 
 def project_root() -> Path:
