@@ -1,4 +1,4 @@
-"""The wheel and the source archive: the same bytes twice, and what they do where they are installed."""
+"""The wheel and the source archive: the same bytes twice, and at work where they are installed."""
 
 import os
 import re
@@ -121,7 +121,9 @@ class Installed:
             *("pip", "install", "--python", self.bin / "python"),
             *("--constraint", ROOT / "requirements.lock", wheel),
         )
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "KERAS", "VIRT"))}
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "KERAS", "VIRT"))
+        }
         self.environment = {**kept, "PATH": f"{self.bin}:{kept['PATH']}"}
 
     def start(self, *arguments):

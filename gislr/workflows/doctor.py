@@ -123,7 +123,9 @@ def _machine(cores: ImportOutcome) -> str:
 
 
 def _install(extra: str) -> str:
-    return f"pip install --editable '.[{extra}]'" if is_checkout() else f"pip install 'gislr[{extra}]'"
+    return (
+        f"pip install --editable '.[{extra}]'" if is_checkout() else f"pip install 'gislr[{extra}]'"
+    )
 
 
 def _folder() -> Finding:
