@@ -167,6 +167,9 @@ def test_the_wheel_trains_in_a_clean_environment(installed):
     """What continuous integration runs of the slow tests."""
     assert "look at it with: gislr ui" in installed.run("train", *SMALL)
     assert "Everything that gislr needs is there" in installed.run("doctor")
+    (installed.folder / "experiments").mkdir()
+    (installed.folder / "experiments/mine.yaml").write_text("# @package _global_\nseed: 123\n")
+    assert "seed: 123\n" in installed.run("train", "+experiments=mine", "--cfg", "job")
 
 
 @pytest.mark.slow
