@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup train test test-slow test-docs faults coverage lint format docs ui bench clean
+.PHONY: setup train test test-slow test-docs faults coverage lint format docs dist ui bench clean
 
 # uv installs in a quarter of pip's time, but knows nothing of an index that only pip.conf names
 setup: $(VENV)/.installed
@@ -52,6 +52,11 @@ format: setup
 # The pages of docs/ and the Python API, in build/docs
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+
+# The source archive, and the wheel built from it, in dist/; the same bytes wherever they are built
+dist: setup
+	rm -rf dist
+	$(RUN) -m uv build --quiet --no-build-isolation --python $(RUN)
 
 # What needs raw clips is measured on the embedded sample, or on a folder: make bench DATA=DIR
 bench: setup

@@ -71,5 +71,6 @@ COMMANDS = {
         Command("view", LOOK, "Draw clips", "clips"),
         Command("ui", LOOK, "Open MLflow's pages"),
         Command("sync", LOOK, "Send what the tracking store did not accept"),
+        Command("doctor", LOOK, "Check what is installed, missing or broken"),
     )
 }

@@ -43,6 +43,13 @@ def errors_as_messages(name: str = "train") -> Iterator[None]:
         reason = "Terminated" if isinstance(error, Terminated) else "Interrupted"
         print(f"\n{reason}.", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in ("gislr", "hydra_plugins"):
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        fail(
+            f"A package of gislr's must be importable; {reason}. gislr doctor says how to mend it."
+        )
     except Exception as error:
         if (sentence := system_error_message(error)) is None:
             raise

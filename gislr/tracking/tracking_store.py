@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from gislr.config.tracking_settings import TrackingSettings
 from gislr.utils.errors import GislrError
-from gislr.utils.paths import project_root
+from gislr.utils.paths import is_checkout, project_root
 from gislr.utils.system_errors import system_error_message
 
 SQLITE = "sqlite:///"
@@ -71,7 +71,7 @@ def pages(settings_uri: str | None) -> str:
         'gislr ui tracking.uri=sqlite:///runs/mlflow.db'
     """
     if settings_uri is None:
-        return "make ui"
+        return "make ui" if is_checkout() else "gislr ui"
     if settings_uri.startswith(SQLITE):
         return f"gislr ui tracking.uri={settings_uri}"
     return settings_uri
@@ -83,7 +83,7 @@ def local_folder(settings_uri: str | None) -> Path:
     It holds the sqlite file; for a tracking server it is the project's own `mlruns/`.
     """
     uri = tracking_uri(settings_uri)
-    return _database(uri if uri.startswith(SQLITE) else tracking_uri(None)).parent
+    return database_file(uri if uri.startswith(SQLITE) else tracking_uri(None)).parent
 
 
 def study_storage(settings_uri: str | None) -> str:
@@ -120,7 +120,7 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         mlflow.set_tracking_uri(uri)
         if not uri.startswith(SQLITE):
             return _experiment(settings.experiment, None, create)
-        database = _database(uri)
+        database = database_file(uri)
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(database.with_name(".lock")):
             if not database.exists():
@@ -136,7 +136,8 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
         ) from None
 
 
-def _database(uri: str) -> Path:
+def database_file(uri: str) -> Path:
+    """Returns the file of a store `sqlite:///FILE`."""
     return Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
 
 

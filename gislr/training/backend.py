@@ -60,6 +60,19 @@ def device_scope(count: int) -> Iterator[None]:
             yield
 
 
+def backend_and_devices() -> str:
+    """Returns Keras' backend and what it computes on, such as `tensorflow on CPU`."""
+    if is_tensorflow():
+        import tensorflow as tf
+
+        details = tf.config.experimental.get_device_details
+        gpus = [details(gpu)["device_name"] for gpu in tf.config.list_physical_devices("GPU")]
+        found = gpus or ["CPU"]
+    else:
+        found = list(keras.distribution.list_devices())
+    return f"{keras.backend.backend()} on {', '.join(found)}"
+
+
 def _local_devices() -> list[str]:
     if is_tensorflow():
         import tensorflow as tf

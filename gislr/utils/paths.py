@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 def is_checkout() -> bool:
     """Tells whether the package runs from a checkout rather than from site-packages."""
-    return (PACKAGE.parent / "conf").is_dir()
+    return (PACKAGE.parent / "conf" / "base.yaml").is_file()
 
 
 def project_root() -> Path:
@@ -32,12 +32,13 @@ def config_folder() -> Path:
 
 @cache
 def config_folders() -> tuple[Path, ...]:
-    """Returns the folders of configuration: gislr's own, then those of installed packages.
+    """Returns the folders of configuration: gislr's own, the project's, those of other packages.
 
+    Where gislr is installed, the project's is the working directory: `experiments/` is read there.
     A package offers one by an entry point of the group `gislr.conf`, whose value is a package that
     holds a folder `conf`.
     """
-    found = [config_folder()]
+    found = [config_folder()] if is_checkout() else [config_folder(), project_root()]
     for point in entry_points(group="gislr.conf"):
         spec = find_spec(point.value)
         places = spec.submodule_search_locations if spec else None
