@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 
 def has_password(url: str) -> bool:
@@ -17,11 +17,9 @@ def has_password(url: str) -> bool:
         >>> has_password("postgresql://host/studies?user=ann&password=secret")
         True
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "@" in url
-    # What is wrongly quoted may hide one: everything between the scheme and the last @ counts.
-    before_host = url.partition("://")[2].partition("?")[0].rpartition("@")[0]
-    in_query = any("password" in name.lower() for name in parse_qs(parts.query))
-    return ":" in before_host or in_query
+    if "://" not in url or url.startswith("sqlite:"):
+        return False
+    address, _, query = url.partition("://")[2].partition("?")
+    # To the last @: a password that is not quoted may hold others, and slashes.
+    is_named = ":" in address.rpartition("@")[0]
+    return is_named or any("password" in name.lower() for name in parse_qs(query))

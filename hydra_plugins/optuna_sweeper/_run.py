@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.optuna_sweeper import _terminal
 from hydra_plugins.optuna_sweeper._algorithms import GRID, make_pruner, make_sampler
 from hydra_plugins.optuna_sweeper._budget import Budget
-from hydra_plugins.optuna_sweeper._callbacks import callbacks
+from hydra_plugins.optuna_sweeper._callbacks import SweepCallback, callbacks
 from hydra_plugins.optuna_sweeper._errors import SweepError
 from hydra_plugins.optuna_sweeper._forking import begin_preloading
 from hydra_plugins.optuna_sweeper._launch import cached_result, run_by_launcher, run_locally
@@ -63,7 +63,7 @@ def run_sweep(
         queue.enqueue_best(settings.warm_start)
     # Several that start at once share what the first one creates.
     for callback in callbacks():
-        sweep.in_turn(lambda _, each=callback: each.on_sweep_start(sweep))
+        sweep.in_turn(partial(_start, sweep, callback))
     print(_terminal.opening(sweep, retries), flush=True)
     reason: str | None = "The sweep was killed."
     try:
@@ -87,6 +87,10 @@ def run_sweep(
         for callback in callbacks():
             callback.on_sweep_end(sweep, reason)
     return sweep.study
+
+
+def _start(sweep: Sweep, callback: SweepCallback, is_repeated: bool) -> None:
+    callback.on_sweep_start(sweep)
 
 
 def _open(

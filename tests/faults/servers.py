@@ -102,7 +102,11 @@ class MLflow:
         self._command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
         self._command += ["--backend-store-uri", f"{place}/{RUNS}", "--serve-artifacts"]
         self._command += ["--artifacts-destination", str(folder / "artifacts")]
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
 
     def start(self):
         with (self.folder / "mlflow.log").open("ab") as log:
@@ -114,7 +118,7 @@ class MLflow:
                 env=self._environment,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 900
         while time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

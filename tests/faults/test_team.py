@@ -58,10 +58,38 @@ def wait_for(trials, postgresql, workers):
         time.sleep(0.5)
 
 
+def disturb(team, workers):
+    """Restarts, kills, cuts and slows the servers while workers run; returns what it did."""
+    postgresql, served, to_database, to_mlflow = team
+    is_there = "SELECT to_regclass('trials') IS NOT NULL"
+    while not postgresql.ask(is_there, STUDIES)[0][0]:
+        assert any(worker.poll() is None for worker in workers)
+        time.sleep(1)
+    wait_for(TRIALS // 10, postgresql, workers)
+    to_mlflow.delay = to_database.delay = 0.05
+    wait_for(TRIALS // 5, postgresql, workers)
+    to_mlflow.delay = to_database.delay = 0.0
+    postgresql.stop()
+    time.sleep(5)
+    postgresql.start()
+    wait_for(TRIALS * 2 // 5, postgresql, workers)
+    served.kill()
+    killed = time.monotonic()
+    time.sleep(DOWN)
+    served.start()
+    down = time.monotonic() - killed
+    for share in (3, 4):
+        wait_for(TRIALS * share // 5, postgresql, workers)
+        for proxy in (to_database, to_mlflow):
+            threading.Thread(target=proxy.cut, args=(2,)).start()
+    for worker in workers:
+        worker.wait(3600)
+    cuts = to_database.cuts + to_mlflow.cuts
+    return f"PostgreSQL restarted once, MLflow down for {down:.0f} s, {cuts} connections cut"
+
+
 @pytest.mark.faults
 def test_every_trial_and_every_metric_is_there_once(team, tmp_path, monkeypatch, record_figure):
-    from mlflow import MlflowClient
-
     postgresql, served, to_database, to_mlflow = team
     root = write_folder(tmp_path / "clips", separable_clips())
     # Each machine has its own checkout, cache and unsent entries.
@@ -71,33 +99,13 @@ def test_every_trial_and_every_metric_is_there_once(team, tmp_path, monkeypatch,
     command += [f"tracking.uri=http://127.0.0.1:{to_mlflow.port}"]
     storage = f"postgresql://{USER}@127.0.0.1:{to_database.port}/{STUDIES}"
     command += [f"hydra.sweeper.storage={storage}", "hydra.sweeper.study_name=team"]
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    logs = [tmp_path / f"worker{k}.log" for k in range(WORKERS)]
     began = time.monotonic()
-    environment = tuple(f"{name}={value}" for name, value in SECRETS.items())
-    workers, logs = [], []
-    for k in range(WORKERS):
-        logs.append(tmp_path / f"worker{k}.log")
-        workers.append(machines[k % 2].start(command, environment, logs[k]))
+    workers = [machines[k % 2].start(command, log=log) for k, log in enumerate(logs)]
     try:
-        wait_for_table(postgresql)
-        wait_for(TRIALS // 10, postgresql, workers)
-        to_mlflow.delay = to_database.delay = 0.05
-        wait_for(TRIALS // 5, postgresql, workers)
-        to_mlflow.delay = to_database.delay = 0.0
-        postgresql.stop()
-        time.sleep(5)
-        postgresql.start()
-        wait_for(TRIALS * 2 // 5, postgresql, workers)
-        served.kill()
-        killed = time.monotonic()
-        time.sleep(DOWN)
-        served.start()
-        down = time.monotonic() - killed
-        for share in (3, 4):
-            wait_for(TRIALS * share // 5, postgresql, workers)
-            for proxy in (to_database, to_mlflow):
-                threading.Thread(target=proxy.cut, args=(2,)).start()
-        for worker in workers:
-            worker.wait(3600)
+        disturbed = disturb(team, workers)
     finally:
         for worker in workers:
             worker.kill()
@@ -105,25 +113,34 @@ def test_every_trial_and_every_metric_is_there_once(team, tmp_path, monkeypatch,
     texts = [log.read_text() for log in logs]
     assert [worker.returncode for worker in workers] == [0] * WORKERS, texts
     assert not any("Traceback" in text for text in texts), texts
+    address = f"http://127.0.0.1:{served.port}"
     for machine in machines:
-        machine.run("gislr", "sync", f"tracking.uri=http://127.0.0.1:{served.port}",
-                    environment=environment)  # fmt: skip
+        machine.run("gislr", "sync", f"tracking.uri={address}")
 
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
     url = f"postgresql://{USER}@127.0.0.1:{postgresql.port}/{STUDIES}"
-    study = optuna.load_study(study_name="team", storage=url)
-    states = Counter(trial.state.name for trial in study.trials)
-    complete = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    trials = optuna.load_study(study_name="team", storage=url).trials
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
     assert sorted(trial.params["seed"] for trial in complete) == list(range(TRIALS))
+    states = Counter(trial.state.name for trial in trials)
     assert states["RUNNING"] == states["WAITING"] == 0
+    values = assert_runs_are_there_once(address, complete)
+    assert_kept_nowhere(tmp_path, postgresql)
+    record_figure(
+        f"{TRIALS} trials of {WORKERS} workers in {seconds:.0f} s, {values} values; {disturbed}; "
+        f"trials by state: {dict(states)}"
+    )
 
-    client = MlflowClient(f"http://127.0.0.1:{served.port}")
+
+def assert_runs_are_there_once(address, complete):
+    """Each complete trial has one run with each value once; returns the number of values."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(address)
     [parent], runs = sweep_runs(client, "team")
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["trials_complete"] == TRIALS
-    finished = {run.info.run_id: run for run in runs if run.info.status == "FINISHED"}
-    assert finished.keys() == {trial.user_attrs["run_id"] for trial in complete}
+    finished = [run.info.run_id for run in runs if run.info.status == "FINISHED"]
+    assert sorted(finished) == sorted(trial.user_attrs["run_id"] for trial in complete)
     assert len(runs) == TRIALS, [(run.info.run_name, run.info.status) for run in runs]
     values = 0
     for run in [parent, *runs]:
@@ -134,18 +151,7 @@ def test_every_trial_and_every_metric_is_there_once(team, tmp_path, monkeypatch,
             assert {step for name, step in points if name == "val_loss"} == {0, 1}
             paths = {entry.path for entry in client.list_artifacts(run.info.run_id)}
             assert {"config.yaml", "evaluation", "model.weights.h5"} <= paths
-
-    assert_kept_nowhere(tmp_path, postgresql)
-    record_figure(
-        f"{TRIALS} trials of {WORKERS} workers in {seconds:.0f} s, {values} values; PostgreSQL "
-        f"restarted once, MLflow down for {down:.0f} s, {to_database.cuts + to_mlflow.cuts} "
-        f"connections cut; trials by state: {dict(states)}"
-    )
-
-
-def wait_for_table(postgresql):
-    while not postgresql.ask("SELECT to_regclass('trials') IS NOT NULL", STUDIES)[0][0]:
-        time.sleep(1)
+    return values
 
 
 def assert_kept_nowhere(folder, postgresql):
