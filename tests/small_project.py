@@ -68,21 +68,25 @@ class SmallProject:
             text = re.sub(r"(?m)^( +epochs:) \d+", r"\1 1", path.read_text())
             path.write_text(re.sub(r"(?m)^( +n_trials:) \d+", r"\1 2", text))
 
-    def start(self, words: list[str], environment: tuple[str, ...] = ()) -> subprocess.Popen:
-        """Starts a command in the project."""
+    def start(
+        self, words: list[str], environment: tuple[str, ...] = (), log: Path | None = None
+    ) -> subprocess.Popen:
+        """Starts a command in the project; a log gets all of its output."""
         ours = {"python": [], "gislr": ["-m", "gislr"], "mlflow": ["-m", "mlflow"]}
         program = [sys.executable, *ours[words[0]]] if words[0] in ours else [words[0]]
         own = {**os.environ, "PYTHONPATH": str(self.root), "MLFLOW_DISABLE_TELEMETRY": "true"}
         # As in an activated environment: MLflow starts its server by the name uvicorn.
         own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
         own.update(variable.split("=", 1) for variable in environment)
+        output = log.open("w") if log else subprocess.PIPE
+        errors = subprocess.STDOUT if log else subprocess.PIPE
         return subprocess.Popen(
             [*program, *words[1:]],
             cwd=self.root,
             env=own,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output,
+            stderr=errors,
         )
 
     def run(self, *words: str, environment: tuple[str, ...] = ()) -> str:

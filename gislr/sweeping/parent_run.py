@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import Configuration, open_also, open_data, read_configuration
 from gislr.config.trial_folds import TrialFolds, identity_values
+from gislr.sweeping.same_work import require_same_work
 from gislr.tracking import provenance
 from gislr.tracking.outbox import Outbox, attempt
 from gislr.tracking.run import (
@@ -16,15 +17,17 @@ from gislr.tracking.run import (
     KILLED,
     RUN_NAME,
     TrackedRun,
+    create_run,
     mark_running,
     mark_vanished,
+    now,
 )
 from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.tracking_store import connect, pages
 from gislr.tracking.training_record import IDENTITY, SWEEP, data_tags
 from gislr.utils.errors import GislrError, SettingError
 from gislr.utils.log import log
-from hydra_plugins.optuna_sweeper import CachedResult, Sweep, SweepCallback
+from hydra_plugins.optuna_sweeper import ENDED, CachedResult, Sweep, SweepCallback
 
 if TYPE_CHECKING:
     import optuna
@@ -74,6 +77,7 @@ class ParentRun(SweepCallback):
         self._configuration: Configuration
         self._run: TrackedRun
         self._experiment_id = ""
+        self._began = now()
         self._fingerprints: dict[str, dict[str, str]] = {}
 
     def check(self, configuration: Configuration) -> None:
@@ -90,8 +94,8 @@ class ParentRun(SweepCallback):
     def judge(self, sweep: Sweep) -> None:
         """Judges the result of a complete sweep."""
 
-    def on_sweep_start(self, sweep: Sweep) -> None:
-        """Finds the study's parent run or creates it."""
+    def on_study_open(self, sweep: Sweep) -> None:
+        """Refuses a sweep that cannot be tracked, or whose code or data is not the study's."""
         self._configuration = _configuration(sweep.compose(sweep.space.example()))
         self.check(self._configuration)
         if sweep.settings.pruner == "successive_halving" and TrialFolds.of(self._configuration):
@@ -100,6 +104,10 @@ class ParentRun(SweepCallback):
                 "trial is a cross-validation; choose median, or leave out sweep.folds and "
                 "split=nested."
             )
+        require_same_work(sweep, self._configuration)
+
+    def on_sweep_start(self, sweep: Sweep) -> None:
+        """Finds the study's parent run or creates it."""
         settings = self._configuration.tracking
         client, self._experiment_id = connect(settings)
         mark_vanished(client, self._experiment_id)
@@ -116,7 +124,7 @@ class ParentRun(SweepCallback):
         configuration = self._configuration
         tags = {SWEEP: sweep.name, **parent_tags(configuration)}
         name = configuration.tracking.run_name or sweep.name
-        created = client.create_run(self._experiment_id, tags=tags, run_name=name)
+        created = create_run(client, self._experiment_id, tags, name, self._began)
         run_id = str(created.info.run_id)
         sweep.study.set_user_attr(PARENT, run_id)
         TrackedRun(client, run_id, name, configuration.tracking.experiment).parameters(
@@ -154,7 +162,12 @@ class ParentRun(SweepCallback):
             for state, count in sweep.counts().items()
             if state != "running"
         }
-        self._run.metrics(counts, step=int(sum(counts.values())))
+        self.record_progress(trial, counts)
+
+    def record_progress(self, trial: optuna.trial.FrozenTrial, values: Mapping[str, float]) -> None:
+        """Records values by the number of ended trials, of which no other sweep has the same."""
+        if ENDED in trial.user_attrs:
+            self._run.metrics(values, step=int(trial.user_attrs[ENDED]))
 
     def on_sweep_end(self, sweep: Sweep, reason: str | None) -> None:
         """Records the trials and their result, and ends the run."""

@@ -40,12 +40,12 @@ class SweepTracker(ParentRun):
             )
 
     def on_trial_end(self, sweep: Sweep, trial: optuna.trial.FrozenTrial) -> None:
-        """Records the counts and the best values so far, by trial."""
+        """Records the counts and the best values so far."""
         super().on_trial_end(sweep, trial)
         if ranked := sweep.ranked():
             names = self._configuration.sweep.objectives
             best = zip(names, ranked[0].values, strict=True)
-            self._run.metrics({f"best_{name}": value for name, value in best}, step=trial.number)
+            self.record_progress(trial, {f"best_{name}": value for name, value in best})
 
     def conclude(self, sweep: Sweep) -> None:
         """Records the best trial and Optuna's plots; logs the command that trains it."""

@@ -8,6 +8,7 @@ sent twice is there once: metrics keep their time, artifacts their name.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 import zipfile
@@ -33,9 +34,10 @@ _PAUSE = 10
 class Outbox:
     """Sends the entries of one run, in order.
 
-    Only the process that records the run adds entries. Any process may send those that wait, one
-    at a time: a lock guards that. Each entry is one file, which appears whole, is removed once it
-    is sent, and shares no folder with others that would have to be removed.
+    Only processes that record the run add entries; several sweeps may share a parent run. Any
+    process may send those that wait, one at a time: a lock guards that. Each entry is one file,
+    which appears whole, is removed once it is sent, and shares no folder with others that would
+    have to be removed.
 
     Args:
         client: An `mlflow.MlflowClient`.
@@ -127,7 +129,7 @@ class Outbox:
         number = int(waiting[-1].name.split(".")[1]) + 1 if waiting else 0
         entry = {"uri": str(self._client.tracking_uri), "kind": kind, "content": content}
         with (
-            atomic_file(self._folder / f"{self._run_id}.{number:06d}.zip") as path,
+            atomic_file(self._folder / f"{self._run_id}.{number:06d}.{os.getpid()}.zip") as path,
             zipfile.ZipFile(path, "w") as archive,
         ):
             archive.writestr(_ENTRY, json.dumps(entry))

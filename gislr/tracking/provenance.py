@@ -77,6 +77,13 @@ def identity(values: Mapping[str, Any], fingerprints: Mapping[str, str]) -> str:
     """
     kept = {name: value for name, value in values.items() if name not in _NOT_IN_IDENTITY}
     digest = hashlib.sha256(json.dumps([kept, fingerprints], sort_keys=True, default=str).encode())
+    digest.update(code_digest().encode())
+    return digest.hexdigest()
+
+
+def code_digest() -> str:
+    """Returns a digest of the package's source files, hexadecimal."""
+    digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

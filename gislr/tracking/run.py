@@ -67,7 +67,7 @@ class TrackedRun:
             if math.isfinite(value) and (name, step) not in self.logged
         }
         if new:
-            self._outbox.put("values", {"metrics": new, "step": step, "time": _now()})
+            self._outbox.put("values", {"metrics": new, "step": step, "time": now()})
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Writes tags."""
@@ -94,7 +94,7 @@ class TrackedRun:
         """Ends the run, and says how to send the entries that the store did not accept."""
         if reason is not None:
             self.tags({REASON: reason})
-        self._outbox.put("end", {"status": status, "time": _now()})
+        self._outbox.put("end", {"status": status, "time": now()})
         if status == FINISHED:
             self._outbox.flush()
         if left := len(self._outbox.entries()):
@@ -104,7 +104,8 @@ class TrackedRun:
             )
 
 
-def _now() -> int:
+def now() -> int:
+    """Returns the time as MLflow counts it, in milliseconds."""
     return int(time.time() * 1000)
 
 
@@ -129,7 +130,8 @@ def tracked_run(
     from optuna import TrialPruned
 
     served = not tracking_uri(settings.uri).startswith(SQLITE)
-    run = _once_answered(lambda: _start(settings, tags, resumed), patient=patient and served)
+    began = now()
+    run = _once_answered(lambda: _start(settings, tags, resumed, began), patient=patient and served)
     try:
         yield run
     except BaseException as error:
@@ -144,17 +146,18 @@ def tracked_run(
     run.end(FINISHED)
 
 
-def _start(settings: TrackingSettings, tags: Mapping[str, str], resumed: str | None) -> TrackedRun:
+def _start(
+    settings: TrackingSettings, tags: Mapping[str, str], resumed: str | None, began: int
+) -> TrackedRun:
     from mlflow.tracking.context.registry import resolve_tags
 
     client, experiment_id = connect(settings)
     mark_vanished(client, experiment_id)
-    own = {PROCESS: owner_tag()}
     if resumed is None:
-        all_tags = resolve_tags({**tags, **own})
+        all_tags = resolve_tags(dict(tags))
         # A trial has a name of its own: the one of the settings is that of its sweep.
         name = tags.get(RUN_NAME, settings.run_name)
-        run = client.create_run(experiment_id, tags=all_tags, run_name=name)
+        run = create_run(client, experiment_id, all_tags, name, began)
         return TrackedRun(client, run.info.run_id, run.info.run_name, settings.experiment)
     Outbox(client, resumed).flush()
     run = client.get_run(resumed)
@@ -167,6 +170,28 @@ def _start(settings: TrackingSettings, tags: Mapping[str, str], resumed: str | N
     tracked = TrackedRun(client, resumed, run.info.run_name, settings.experiment, logged)
     mark_running(tracked)
     return tracked
+
+
+def create_run(
+    client: Any, experiment_id: str, tags: Mapping[str, str], name: str | None, began: int
+) -> Any:
+    """Creates a run once, although a server's answer may be lost and the request repeated.
+
+    Args:
+        client: An `mlflow.MlflowClient`.
+        experiment_id: The experiment.
+        tags: The run's tags; `PROCESS` is added.
+        name: Its name.
+        began: When it began, in milliseconds; with the process, it tells runs apart.
+    """
+    owner = owner_tag()
+    query = f"tags.`{PROCESS}` = '{owner}' and attributes.start_time = {began}"
+    while not (found := client.search_runs([experiment_id], query)):
+        own = {**tags, PROCESS: owner}
+        client.create_run(experiment_id, start_time=began, tags=own, run_name=name)
+    for doubled in found[1:]:
+        client.delete_run(doubled.info.run_id)
+    return found[0]
 
 
 def mark_running(run: TrackedRun) -> None:

@@ -17,6 +17,7 @@ from gislr.config.tracking_settings import TrackingSettings
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import is_checkout, project_root
 from gislr.utils.system_errors import system_error_message
+from hydra_plugins.optuna_sweeper import has_password
 
 SQLITE = "sqlite:///"
 _NO_FILE = ("sqlite:", "sqlite:/", "sqlite://", SQLITE, f"{SQLITE}:memory:")
@@ -33,6 +34,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+
+_UNAUTHORIZED = 401
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 # Without it MLflow's pages show what is for language models.
@@ -54,11 +57,17 @@ def tracking_uri(settings_uri: str | None) -> str:
     """Returns the absolute URI of the store, whatever the working directory.
 
     Raises:
-        TrackingError: It names a database without a file, which no other process could read.
+        TrackingError: It names a database without a file, which no other process could read, or
+            holds a password.
     """
     uri = settings_uri or f"{SQLITE}{project_root() / 'mlruns' / 'mlflow.db'}"
     if uri.partition("?")[0] in _NO_FILE:
         raise TrackingError(f"tracking.uri must name a file, as {SQLITE}FILE does; got {uri!r}.")
+    if has_password(uri):
+        raise TrackingError(
+            "tracking.uri must hold no password, which every run would keep; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or PGPASSWORD for a database."
+        )
     return uri
 
 
@@ -130,6 +139,11 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
             artifacts = database.with_name(_ARTIFACTS).as_uri()
             return _experiment(settings.experiment, artifacts, create)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        if getattr(error, "get_http_status_code", int)() == _UNAUTHORIZED:
+            raise TrackingError(
+                f"The tracking server {uri} must know this user; it refuses the name or the "
+                "password. Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+            ) from None
         raise TrackingError(
             system_error_message(error)
             or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
@@ -155,6 +169,7 @@ def _create(database: Path) -> None:
 
 def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, str]:
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name(name)
@@ -163,7 +178,13 @@ def _experiment(name: str, artifacts: str | None, create: bool) -> tuple[Any, st
     if not create:
         return client, ""
     location = f"{artifacts}/{name}" if artifacts else None
-    return client, client.create_experiment(name, artifact_location=location, tags=_KIND)
+    try:
+        return client, client.create_experiment(name, artifact_location=location, tags=_KIND)
+    except MlflowException as error:
+        # Of another machine, or of a request whose answer was lost.
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return client, client.get_experiment_by_name(name).experiment_id
 
 
 def relocate(database: Path) -> None:

@@ -141,6 +141,9 @@ class ReportedSweep(SweepTracker):
         run_id = ranked[0].user_attrs.get(RUN_ID) if ranked and reason is None else None
         if run_id is None or self.is_outer:
             return
+        if "running" in sweep.counts():
+            log.info("other workers still run trials; the last one draws the best one's report")
+            return
         log.info("draws the report of the best trial; of another: gislr report run=RUN_ID")
         keys = {"run": str(run_id), "tracking": {"uri": self._configuration.tracking.uri}}
         if failure := run_forked("-m", "gislr.report", *to_overrides(keys)):

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
+    from hydra_plugins.optuna_sweeper._credentials import has_password
     from hydra_plugins.optuna_sweeper._errors import SweepError
     from hydra_plugins.optuna_sweeper._forking import begin_preloading, preload, start_call
     from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
     from hydra_plugins.optuna_sweeper._plots import write_plots
     from hydra_plugins.optuna_sweeper._process import grid_command, run_forked, same_command
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
-    from hydra_plugins.optuna_sweeper._sweep import Sweep
+    from hydra_plugins.optuna_sweeper._sweep import ENDED, Sweep, is_local
     from hydra_plugins.optuna_sweeper._trial import (
         current_trial,
         earlier_attempt,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ENDED",
     "CachedResult",
     "Sweep",
     "SweepCallback",
@@ -37,7 +39,9 @@ __all__ = [
     "current_trial",
     "earlier_attempt",
     "grid_command",
+    "has_password",
     "is_gone",
+    "is_local",
     "may_go_on",
     "owner_tag",
     "preload",
@@ -50,6 +54,7 @@ __all__ = [
 
 _MODULES = (
     "callbacks",
+    "credentials",
     "errors",
     "forking",
     "settings",

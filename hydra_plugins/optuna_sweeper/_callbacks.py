@@ -35,10 +35,14 @@ class SweepCallback:
 
     show_best = True
 
-    def on_sweep_start(self, sweep: Sweep) -> None:
-        """The study is open; no trial of this process has run yet.
+    def on_study_open(self, sweep: Sweep) -> None:
+        """The study is open; this process has written nothing into it yet."""
 
-        Of several processes that start at once, one at a time is here.
+    def on_sweep_start(self, sweep: Sweep) -> None:
+        """No trial of this process has run yet.
+
+        Of several processes that start at once, one at a time is here, and again where the study's
+        database was away in the meantime.
         """
 
     def cached_result(self, sweep: Sweep, overrides: Sequence[str]) -> CachedResult | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -15,15 +16,23 @@ from optuna.trial import TrialState
 
 from hydra_plugins.optuna_sweeper import _sweep
 from hydra_plugins.optuna_sweeper._algorithms import GRID, make_pruner, make_sampler
+from hydra_plugins.optuna_sweeper._entries import (
+    end_doubles,
+    enqueue,
+    enqueue_combinations,
+    enqueue_first,
+    params_of,
+)
 from hydra_plugins.optuna_sweeper._halving import RUNG, SuccessiveHalving, rung_of
 from hydra_plugins.optuna_sweeper._owner import is_gone, owner_tag
 from hydra_plugins.optuna_sweeper._process import COMPLETE, KILLED, PRUNED, Outcome
-from hydra_plugins.optuna_sweeper._storage import locked
+from hydra_plugins.optuna_sweeper._storage import HEARTBEAT_SECONDS
 from hydra_plugins.optuna_sweeper._sweep import OWNER, REASON, Sweep, counted_trials
+
+Result = TypeVar("Result")
 
 STALE = "its sweep was killed"
 """The reason of trials whose sweep was killed."""
-
 
 _WARM_STARTS = 5
 
@@ -43,6 +52,7 @@ class TrialQueue:
         self._sweep, self._study, self._settings = sweep, sweep.study, sweep.settings
         self._owner = owner_tag()
         self._pruner = make_pruner(str(self._settings.pruner), self._settings.pruner_options)
+        self._asked: set[int] = set()  # the trials that this process runs
         self.finished = 0
         self.failures: Counter[str] = Counter()
 
@@ -52,25 +62,26 @@ class TrialQueue:
         Returns:
             The number of retries.
         """
+        return self._in_turn(self._recover)
+
+    def _recover(self, is_repeated: bool) -> int:
         retries = 0
-        with self._locked():
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                if is_gone(str(trial.user_attrs.get(OWNER, ""))):
-                    retries += self._fail_and_retry(trial, STALE)
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if is_gone(str(trial.user_attrs.get(OWNER, ""))):
+                retries += self._fail_and_retry(trial, STALE)
+        # While the database was away, no machine could send heartbeats.
+        back_since = getattr(self._study._storage, "back_since", -math.inf)
+        if time.monotonic() - back_since > HEARTBEAT_SECONDS:
             fail_stale_trials(self._study)
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-                # Optuna gives no reason, this class always does.
-                if not {REASON, _sweep.SURPLUS} & trial.user_attrs.keys():
-                    retries += self._retry(trial)
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+            # Optuna gives no reason, this class always does.
+            if not {REASON, _sweep.SURPLUS} & trial.user_attrs.keys():
+                retries += self._retry(trial)
         return retries
 
     def enqueue_grid(self) -> None:
         """Enqueues every combination that the study does not have yet."""
-        with self._locked():
-            known = {_identity(_params(t)) for t in self._study.get_trials(deepcopy=False)}
-            for combination in self._sweep.space.combinations():
-                if _identity(combination) not in known:
-                    self._study.enqueue_trial(combination)
+        self._in_turn(lambda _: enqueue_combinations(self._sweep))
 
     def enqueue_best(self, study: str) -> None:
         """Enqueues the best trials of another study as the first ones, unless there are trials.
@@ -80,18 +91,8 @@ class TrialQueue:
         Raises:
             SweepError: The storage has no such study, or it has other directions.
         """
-        space = {d.key: d.distribution for d in self._sweep.space.dimensions}
         best = self._sweep.other(study).ranked()[:_WARM_STARTS]
-        with self._locked():
-            if self._study.get_trials(deepcopy=False):
-                return
-            for trial in best:
-                params = {
-                    key: value
-                    for key, value in trial.params.items()
-                    if key in space and _contains(space[key], value)
-                }
-                self._study.enqueue_trial(params, skip_if_exists=True)
+        self._in_turn(lambda again: enqueue_first(self._sweep, best, is_repeated=again))
 
     def ask(self) -> tuple[optuna.Trial, list[str]] | None:
         """Returns the next trial and its overrides, or `None` when the study has all its trials.
@@ -99,23 +100,28 @@ class TrialQueue:
         The number of trials seeds the sampler, so that a resumed sweep samples what it would have
         sampled, and several sweeps of one study sample different values.
         """
-        with self._locked():
-            trial = self._next()
+        trial = self._in_turn(self._next)
         if trial is None:
             return None
         if self._is_surplus(trial):
-            trial.set_user_attr(_sweep.SURPLUS, True)
-            trial.set_user_attr(REASON, "another sweep was quicker")
-            self._study.tell(trial, state=TrialState.FAIL)
+            with suppress(UpdateFinishedTrialError):
+                trial.set_user_attr(_sweep.SURPLUS, True)
+                trial.set_user_attr(REASON, "another sweep was quicker")
+                self._study.tell(trial, state=TrialState.FAIL)
             return self.ask()
+        self._asked.add(trial.number)
         return trial, self._sweep.space.suggest(trial)
 
     def tell(self, trial: optuna.Trial, outcome: Outcome) -> optuna.trial.FrozenTrial:
         """Records an outcome; enqueues a retry of a killed trial, up to `retries` times."""
         # Another machine may have failed it as stale in the meantime.
         with suppress(UpdateFinishedTrialError):
-            self._record(trial, outcome)
-        return self._frozen(trial)
+            self._in_turn(lambda _: self._record(trial, outcome))
+        told = self._frozen(trial)
+        self.finished += 1
+        if told.state == TrialState.FAIL and REASON in told.user_attrs:
+            self.failures[told.user_attrs[REASON]] += 1
+        return told
 
     def interrupt(self, trials: Iterable[optuna.Trial], reason: str) -> None:
         """Fails trials that the sweep itself has ended; the next sweep retries them."""
@@ -129,13 +135,19 @@ class TrialQueue:
             for trial in trials:
                 storage.record_heartbeat(trial._trial_id)
 
-    def _locked(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._settings.dry_run else locked(self._sweep.storage)
+    def _in_turn(self, work: Callable[[bool], Result]) -> Result:
+        return work(False) if self._settings.dry_run else self._sweep.in_turn(work)
 
-    def _next(self) -> optuna.Trial | None:
+    def _next(self, is_repeated: bool) -> optuna.Trial | None:
+        end_doubles(self._study)
         if paused := self._next_up():
             self._enqueue_again(paused, {OWNER: self._owner, RUNG: rung_of(paused) + 1})
         trials = self._study.get_trials(deepcopy=False)
+        for trial in trials if is_repeated else ():
+            is_own = trial.user_attrs.get(OWNER) == self._owner
+            # The answer that this process got it was lost.
+            if trial.state == TrialState.RUNNING and is_own and trial.number not in self._asked:
+                return optuna.Trial(self._study, trial._trial_id)
         if len(counted_trials(trials)) >= self._sweep.n_trials:
             return None
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
@@ -146,7 +158,7 @@ class TrialQueue:
             first = waiting[0]._trial_id
             self._study._storage.set_trial_user_attr(first, OWNER, self._owner)
         else:
-            self._study.enqueue_trial({}, user_attrs={OWNER: self._owner})
+            enqueue(self._study, {}, {OWNER: self._owner})
         seed = (self._settings.seed * 1_000_003 + len(trials)) % 2**32
         sampler = str(self._settings.sampler)
         self._study.sampler = make_sampler(sampler, self._settings.sampler_options, seed)
@@ -170,7 +182,7 @@ class TrialQueue:
 
     def _is_surplus(self, trial: optuna.Trial) -> bool:
         # Another sweep may have taken the last combination of a grid.
-        if self._settings.sampler == GRID and not _params(self._frozen(trial)):
+        if self._settings.sampler == GRID and not params_of(self._frozen(trial)):
             return True
         # When several sweeps ask at the same time, the lowest numbers stay. Numbers start at 0, so
         # those below the number of trials never exceed it.
@@ -179,7 +191,8 @@ class TrialQueue:
         return trial.number in [t.number for t in self._sweep.trials()[self._sweep.n_trials :]]
 
     def _record(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        self.finished += 1
+        ended = self._study.get_trials(deepcopy=False)
+        trial.set_user_attr(_sweep.ENDED, 1 + sum(each.state.is_finished() for each in ended))
         trial.set_user_attr(_sweep.SECONDS, round(outcome.seconds, 3))
         is_complete = outcome.state == COMPLETE
         reason = self._problem(outcome.values) if is_complete else outcome.reason
@@ -190,7 +203,6 @@ class TrialQueue:
         if outcome.state == PRUNED:
             self._study.tell(trial, state=TrialState.PRUNED)
             return
-        self.failures[reason] += 1
         trial.set_user_attr(_sweep.LOG, "\n".join(outcome.log))
         if outcome.state == KILLED:
             self._retry(self._frozen(trial), kills=1)
@@ -228,23 +240,7 @@ class TrialQueue:
         self, trial: optuna.trial.FrozenTrial, attributes: dict[str, object]
     ) -> None:
         attributes = {_sweep.RETRY_OF: trial.number, **attributes}
-        self._study.enqueue_trial(_params(trial), user_attrs=attributes)
+        enqueue(self._study, params_of(trial), attributes)
 
     def _frozen(self, trial: optuna.Trial) -> optuna.trial.FrozenTrial:
         return self._study._storage.get_trial(trial._trial_id)
-
-
-def _contains(distribution: Any, value: Any) -> bool:
-    try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except (TypeError, ValueError):
-        return False
-
-
-def _params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    """Returns a trial's parameters, also those that it has been enqueued with."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-
-
-def _identity(params: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, repr(value)) for key, value in params.items()))

@@ -16,17 +16,16 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.optuna_sweeper import _terminal
 from hydra_plugins.optuna_sweeper._algorithms import GRID, make_pruner, make_sampler
 from hydra_plugins.optuna_sweeper._budget import Budget
-from hydra_plugins.optuna_sweeper._callbacks import callbacks
+from hydra_plugins.optuna_sweeper._callbacks import SweepCallback, callbacks
 from hydra_plugins.optuna_sweeper._errors import SweepError
 from hydra_plugins.optuna_sweeper._forking import begin_preloading
 from hydra_plugins.optuna_sweeper._launch import cached_result, run_by_launcher, run_locally
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
 from hydra_plugins.optuna_sweeper._search_space import SearchSpace, read_search_space
 from hydra_plugins.optuna_sweeper._settings import SweeperSettings
-from hydra_plugins.optuna_sweeper._storage import SQLITE, copy_study, locked, open_study
-from hydra_plugins.optuna_sweeper._sweep import Sweep
+from hydra_plugins.optuna_sweeper._storage import SQLITE, copy_study, open_study
+from hydra_plugins.optuna_sweeper._sweep import Sweep, is_local
 
-_BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 _DRY_RUN_LIMIT = 1000
 _WAIT_SECONDS = 5
 
@@ -48,28 +47,28 @@ def run_sweep(
     Raises:
         SweepError: The sweep cannot start, or too many of its trials fail.
     """
-    is_local = config.hydra.launcher._target_ == _BASIC_LAUNCHER
-    if is_local and not settings.dry_run:
+    if is_local(config) and not settings.dry_run:
         begin_preloading(settings.n_jobs)
     sweep = _open(settings, context, config, arguments)
     queue = TrialQueue(sweep)
     if settings.dry_run:
         _dry_run(sweep, queue)
         return None
+    for callback in callbacks():
+        callback.on_study_open(sweep)
     retries = queue.recover()
     if settings.sampler == GRID:
         queue.enqueue_grid()
     if settings.warm_start:
         queue.enqueue_best(settings.warm_start)
     # Several that start at once share what the first one creates.
-    with locked(sweep.storage):
-        for callback in callbacks():
-            callback.on_sweep_start(sweep)
+    for callback in callbacks():
+        sweep.in_turn(partial(_start, sweep, callback))
     print(_terminal.opening(sweep, retries), flush=True)
     reason: str | None = "The sweep was killed."
     try:
         launched = partial(run_by_launcher, context=context, config=config)
-        run = run_locally if is_local else launched
+        run = run_locally if is_local(config) else launched
         budget = Budget(settings.hours)
         run(sweep, queue, budget)
         while settings.wait and not sweep.is_over() and not budget.is_spent():
@@ -88,6 +87,10 @@ def run_sweep(
         for callback in callbacks():
             callback.on_sweep_end(sweep, reason)
     return sweep.study
+
+
+def _start(sweep: Sweep, callback: SweepCallback, is_repeated: bool) -> None:
+    callback.on_sweep_start(sweep)
 
 
 def _open(

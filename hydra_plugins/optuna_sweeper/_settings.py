@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_plugins.optuna_sweeper._algorithms import GRID, NO_PRUNER, SAMPLERS
+from hydra_plugins.optuna_sweeper._credentials import has_password
 from hydra_plugins.optuna_sweeper._errors import SweepError, require_name
 
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
@@ -69,6 +70,11 @@ class SweeperSettings:
     wait: bool = False
 
     def __post_init__(self) -> None:
+        if has_password(self.storage or ""):
+            raise SweepError(
+                "hydra.sweeper.storage must hold no password, which others could read; write "
+                "postgresql://USER@HOST/NAME and set PGPASSWORD or ~/.pgpass."
+            )
         for name, least in (("n_trials", 1), ("n_jobs", 1), ("retries", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -14,6 +14,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
+from hydra_plugins.optuna_sweeper._patience import PatientStorage
 
 SQLITE = "sqlite:///"
 HEARTBEAT_SECONDS = 30
@@ -23,6 +24,14 @@ _STALE_SECONDS = 4 * HEARTBEAT_SECONDS
 """Time without a heartbeat after which a trial of another machine is stale."""
 
 _LOCK_SECONDS = 120
+_POSTGRESQL = {
+    # A connection whose other end has vanished ends within a minute, not within hours.
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _SERVER_LOCKS = {
     "postgresql": "SELECT pg_advisory_lock(260814)",
     "mysql": f"SELECT GET_LOCK('optuna_sweeper', {_LOCK_SECONDS})",
@@ -100,10 +109,17 @@ def locked(url: str) -> Iterator[None]:
     if statement is None:
         yield
         return
+    engine = create_engine(url, poolclass=NullPool, connect_args=_connection_options(url))
     # The server releases the lock when the connection ends, however this process ends.
-    with create_engine(url, poolclass=NullPool).connect() as connection:
+    with engine.connect() as connection:
         connection.execute(text(statement))
         yield
+
+
+def _connection_options(url: str) -> dict[str, Any]:
+    if url.startswith(SQLITE):
+        return {"timeout": _LOCK_SECONDS}
+    return _POSTGRESQL if url.startswith(("postgresql:", "postgresql+psycopg")) else {}
 
 
 def _sqlite_file(url: str) -> Path:
@@ -117,18 +133,14 @@ def _storage(url: str, **options: Any) -> Any:
     warnings.filterwarnings("ignore", message="Heartbeat of storage")
     if "://" not in url:
         raise ValueError(f"got {url!r}.")
-    if url.startswith("redis"):
-        return optuna.storages.get_storage(url)
-    is_sqlite = url.startswith(SQLITE)
-    return optuna.storages.RDBStorage(
+    backend = optuna.storages.RDBStorage(
         url,
-        engine_kwargs=(
-            {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {"pool_pre_ping": True}
-        ),
+        engine_kwargs={"connect_args": _connection_options(url)},
         heartbeat_interval=HEARTBEAT_SECONDS,
         grace_period=_STALE_SECONDS,
         **options,
     )
+    return PatientStorage(backend)
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
 
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
     from hydra_plugins.optuna_sweeper._search_space import SearchSpace
     from hydra_plugins.optuna_sweeper._settings import SweeperSettings
 
+Result = TypeVar("Result")
+
+_BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
 OWNER, REASON, SECONDS, LOG = "owner", "reason", "seconds", "log"
 RETRY_OF, KILLS, SURPLUS, REUSED = "retry_of", "kills", "surplus", "reused"
 """User attributes of trials."""
+
+ENDED = "ended"
+"""User attribute of trials: how many of the study's had ended with it, each time another number."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,24 @@ class Sweep:
             )
         return replace(self, study=study)
 
+    def in_turn(self, work: Callable[[bool], Result]) -> Result:
+        """Calls something while no other sweep of the database does so.
+
+        Args:
+            work: Gets whether it is repeated: a sweep that loses its connection loses its turn.
+        """
+        from hydra_plugins.optuna_sweeper._storage import locked
+
+        storage: Any = self.study._storage
+        attempts = itertools.count()
+
+        def once() -> Result:
+            with locked(self.storage), storage.impatient():
+                return work(next(attempts) > 0)
+
+        result: Result = storage.once_answered(once)
+        return result
+
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Returns the trials that count, by number."""
         return counted_trials(self.study.get_trials(deepcopy=False))
@@ -89,6 +115,11 @@ class Sweep:
     def counts(self) -> dict[str, int]:
         """Returns how many trials are in each of Optuna's states, lower case."""
         return dict(Counter(trial.state.name.lower() for trial in self.trials()))
+
+
+def is_local(config: DictConfig) -> bool:
+    """Tells whether this process runs the trials, not one of Hydra's launchers."""
+    return bool(config.hydra.launcher._target_ == _BASIC_LAUNCHER)
 
 
 def counted_trials(
