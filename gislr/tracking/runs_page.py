@@ -27,7 +27,7 @@ _CHARTS = {
 _SWEEPS = 20
 # So many of the newest sweeps choose columns.
 
-_WIDTHS = {"command": 320, INTERVAL: 140, **dict.fromkeys(_SCORES, 130), "clips_per_second": 130}
+_WIDTH, _WIDTH_OF_COMMAND = 150, 500  # pixels
 
 
 def runs_page(client: Any, experiment_id: str) -> str:
@@ -69,6 +69,7 @@ def view(keys: list[str]) -> Mapping[str, Any]:
     return {
         "selectedColumns": [*scores, speed, *rest],
         "columnOrder": [*always, *scores, speed, "duration", *rest],
+        "columnWidths": {**dict.fromkeys([*scores, speed], _WIDTH), command: _WIDTH_OF_COMMAND},
         "compareRunCharts": [*_charts("epochs")],
         "compareRunSections": [
             {"uuid": "epochs", "name": "By epoch", "display": True},
