@@ -97,23 +97,22 @@ def project(tmp_path):
     metrics = {"val_weighted_f1": 0.5, "loss": 2, "clips_per_second": 1500}
     add("alone", {INTERVAL: "0.5512 to 0.6521"}, {"seed": "0"}, metrics)
     space = {"space.optimizer.learning_rate": "float"}
-    sweep = add("sweep", {SWEEP: "sweep"}, space, {"best_val_weighted_f1": 0.6}, epochs=1)
+    scores = {"best_val_weighted_f1": 0.6, "cv_weighted_f1": 0.6}
+    sweep = add("sweep", {SWEEP: "sweep"}, space, scores, epochs=1)
     add("trial", {PARENT_TAG: sweep}, {"optimizer.learning_rate": "0.001"}, metrics)
     return uri
 
 
 @pytest.mark.slow
 @needs_browser
-def test_the_page_shows_scores_and_folds_sweeps(project):
-    process = start_gislr(
-        f"tracking.uri={project}", f"port={free_port()}", "open=false", module="ui"
-    )
+def test_the_page_shows_scores_folds_sweeps_and_draws_epochs(project):
+    port = f"port={free_port()}"
+    process = start_gislr(f"tracking.uri={project}", port, "open=false", module="ui")
     try:
         [url] = re.findall(r"http\S+", process.stdout.readline())
         with browser() as page:
-            page.size(1800, 950)
+            page.size(3000, 900)  # what is beyond a window's edge is not in its document
             _open(page, url)
-            names = "[...document.querySelectorAll('[data-testid=\"run-name-cell\"]')]"
             page.wait("document.querySelectorAll('.ag-center-cols-container .ag-row').length", 120)
             headers = page.run(
                 "return [...document.querySelectorAll('.ag-header-cell')]"
@@ -121,11 +120,15 @@ def test_the_page_shows_scores_and_folds_sweeps(project):
                 ".map(each => each.innerText)"
             )
             text = page.run("return document.body.innerText")
-            assert [each for each in headers if each in SHOWN] == SHOWN, names
+            assert headers[-len(SHOWN) :] == SHOWN
             assert "0.5512 to 0.6521" in text
             assert "gislr train seed=1" in text
             assert {"alone", "sweep"} < {*text.split()}
             assert "trial" not in text.split()
+            page.open(f"{url}&compareRunsMode=CHART")
+            page.wait("document.body.innerText.includes('By epoch')", 120)
+            text = page.run("return document.body.innerText")
+            assert text.index("By epoch") < text.index("Model metrics")
     finally:
         process.terminate()
         process.wait(60)
