@@ -113,7 +113,7 @@ def test_the_page_shows_scores_folds_sweeps_and_draws_epochs(project):
         with browser() as page:
             page.size(3000, 900)  # what is beyond a window's edge is not in its document
             _open(page, url)
-            page.wait("document.querySelectorAll('.ag-center-cols-container .ag-row').length", 120)
+            page.wait("document.querySelectorAll('.ag-center-cols-container .ag-row').length", 240)
             headers = page.run(
                 "return [...document.querySelectorAll('.ag-header-cell')]"
                 ".sort((a, b) => a.getBoundingClientRect().x - b.getBoundingClientRect().x)"
@@ -126,7 +126,7 @@ def test_the_page_shows_scores_folds_sweeps_and_draws_epochs(project):
             assert {"alone", "sweep"} < {*text.split()}
             assert "trial" not in text.split()
             page.open(f"{url}&compareRunsMode=CHART")
-            page.wait("document.body.innerText.includes('By epoch')", 120)
+            page.wait("document.body.innerText.includes('By epoch')", 240)
             text = page.run("return document.body.innerText")
             assert text.index("By epoch") < text.index("Model metrics")
     finally:

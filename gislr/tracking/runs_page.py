@@ -18,14 +18,9 @@ VIEW = "gislr"
 """Name of the view, also in the page's menu."""
 
 _SCORES = ("val_weighted_f1", "best_val_weighted_f1", "cv_weighted_f1")
-_CHARTS = {
-    "weighted F1": ["val_weighted_f1"],
-    "loss": ["loss", "val_loss"],
-    "accuracy": ["acc", "val_acc"],
-    "clips per second": ["clips_per_second"],
-}
-_SWEEPS = 20
-# So many of the newest sweeps choose columns.
+_CHARTS = (["val_weighted_f1"], ["loss", "val_loss"], ["acc", "val_acc"], ["clips_per_second"])
+_SWEEPS, _KEYS = 20, 20
+# So many of the newest sweeps choose so many columns: a tag holds 5,000 characters.
 
 _WIDTH, _WIDTH_OF_COMMAND = 150, 500  # pixels
 
@@ -42,18 +37,11 @@ def runs_page(client: Any, experiment_id: str) -> str:
         experiment_id: MLflow's id of the experiment.
     """
     now = int(time.time() * 1000)
-    state = json.dumps(view(sampled_keys(client, experiment_id)))
+    state = json.dumps(view(_sampled_keys(client, experiment_id)))
     saved = {"name": VIEW, "createdAt": now, "updatedAt": now, "state": state}
     client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{VIEW}", json.dumps(saved))
     query = urlencode({"workflowType": "machine_learning", "viewStateShareKey": VIEW})
     return f"#/experiments/{experiment_id}/runs?{query}"
-
-
-def sampled_keys(client: Any, experiment_id: str) -> list[str]:
-    """Returns the keys that the newest sweeps of an experiment sampled, without repetition."""
-    sweeps = client.search_runs([experiment_id], f"tags.{SWEEP} != ''", max_results=_SWEEPS)
-    keys = (key for run in sweeps for key in sorted(run.data.params) if key.startswith("space."))
-    return list(dict.fromkeys(key.removeprefix("space.") for key in keys))
 
 
 def view(keys: list[str]) -> Mapping[str, Any]:
@@ -79,17 +67,23 @@ def view(keys: list[str]) -> Mapping[str, Any]:
     }
 
 
+def _sampled_keys(client: Any, experiment_id: str) -> list[str]:
+    """Returns the keys that the newest sweeps of an experiment sampled, without repetition."""
+    sweeps = client.search_runs([experiment_id], f"tags.{SWEEP} != ''", max_results=_SWEEPS)
+    keys = (key for run in sweeps for key in sorted(run.data.params) if key.startswith("space."))
+    return list(dict.fromkeys(key.removeprefix("space.") for key in keys))[:_KEYS]
+
+
 def _column(kind: str, name: str) -> str:
     return f"{kind}.`{name}`"
 
 
 def _charts(section: str) -> Iterator[dict[str, Any]]:
-    for name, metrics in _CHARTS.items():
+    for metrics in _CHARTS:
         yield {
             "type": "LINE",
-            "uuid": name,
+            "uuid": f"{section}-{metrics[0]}",
             "metricSectionId": section,
-            "displayName": name,
             "metricKey": metrics[0],
             "selectedMetricKeys": metrics,
             "xAxisKey": "step",
