@@ -70,7 +70,7 @@ def listened(process, port):
 @pytest.mark.parametrize("host", [None, "0.0.0.0"])
 def test_the_pages_of_runs_listen_where_they_are_told(host, tmp_path):
     port = free_port()
-    command = [sys.executable, "-m", "gislr.ui", f"port={port}"]
+    command = [sys.executable, "-m", "gislr.ui", f"port={port}", "open=false"]
     command += [f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}"]
     command += [f"host={host}"] if host else []
     with (tmp_path / "log").open("wb") as log:

@@ -29,7 +29,11 @@ NOT_RUN = {
 }
 """What cannot run here, and why."""
 
-SERVERS = {"gislr ui": "port={}", "gislr demo": "port={}", "mlflow models": "--port {}"}
+SERVERS = {
+    "gislr ui": "port={} open=false",
+    "gislr demo": "port={}",
+    "mlflow models": "--port {}",
+}
 """What does not end by itself: started, asked once, interrupted."""
 
 PAGES_OF_NPM = ("gislr demo", "page=true")

@@ -10,6 +10,7 @@ from gislr.evaluation.reports.summary import cross_validation_summary
 from gislr.sweeping.evaluated_trials import EvaluatedTrials, Results
 from gislr.tracking.run import TrackedRun
 from gislr.tracking.run_reader import OUT_OF_FOLD
+from gislr.tracking.training_record import INTERVAL
 from gislr.utils.log import log
 
 
@@ -37,6 +38,7 @@ def record_cross_validation(run: TrackedRun, result: CrossValidation, store: Sto
             for end, value in (("", found.value), ("_low", found.low), ("_high", found.high))
         }
     )
+    run.tags({INTERVAL: result.intervals["weighted_f1"].ends})
     with run.folder() as folder:
         result.by_fold.to_csv(folder / "per_fold.csv", index=False)
         result.by_signer.to_csv(folder / "per_signer.csv", index=False)

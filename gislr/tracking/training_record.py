@@ -20,6 +20,7 @@ from gislr.data.splits import Split
 from gislr.data.store import Store
 from gislr.evaluation.metrics.calibration import at_temperature, fit_temperature
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
+from gislr.evaluation.metrics.intervals import score_intervals
 from gislr.evaluation.metrics.rejection import rejection_threshold
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.tracking import provenance
@@ -36,6 +37,9 @@ WEIGHTS, MODEL = "model.weights.h5", "model"
 
 EVALUATION, TRAIN_EVALUATION = "evaluation", "train_evaluation"
 """Artifacts: the evaluation on clips held out, and that on training clips."""
+
+INTERVAL = "weighted_f1.interval"
+"""Tag: the 95% interval of weighted F1 on clips held out; the tag `intervals` says over what."""
 
 HELD_OUT, HELD_OUT_FILE = "held_out", "held_out.json"
 """Tag and artifact: which clips were held out; the tag is `none` if none were."""
@@ -166,6 +170,8 @@ def record_result(
         threshold = rejection_threshold(calibrated) if held_out else 0.0
     run.metrics({TEMPERATURE: temperature, THRESHOLD: threshold})
     run.tags({"intervals": predictions.intervals_over})
+    if held_out:
+        run.tags({INTERVAL: score_intervals([predictions])["weighted_f1"].ends})
     with run.folder(evaluation_folder(split)) as folder:
         predictions.save(folder / FILE)
     record_weights(run, store, model)

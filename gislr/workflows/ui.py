@@ -1,4 +1,4 @@
-"""Opens MLflow's pages on this project's runs."""
+"""Opens MLflow's page of this project's runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import sys
 
 from omegaconf import DictConfig
 
-from gislr.tracking.tracking_store import SQLITE, local_folder, tracking_uri
-from gislr.utils.addresses import warn_if_public
+from gislr.tracking.runs_page import runs_page
+from gislr.tracking.tracking_store import connect, tracking_uri
+from gislr.utils.addresses import HOST, is_address, warn_if_public
 from gislr.utils.log import log
+from gislr.utils.open_page import open_page
 from gislr.utils.settings import Text, Whole
 from gislr.workflows.command_settings import CommandSettings, read_command
 
@@ -19,20 +21,40 @@ class UiSettings(CommandSettings):
 
     host: Text
     port: Whole
+    open: bool
 
 
 def ui(config: DictConfig) -> None:
-    """Replaces this process with MLflow's server.
+    """Replaces this process with MLflow's server; a tracking server has pages of its own.
 
     Raises:
         GislrError: The tracking store cannot be used.
     """
     settings = read_command(UiSettings, config)
     uri = tracking_uri(settings.tracking.uri)
-    if uri.startswith(SQLITE):
-        local_folder(uri).mkdir(parents=True, exist_ok=True)
-    host, port = settings.host, str(settings.port)
-    warn_if_public(host)
-    log.info(f"MLflow's pages: http://{host}:{port} (Ctrl-C ends them)")
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", port]
-    os.execv(sys.executable, [*command, "--backend-store-uri", uri])
+    page = runs_page(*connect(settings.tracking))
+    if uri.startswith("http"):
+        url = f"{uri.rstrip('/')}/{page}"
+        log.info(f"The tracking server's page of these runs: {url}")
+    else:
+        warn_if_public(settings.host)
+        url = f"http://{_reachable(settings.host)}:{settings.port}/{page}"
+        log.info(f"MLflow's page of these runs: {url} (Ctrl-C ends it)")
+    if settings.open:
+        open_page(url)
+    if not uri.startswith("http"):
+        _serve(uri, settings.host, settings.port)
+
+
+def _reachable(host: str) -> str:
+    """Returns the host of an address that a browser on this machine can open."""
+    if host in ("0.0.0.0", "::"):
+        return HOST
+    return f"[{host}]" if is_address(host) and ":" in host else host
+
+
+def _serve(uri: str, host: str, port: int) -> None:
+    # MLflow would start four processes; on a busy machine it ends them before they answer.
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
+    command += ["--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    os.execv(sys.executable, command)
