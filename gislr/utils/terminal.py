@@ -27,19 +27,20 @@ def progress_bars() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True)
+    # Rich's own answer is yes wherever FORCE_COLOR is set, as Jupyter and CI do.
+    is_terminal = sys.stderr.isatty()
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
+        console=Console(stderr=True),
+        disable=not is_terminal,
     )
 
     def start(description: str, total: int) -> Callable[[int], None]:
-        if not console.is_terminal:
+        if not is_terminal:
             # Not on standard output, which may be JSON.
             print(f"{description}: {total:,}", file=sys.stderr, flush=True)
         task = bars.add_task(description, total=total)
