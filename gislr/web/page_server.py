@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -41,9 +42,11 @@ _TYPES = {
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; "
-        "media-src 'self' blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -81,6 +84,11 @@ class PageServer(ThreadingHTTPServer):
             else:
                 message = f"host must be an address of this machine; {self.host} is none."
             raise GislrError(message) from None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Prints a fault, and nothing of a connection that its other end has broken off."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:

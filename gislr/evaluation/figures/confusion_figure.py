@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,8 +95,8 @@ def _heat_map(axes: Axes, color_bar: Axes, counts: NDArray[np.int64], few: bool)
 def _name_rows_and_columns(axes: Axes, names: Sequence[str], size: int) -> None:
     step = math.ceil(len(names) / _MOST_NAMES)
     positions = np.arange(0, len(names), step) + 0.5
-    axes.set_xticks(positions, names[::step], rotation=90, fontsize=size, parse_math=False)
-    axes.set_yticks(positions, names[::step], rotation=0, fontsize=size, parse_math=False)
+    axes.set_xticks(positions, names[::step], rotation=90, fontsize=size)
+    axes.set_yticks(positions, names[::step], rotation=0, fontsize=size)
     axes.tick_params(length=0, pad=2)
 
 
@@ -122,7 +123,7 @@ def _list_pairs(axes: Axes, pairs: pd.DataFrame, size: float) -> None:
     for (row, _), cell in table.get_celld().items():
         cell.PAD = 0.02
         cell.set_edgecolor("0.85")
-        cell.get_text().set(parse_math=False, weight="bold" if row == 0 else "normal")
+        cell.get_text().set(weight="bold" if row == 0 else "normal")
 
 
 def confusion_chart(matrix: pd.DataFrame) -> Any:
@@ -133,11 +134,13 @@ def confusion_chart(matrix: pd.DataFrame) -> Any:
     """
     import plotly.express as px
 
+    # Plotly takes markup in labels for its own.
+    predicted, true = ([escape(str(n), quote=False) for n in names] for names in matrix.axes[::-1])
     fractions = row_fractions(matrix.to_numpy())
     chart = px.imshow(
         np.sqrt(fractions),
-        x=matrix.columns.astype(str),
-        y=matrix.index.astype(str),
+        x=predicted,
+        y=true,
         labels={"x": "predicted sign", "y": "true sign"},
         color_continuous_scale="Blues",
         aspect="equal",
