@@ -55,6 +55,12 @@ class PostgreSQL:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
 
+    def complete_trials(self):
+        """Returns how many trials of all studies are complete."""
+        if not self.ask("SELECT to_regclass('trials') IS NOT NULL", STUDIES)[0][0]:
+            return 0
+        return self.ask("SELECT count(*) FROM trials WHERE state = 'COMPLETE'", STUDIES)[0][0]
+
     def dump(self, database):
         """Returns everything that a database holds, as text."""
         place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, database]
