@@ -46,6 +46,11 @@ class PostgreSQL:
         """Stops it at once, as a crash does."""
         self._control("-m", "immediate", "stop")
 
+    def close(self):
+        """Stops it and removes all that it held."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
     def ask(self, statement, database="postgres"):
         """Returns the rows of a statement."""
         import psycopg

@@ -55,7 +55,7 @@ def test_a_study_survives_its_database(sampler, tmp_path, monkeypatch, record_fi
     finally:
         for worker in workers:
             worker.kill()
-        postgresql.stop()
+        postgresql.close()
 
 
 def wait_for(trials, postgresql, workers):

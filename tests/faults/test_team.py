@@ -47,7 +47,7 @@ def team(tmp_path):
         finally:
             served.kill()
     finally:
-        postgresql.stop()
+        postgresql.close()
 
 
 def disturb(team, workers):
