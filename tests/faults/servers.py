@@ -46,6 +46,11 @@ class PostgreSQL:
         """Stops it at once, as a crash does."""
         self._control("-m", "immediate", "stop")
 
+    def close(self):
+        """Stops it and removes all that it held."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
     def ask(self, statement, database="postgres"):
         """Returns the rows of a statement."""
         import psycopg
@@ -54,6 +59,12 @@ class PostgreSQL:
         with psycopg.connect(address, password=DATABASE_PASSWORD, autocommit=True) as connection:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
+
+    def complete_trials(self):
+        """Returns how many trials of all studies are complete."""
+        if not self.ask("SELECT to_regclass('trials') IS NOT NULL", STUDIES)[0][0]:
+            return 0
+        return self.ask("SELECT count(*) FROM trials WHERE state = 'COMPLETE'", STUDIES)[0][0]
 
     def dump(self, database):
         """Returns everything that a database holds, as text."""

@@ -20,6 +20,7 @@ from tests.faults.servers import (
     MLflow,
     PostgreSQL,
 )
+from tests.faults.test_study_server import wait_for
 from tests.small_project import SmallProject
 
 TRIALS = int(os.environ.get("TEAM_TRIALS", "40"))
@@ -37,6 +38,7 @@ SECRETS = {
 @pytest.fixture
 def team(tmp_path):
     """The servers, each behind a proxy."""
+    pytest.importorskip("flask_wtf", reason="needs mlflow[auth]")
     postgresql = PostgreSQL()
     try:
         served = MLflow(tmp_path, postgresql)
@@ -45,26 +47,12 @@ def team(tmp_path):
         finally:
             served.kill()
     finally:
-        postgresql.stop()
-
-
-def ended(postgresql):
-    found = postgresql.ask("SELECT count(*) FROM trials WHERE state = 'COMPLETE'", STUDIES)
-    return found[0][0]
-
-
-def wait_for(trials, postgresql, workers):
-    while ended(postgresql) < trials and any(each.poll() is None for each in workers):
-        time.sleep(0.5)
+        postgresql.close()
 
 
 def disturb(team, workers):
     """Restarts, kills, cuts and slows the servers while workers run; returns what it did."""
     postgresql, served, to_database, to_mlflow = team
-    is_there = "SELECT to_regclass('trials') IS NOT NULL"
-    while not postgresql.ask(is_there, STUDIES)[0][0]:
-        assert any(worker.poll() is None for worker in workers)
-        time.sleep(1)
     wait_for(TRIALS // 10, postgresql, workers)
     to_mlflow.delay = to_database.delay = 0.05
     wait_for(TRIALS // 5, postgresql, workers)

@@ -30,6 +30,7 @@ def make_sweep(
     directions=("minimize",),
     space=SPACE,
     name="study",
+    config=None,
     **more,
 ):
     url = f"sqlite:///{folder / 'studies.db'}"
@@ -41,7 +42,7 @@ def make_sweep(
         space=read_search_space(space, {}, {}),
         storage=url,
         n_trials=n_trials,
-        config=None,
+        config=config,
         compose=lambda overrides: None,
     )
 
