@@ -132,8 +132,22 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
             system_error_message(error)
+            or _version_message(error, uri)
             or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
+
+
+def _version_message(error: Exception, uri: str) -> str | None:
+    """Returns the sentence for a database of another MLflow, and `None` for other errors."""
+    if "database schema" not in str(error):
+        return None
+    import mlflow
+
+    return (
+        f"The tracking store {uri} must have the tables of MLflow {mlflow.__version__}; another "
+        "version has written it. If a newer one has, update MLflow; if an older one has, keep a "
+        f"copy of the database, then run: mlflow db upgrade {uri}"
+    )
 
 
 def _database(uri: str) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,6 @@ LABELS = "y.npy"
 FRAME_INDEX = "NON_EMPTY_FRAME_IDXS.npy"
 
 _CLIPS_AT_ONCE = 2048
-
-_BROKEN = (OSError, ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError)
-"""What NumPy raises for a file that it cannot read."""
 
 
 @SOURCES.register("arrays")
@@ -118,10 +114,9 @@ def _load(path: Path) -> NDArray[Any]:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
-    except _BROKEN as error:
-        raise DataError(
-            f"{path} must be a .npy file of numbers; {str(error).splitlines()[0]}"
-        ) from None
+    except Exception as error:  # NumPy raises errors of a dozen kinds
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{path} must be a .npy file of numbers; {reason}") from None
 
 
 def _check(
