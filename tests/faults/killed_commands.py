@@ -66,12 +66,12 @@ def new_folder(root: Path, name: str, command: KilledCommand) -> Path:
     return folder
 
 
+def tracking(folder: Path, experiment: str = "killed") -> list[str]:
+    return [f"tracking.uri=sqlite:///{folder / 'mlflow.db'}", f"tracking.experiment={experiment}"]
+
+
 def places(folder: Path, experiment: str = "killed") -> list[str]:
-    return [
-        f"preparation.cache={folder / CACHE}",
-        f"tracking.uri=sqlite:///{folder / 'mlflow.db'}",
-        f"tracking.experiment={experiment}",
-    ]
+    return [f"preparation.cache={folder / CACHE}", *tracking(folder, experiment)]
 
 
 def data(folder: Path) -> list[str]:
@@ -188,10 +188,14 @@ COMMANDS = {
     "cross_validate": KilledCommand(cross_validation, validated),
     "nested selection": KilledCommand(nested, validated),
     "final": KilledCommand(
-        lambda folder: [f"run={base_run(folder)}", "epochs=1", *places(folder)], registered
+        lambda folder: [f"run={base_run(folder)}", "epochs=1", *tracking(folder)], registered
     ),
     "export": KilledCommand(
-        lambda folder: [f"run={base_run(folder)}", f"output={folder / 'exports'}", *places(folder)],
+        lambda folder: [
+            f"run={base_run(folder)}",
+            f"output={folder / 'exports'}",
+            *tracking(folder),
+        ],
         exported,
     ),
     "prepare": KilledCommand(

@@ -1,4 +1,4 @@
-"""A long day in one process: trainings, a stream, a page's server; memory, files, threads stay flat.
+"""A long day in one process: memory, open files and threads stay flat.
 
     python -m tests.faults.soak [--trials 200] [--hours 8] [--requests 20000]
 
@@ -26,7 +26,7 @@ from gislr.record.record_server import RecordServer
 from gislr.record.recordings import Recordings
 from gislr.workflows.trial import _forget_models
 from tests.conftest import configured
-from tests.faults.fuzz_targets import RECORDED, SIGNS, kept
+from tests.faults.fuzz_seeds import RECORDED, SIGNS, kept
 
 SAMPLES = 40
 RATE, CYCLE = 30, 90

@@ -18,7 +18,8 @@ from hypothesis.extra import numpy as of_numpy
 
 from tests.conftest import clip_table, landmarks_of
 from tests.faults.fuzz import CORPUS, SECONDS, outcome
-from tests.faults.fuzz_targets import CSV, REPORT, TARGETS, npy, npz, parquet
+from tests.faults.fuzz_seeds import CSV, REPORT, npy, npz, parquet
+from tests.faults.fuzz_targets import TARGETS
 
 FUZZED_SECONDS = int(os.environ.get("GISLR_FUZZ_SECONDS", "600"))
 KEPT = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
@@ -103,8 +104,10 @@ def test_odd_tables(case, reader):
     outcome(reader("parquet"), case)
 
 
-@generated(of_numpy.arrays(of_numpy.array_dtypes() | of_numpy.scalar_dtypes(),
-                           of_numpy.array_shapes(min_dims=0, min_side=0, max_side=5)), 500)  # fmt: skip
+SHAPES = of_numpy.array_shapes(min_dims=0, min_side=0, max_side=5)
+
+
+@generated(of_numpy.arrays(of_numpy.array_dtypes() | of_numpy.scalar_dtypes(), SHAPES), 500)
 def test_odd_arrays(case, reader):
     outcome(reader("npy"), npy(case))
     outcome(reader("npz"), npz(case))
