@@ -49,7 +49,7 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
         # Reading ahead helps on remote disks and costs a third of the time on local ones.
         with parquet.ParquetFile(path, pre_buffer=False) as file:
             names = file.metadata.schema.names
-            if any(name not in names for name in (*AXES, ORDER_COLUMN)):
+            if any(names.count(name) != 1 for name in (*AXES, ORDER_COLUMN)):
                 raise ClipProblem(
                     "Files with wrong columns",
                     f"Each needs frame, row_id, type, {ORDER_COLUMN}, {', '.join(AXES)}.",

@@ -145,7 +145,7 @@ def run(kills: int, seed: int, output: Path, names: list[str]) -> dict[str, Tall
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         root = Path(temporary)
-        set_up(root)
+        set_up(root, names)
         killers: dict[str, Killer] = {}
         tallies: dict[str, Tally] = {}
         while (total := sum(t.kills.total() for t in tallies.values())) < kills:
