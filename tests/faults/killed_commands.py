@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gislr.video import environment
 from tests.commands import TINY, gislr
 from tests.conftest import separable_clips, write_folder
 
@@ -45,7 +44,7 @@ class KilledCommand:
 
 
 def set_up(root: Path, names: list[str]) -> None:
-    """Makes what commands need: clips, videos, and a run in the folder that theirs are copies of."""
+    """Makes what commands need: clips, videos, and the folder with a run that they copy."""
     write_folder(root / "clips", separable_clips())
     videos = root / VIDEOS / "all"
     videos.mkdir(parents=True)
@@ -60,6 +59,7 @@ def new_folder(root: Path, name: str, command: KilledCommand) -> Path:
     """Returns a folder in which a command can be typed for the first time."""
     folder = root / name
     shutil.rmtree(folder, ignore_errors=True)
+    imported(folder).unlink(missing_ok=True)
     if command.prepared:
         shutil.copytree(root / BASE, folder)
     else:
@@ -171,16 +171,15 @@ def exported(folder: Path) -> Any:
     return [digest(place / name) for name in names[:3]], (place / names[3]).is_file()
 
 
+def imported(folder: Path) -> Path:
+    """Returns the manifest of an import, which must lie above the videos."""
+    return folder.parent / VIDEOS / f"{folder.name}.csv"
+
+
 def prepared(folder: Path) -> Any:
     """The bytes of the one store."""
     [store] = [path for path in (folder / CACHE / "stores").iterdir() if path.is_dir()]
     return sorted((path.name, digest(path)) for path in store.iterdir() if path.name[0] != ".")
-
-
-def extracted(folder: Path) -> Any:
-    """The landmarks of every video, and the manifest."""
-    found = [path for path in folder.rglob("*") if path.suffix in (".parquet", ".csv")]
-    return sorted((path.name, digest(path)) for path in found)
 
 
 COMMANDS = {
@@ -209,19 +208,12 @@ COMMANDS = {
             "lsa64",
             str(folder.parent / VIDEOS),
             f"clips={folder.parent / VIDEOS / 'all'}",
-            f"output={folder.parent / VIDEOS / folder.name}.csv",
+            f"output={imported(folder)}",
         ],
-        lambda folder: digest(folder.parent / VIDEOS / f"{folder.name}.csv"),
+        lambda folder: digest(imported(folder)),
         prepared=False,
     ),
 }
 """By name, which is also the module's where `MODULES` names no other."""
 
 MODULES = {"sweep": "train", "nested selection": "train"}
-
-if (environment.folder() / "ready").is_file():
-    COMMANDS["extract"] = KilledCommand(
-        lambda folder: [str(folder.parent / "drawn"), f"output={folder}", "workers=1"],
-        extracted,
-        prepared=False,
-    )
