@@ -30,7 +30,7 @@ test-slow: setup
 test-docs: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m documentation tests/test_docs.py $(ARGS)
 
-# Kills, full disks, broken and hostile files; tests/faults/README.md holds the results
+# Kills, full disks, fuzzing (GISLR_FUZZ_SECONDS=600), long runs; tests/faults/README.md has the results
 faults: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m faults tests/faults $(ARGS)
 

@@ -12,8 +12,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -30,16 +30,26 @@ TINY = [
 SHOWN = 5
 
 
-def watched(
-    folder: Path, arguments: list[str], line: str, sample: Callable[[psutil.Process], str]
-) -> list[str]:
+class State(NamedTuple):
+    """What a process holds: resident memory in MiB, open files, threads."""
+
+    memory: float
+    files: int
+    threads: int
+
+    def __str__(self) -> str:
+        return (
+            f"resident {self.memory:7.1f} MiB  open files {self.files:3}  threads {self.threads:3}"
+        )
+
+
+def watched(folder: Path, arguments: list[str], line: str) -> list[State]:
     """Runs a training and takes a sample at each line that matches.
 
     Args:
         folder: Where its cache and its runs are kept.
         arguments: Of `gislr.train`.
         line: A regular expression, at the line's start.
-        sample: Called with the process.
 
     Returns:
         The samples.
@@ -51,21 +61,19 @@ def watched(
         seen = psutil.Process(process.pid)
         for text in process.stdout or []:
             if re.match(line, text):
-                samples.append(sample(seen))
+                samples.append(state(seen))
     if process.returncode:
         raise SystemExit(process.returncode)
     return samples
 
 
-def state(process: psutil.Process) -> str:
+def state(process: psutil.Process) -> State:
     """Returns a process's memory, open files and threads."""
-    return (
-        f"resident {process.memory_info().rss / 2**20:7.1f} MiB  "
-        f"open files {process.num_fds():3}  threads {process.num_threads():3}"
-    )
+    memory = process.memory_info().rss / 2**20
+    return State(memory, process.num_fds(), process.num_threads())
 
 
-def show(what: str, samples: list[str]) -> None:
+def show(what: str, samples: list[State]) -> None:
     """Prints the first sample, the last and some between."""
     for part in range(SHOWN + 1):
         number = max(1, len(samples) * part // SHOWN)
@@ -80,14 +88,14 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         epochs = [f"training.epochs={arguments.epochs}"]
-        show("epoch", watched(Path(folder), epochs, "epoch ", state))
+        show("epoch", watched(Path(folder), epochs, "epoch "))
         trials = [
             "-m",
             "training.epochs=1",
             "optimizer.learning_rate=interval(1e-4,1e-2)",
             f"hydra.sweeper.n_trials={arguments.trials}",
         ]
-        show("trial", watched(Path(folder), trials, "trial ", state))
+        show("trial", watched(Path(folder), trials, "trial "))
 
 
 if __name__ == "__main__":

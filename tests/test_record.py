@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -231,6 +232,17 @@ def test_only_the_page_itself_may_send_clips(serve):
     headers = ask(server, "GET", "/")[2]
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert ask(server, "GET", "/../recordings.py")[0] == 404
+
+
+def test_whoever_leaves_before_the_answer_leaves_no_traceback(serve):
+    server = serve()
+    ours, theirs = socket.socketpair()
+    host = server.address.removeprefix("http://")
+    head = f"POST /clips?sign=hello&frames=4 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99\r\n\r\n"
+    ours.sendall(head.encode())
+    ours.close()
+    with theirs:
+        server.RequestHandlerClass(theirs, ("127.0.0.1", 0), server)
 
 
 def test_a_video_is_kept_only_if_asked_for(serve, tmp_path):

@@ -17,7 +17,14 @@ from gislr.data.held_out import HeldOut
 from gislr.data.label_map import LABEL_MAP, read_label_map
 from gislr.evaluation.metrics.clip_predictions import FILE, ClipPredictions
 from gislr.tracking.tracking_store import TrackingError
-from gislr.tracking.training_record import EVALUATION, HELD_OUT_FILE, SWEEP, WEIGHTS
+from gislr.tracking.training_record import (
+    EVALUATION,
+    FORMAT,
+    HELD_OUT_FILE,
+    RUN_FORMAT,
+    SWEEP,
+    WEIGHTS,
+)
 from gislr.utils.errors import GislrError
 
 MEMBERS = "members"
@@ -72,10 +79,16 @@ class LoggedRun:
         """Copies an artifact into a folder and returns its place.
 
         Raises:
-            TrackingError: The run has none of this name.
+            TrackingError: The run has none of this name, or a newer gislr recorded it.
         """
         from mlflow.exceptions import MlflowException
 
+        found = self.tags.get(FORMAT, str(RUN_FORMAT))  # the first ones had no tag
+        if found != str(RUN_FORMAT):
+            raise TrackingError(
+                f"Run {self.run_id} must be of format {RUN_FORMAT}, which this gislr reads; it is "
+                f"of format {found}. Update gislr."
+            )
         try:
             return Path(self.client.download_artifacts(self.run_id, path, str(folder)))
         except (MlflowException, OSError):

@@ -146,6 +146,7 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
             ) from None
         raise TrackingError(
             system_error_message(error)
+            or _version_message(error, uri)
             or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
 
@@ -153,6 +154,19 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
 def database_file(uri: str) -> Path:
     """Returns the file of a store `sqlite:///FILE`."""
     return Path(uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+
+
+def _version_message(error: Exception, uri: str) -> str | None:
+    """Returns the sentence for a database of another MLflow, and `None` for other errors."""
+    if "database schema" not in str(error):
+        return None
+    import mlflow
+
+    return (
+        f"The tracking store {uri} must have the tables of MLflow {mlflow.__version__}; another "
+        "version has written it. If a newer one has, update MLflow; if an older one has, keep a "
+        f"copy of the database, then run: mlflow db upgrade {uri}"
+    )
 
 
 def _create(database: Path) -> None:

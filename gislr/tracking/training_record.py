@@ -60,6 +60,9 @@ FINGERPRINT, ALSO_FINGERPRINT = "data.fingerprint", "data.also.fingerprint"
 PRETRAINED = "pretrained"
 """Tag of a run that was trained without labels; its model knows no sign."""
 
+FORMAT, RUN_FORMAT = "gislr.format", 1
+"""Tag, and its value: which gislr can read a run. It is raised when an older one could not."""
+
 IDENTITY = "gislr.identity"
 """Tag that is equal for runs of the same configuration, code and data."""
 
@@ -82,6 +85,7 @@ def starting_tags(
         "seed": str(configuration.seed),
         "data": configuration.data.name,
         **fingerprints,
+        FORMAT: str(RUN_FORMAT),
         IDENTITY: provenance.identity(configuration.values, fingerprints),
         HELD_OUT: str(split.held_out),
         **({PRETRAINED: "true"} if configuration.pretraining else {}),

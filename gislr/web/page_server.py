@@ -154,6 +154,16 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Callable[[str], None]) -> None:
         try:
+            self._answer_or_refuse(answer)
+        except (ConnectionError, TimeoutError):  # whoever asked is gone
+            self.close_connection = True
+        except OSError as error:
+            if (message := system_error_message(error)) is None:
+                raise
+            self.send_json({"error": message}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _answer_or_refuse(self, answer: Callable[[str], None]) -> None:
+        try:
             self._require_own_page()
             answer(unquote(self.path.partition("?")[0]))
         except HttpError as error:
@@ -162,12 +172,6 @@ class PageHandler(BaseHTTPRequestHandler):
                 self._discard_rest()
         except DataError as error:
             self.send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-        except OSError as error:
-            if (message := system_error_message(error)) is None:
-                raise
-            self.send_json({"error": message}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _require_own_page(self) -> None:
         """Refuses pages of other sites, also those whose name leads to this machine."""

@@ -1,44 +1,16 @@
-"""Broken, odd and huge input for every reader: a sentence or a result, soon, in little memory."""
+"""Odd and huge sets of data: a sentence or a result, soon, in little memory."""
 
 import csv
 import json
 import resource
-import subprocess
-import sys
 import time
 
 import pytest
 
 from tests.commands import TINY, gislr
 from tests.conftest import landmarks_of, separable_clips, write_folder
-from tests.faults.fuzz import CASES
 
 MEGABYTES = 2000
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("name", CASES)
-def test_generated_cases_are_read_or_refused_in_a_sentence(name, record_figure):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.fuzz", name],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-500:]
-    found = json.loads(done.stdout)
-    assert found["wrong"] == []
-    assert found["megabytes"] < MEGABYTES
-    assert found["cases"] == CASES[name][1]
-    record_figure(
-        f"{found['cases']} cases: {found['read']} read, {found['refused']} refused, "
-        f"{found['megabytes']} MB"
-    )
-
-
-def test_there_are_five_hundred_generated_cases():
-    assert sum(count for _, count in CASES.values()) >= 500
 
 
 @pytest.mark.faults

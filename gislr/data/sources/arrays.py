@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,8 @@ LABELS = "y.npy"
 FRAME_INDEX = "NON_EMPTY_FRAME_IDXS.npy"
 
 _CLIPS_AT_ONCE = 2048
-
-_BROKEN = (OSError, ValueError, EOFError, OverflowError, SyntaxError, tokenize.TokenError)
-"""What NumPy raises for a file that it cannot read."""
+_MOST_SIGNS = 100_000
+# More without a label map are a broken file, whose names alone would fill the memory.
 
 
 @SOURCES.register("arrays")
@@ -118,10 +116,9 @@ def _load(path: Path) -> NDArray[Any]:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
-    except _BROKEN as error:
-        raise DataError(
-            f"{path} must be a .npy file of numbers; {str(error).splitlines()[0]}"
-        ) from None
+    except Exception as error:  # NumPy raises errors of a dozen kinds
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"{path} must be a .npy file of numbers; {reason}") from None
     if isinstance(array, np.lib.npyio.NpzFile):
         array.close()
         raise DataError(f"{path} must be a .npy file of numbers; it is an archive of several.")
@@ -167,7 +164,10 @@ def _read_participants(path: Path, clips: int) -> list[str]:
         except (OSError, ValueError, csv.Error) as error:
             raise DataError(f"{path} could not be read as a CSV file: {error}") from None
     else:
-        signers = [str(signer) for signer in _load(path).ravel().tolist()]
+        try:
+            signers = [str(signer) for signer in _load(path).ravel().tolist()]
+        except SystemError:  # letters that Unicode does not have
+            raise DataError(f"{path} must hold numbers or text; it holds neither.") from None
     if len(signers) != clips or not all(signers):
         raise DataError(f"{path} must name a signer for each of {clips} clips; got {len(signers)}.")
     return signers
@@ -178,7 +178,7 @@ def _read_signs(root: Path, labels: NDArray[Any]) -> list[str]:
     if (root / LABEL_MAP).is_file():
         signs = read_label_map(root / LABEL_MAP)
     else:
-        signs = [f"sign {label}" for label in range(most + 1)]
+        signs = [f"sign {label}" for label in range(min(most + 1, _MOST_SIGNS))]
     if labels.min(initial=0) < 0 or most >= len(signs):
         raise DataError(f"{LABELS} must hold 0 to {len(signs) - 1}; it holds up to {most}.")
     return signs
