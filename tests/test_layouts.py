@@ -114,6 +114,7 @@ def test_pictures_and_pages_show_every_layout(data, reading):
     assert "Missing landmarks" in page
 
 
+@pytest.mark.slow
 def test_a_preset_whose_parts_are_missing_says_so(tmp_path):
     manifest = write_clips(tmp_path, "hands")
     command = ["data=clips", f"data.manifest={manifest}", f"preparation.cache={tmp_path / 'cache'}"]

@@ -320,7 +320,7 @@ def test_missing_scripts_are_one_sentence(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_packages
 def test_the_command_serves_the_page_and_ends_quietly(tmp_path):
     command = [sys.executable, "-m", "gislr.record", "signs=hello,thanks", "signer=anna"]
@@ -342,7 +342,7 @@ def test_the_command_serves_the_page_and_ends_quietly(tmp_path):
         process.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_browser_records_looks_discards_and_keeps(serve, tmp_path):
     server = serve(signs=["hello", "thanks"], repetitions=1, seconds=1.0)
@@ -380,7 +380,7 @@ def test_a_browser_records_looks_discards_and_keeps(serve, tmp_path):
         assert text_of(page, "message") == ""
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_clip_without_a_hand_is_not_kept_and_signs_can_be_skipped(serve, tmp_path):
     server = serve(signs=["hello", "thanks"])
@@ -412,7 +412,7 @@ def test_a_clip_without_a_hand_is_not_kept_and_signs_can_be_skipped(serve, tmp_p
     assert not list((tmp_path / "clips").iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_browser_records_video_if_asked_for(serve, tmp_path):
     server = serve(signs=["hello"], repetitions=1, video=True)
@@ -428,7 +428,7 @@ def test_a_browser_records_video_if_asked_for(serve, tmp_path):
     assert (tmp_path / "clips/anna/hello_001.npz").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 @needs_packages
 def test_mediapipe_runs_in_the_page(serve):

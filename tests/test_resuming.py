@@ -32,6 +32,7 @@ class Killed(Exception):
     """Ends a training."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped_after", [1, 3, EPOCHS])
 def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
     losses, before, after = [], [], []
@@ -83,6 +84,7 @@ def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_skipped(tmp_path)
     assert checkpoints.newest() is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     _, loop = training(tmp_path / "store")
     states = []
@@ -93,7 +95,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         loop.restore(state)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_killed_training_resumes_in_its_own_run(workplace, client, tmp_path):
     arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema_momentum=0.9"]
     assert gislr(*arguments, "tracking.experiment=whole").returncode == 0

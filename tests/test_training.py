@@ -315,6 +315,18 @@ def test_soft_labels_by_hand():
     assert softened.sum() == pytest.approx(1)
 
 
+def test_the_loss_of_a_distillation_by_hand():
+    """alpha * cross-entropy with the softened teacher + (1 - alpha) * that with the label."""
+    teacher = np.array([[0.64, 0.32, 0.04]], np.float32)
+    soft = soft_labels(np.array([1], np.int32), teacher, alpha=0.4, temperature=2.0)
+    student = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
+    loss = configured(LOSSES, "crossentropy", label_smoothing=0.0).build(3)
+    # The softened teacher is (0.8, 0.56569, 0.2) / 1.56569 = (0.51096, 0.36130, 0.12774). With
+    # ln 2 for the first sign and ln 4 for the others: 0.51096 * 0.69315 + 0.48904 * 1.38629.
+    by_hand = 0.4 * 1.03212 + 0.6 * 1.38629
+    assert float(np.asarray(loss(soft, student))[0]) == pytest.approx(by_hand, abs=1e-4)
+
+
 def test_the_loss_takes_labels_and_soft_labels():
     loss = configured(LOSSES, "crossentropy").build(4)
     logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
@@ -349,6 +361,7 @@ def one_step(model_settings, arcface=NO_ARCFACE, awp=NO_AWP, soft_labels=False, 
     return losses, [np.array(variable) for variable in model.trainable_variables], trainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("soft_labels", [False, True])
 def test_the_angular_loss_is_added_and_falls(soft_labels):
     settings, arcface = small("conv_transformer"), NO_ARCFACE.model_copy(update={"weight": 0.5})
@@ -364,6 +377,7 @@ def test_a_model_without_awp_and_arcface_is_its_own_trainer():
     assert trainer.name == "transformer"
 
 
+@pytest.mark.slow
 def test_awp_of_a_tiny_step_is_the_plain_step():
     settings = small(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
     plain_loss, plain, _ = one_step(settings)
