@@ -41,7 +41,7 @@ def gislr(*arguments, module="train", timeout=240, **options):
 
 
 def gislr_here(*arguments, module="train", cwd="."):
-    """Runs `gislr MODULE` like `gislr`, in this process, which has imported TensorFlow and MLflow."""
+    """Runs a command like `gislr`, in this process: it has imported TensorFlow already."""
     from gislr.cli.main import main
     from gislr.utils.log import log
 

@@ -275,14 +275,6 @@ def test_a_cross_validation_holds_out_every_fold():
             with_folds([argument])
 
 
-@pytest.mark.slow
-def test_data_is_described(workplace, tmp_path):
-    done = gislr(*workplace, cwd=tmp_path, module="describe")
-    assert done.returncode == 0, done.stderr
-    assert "1 no hand" in done.stdout
-    assert "32 clips, 4 signs, 4 signers" in (tmp_path / "description.html").read_text()
-
-
 def test_suspect_clips_are_listed_with_their_problem(tmp_path):
     frozen = np.repeat(landmarks_of(1, seed=1), 4, axis=0)
     frozen[:, LEFT_HAND[3]] = np.nan  # of missing landmarks nothing is known

@@ -204,7 +204,7 @@ def demo(project):
 
 
 def describe(project):
-    project.run("describe", *project.workplace)
+    assert "1 no hand" in project.run("describe", *project.workplace)
     page = (project.folder / "description.html").read_text()
     assert "32 clips, 4 signs, 4 signers" in page
 

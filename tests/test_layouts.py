@@ -16,7 +16,7 @@ from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
 from gislr.evaluation.reports.data_page import data_page, suspect_clips
 from gislr.models import MODELS, layout_of
 from gislr.utils.paths import config_folder
-from tests.commands import TINY, gislr
+from tests.commands import TINY, gislr_here
 from tests.conftest import landmarks_of
 from tests.test_models import build, small
 
@@ -119,7 +119,7 @@ def test_a_preset_whose_parts_are_missing_says_so(tmp_path):
     manifest = write_clips(tmp_path, "hands")
     command = ["data=clips", f"data.manifest={manifest}", f"preparation.cache={tmp_path / 'cache'}"]
     command += [f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}", *TINY, "split.test_size=0.5"]
-    done = gislr(*command, "training.epochs=1")
+    done = gislr_here(*command, "training.epochs=1")
     assert done.returncode == 0, done.stderr
     said = "preprocessing.landmarks=dominant_hand reads lips, pose, which no training clip has"
     assert said in done.stderr + done.stdout

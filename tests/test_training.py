@@ -23,7 +23,7 @@ from gislr.training.trainer import LABELS, WEIGHTS, compile_model, trainer_of
 from gislr.training.training_settings import AWPSettings
 from gislr.utils.errors import SettingError
 from gislr.workflows import parity
-from tests.commands import gislr
+from tests.commands import gislr_here
 from tests.conftest import PARITY, configured, make_store
 from tests.test_models import build, small
 from tests.tiny_training import (
@@ -174,14 +174,14 @@ def test_parity_fails_where_it_should(tmp_path):
     arrays = dict(parity.read_cases(PARITY / "preprocess.npz"))
     arrays["left_10.frames"] = arrays["left_10.frames"] + 2e-5
     np.savez(tmp_path / "wrong.npz", **arrays)
-    done = gislr(tmp_path / "wrong.npz", module="parity")
+    done = gislr_here(tmp_path / "wrong.npz", module="parity")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and "1 of 15 differ" in done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")] == [
         "DIFFERS  2.00e-05  (at most 1e-05)  preprocessing left_10"
     ]
     (tmp_path / "no.npz").write_bytes(b"nothing")
-    done = gislr(tmp_path / "no.npz", module="parity")
+    done = gislr_here(tmp_path / "no.npz", module="parity")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
