@@ -8,7 +8,7 @@ import pytest
 
 from gislr.utils.paths import project_root
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("backends")]
 
 
 def figures(folder, devices, backend="tensorflow", **environment):

@@ -35,6 +35,8 @@ needs_packages = pytest.mark.skipif(
     not npm_packages.is_fetched(*PACKAGES), reason="needs the packages that gislr demo fetches"
 )
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 
 @pytest.fixture(scope="module")
 def recognizer():

@@ -47,7 +47,7 @@ class Project:
     def sweep(self, *line):
         """Sweeps in processes, as every sweep; returns the run of the sweep and its trials."""
         words = [*self.workplace, *SHORT, f"tracking.experiment={line[0]}"]
-        done = gislr(*line, *words, module="__main__", cwd=self.folder)
+        done = gislr(*line, *words, module="__main__", cwd=self.folder, timeout=900)
         assert done.returncode == 0, done.stderr
         [parent], trials = sweep_runs(self.client, line[0])
         assert {run.info.status for run in [parent, *trials]} == {"FINISHED"}

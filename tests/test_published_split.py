@@ -8,7 +8,7 @@ import pytest
 from gislr.data.kaggle_folder import read_asl_signs
 from tests.commands import TINY, artifacts, gislr_here
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("published split")]
 
 
 @pytest.fixture(scope="module")
