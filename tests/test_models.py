@@ -140,7 +140,13 @@ def test_no_two_weights_start_with_the_same_numbers(name):
     assert len(set(drawn)) == len(drawn)
 
 
-@pytest.mark.parametrize(("name", "changes", "reading"), VARIANTS)
+@pytest.mark.parametrize(
+    ("name", "changes", "reading"),
+    [
+        *VARIANTS[: len(MODELS.names())],
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in VARIANTS[len(MODELS.names()) :]),
+    ],
+)
 def test_a_clip_gives_the_same_wherever_it_lies(name, changes, reading, tmp_path):
     """Packed among others, alone, or padded: the output must not change."""
     settings = small(name, **changes)

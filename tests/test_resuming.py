@@ -14,7 +14,7 @@ from tests.tiny_training import tiny_training
 EPOCHS = 5
 
 
-def training(folder, seed=3):
+def training(folder, seed=3, *, eager=True):
     """A training with everything whose state must be kept: averages, dropout, late dropout."""
     return tiny_training(
         folder,
@@ -25,6 +25,7 @@ def training(folder, seed=3):
         ema_momentum=0.8,
         frame_masking=0.2,
         swa_epochs=3,
+        eager=eager,
     )
 
 
@@ -32,16 +33,18 @@ class Killed(Exception):
     """Ends a training."""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stopped_after", [1, 3, EPOCHS])
-def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
+@pytest.mark.parametrize(
+    ("stopped_after", "eager"),
+    [(3, True), *(pytest.param(k, False, marks=pytest.mark.slow) for k in (1, 3, EPOCHS))],
+)
+def test_a_restored_training_ends_with_the_same_bits(stopped_after, eager, tmp_path):
     losses, before, after = [], [], []
-    model, whole = training(tmp_path / "store")
+    model, whole = training(tmp_path / "store", eager=eager)
     whole.fit(lambda epoch, metrics: losses.append(metrics["loss"]))
     expected = model.get_weights()
 
     checkpoints = Checkpoints(tmp_path)
-    _, first = training(tmp_path / "store")
+    _, first = training(tmp_path / "store", eager=eager)
 
     def after_epoch(epoch, metrics):
         before.append(metrics["loss"])
@@ -53,7 +56,7 @@ def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
         first.fit(after_epoch)
 
     training(tmp_path / "store", seed=4)
-    model, second = training(tmp_path / "store")
+    model, second = training(tmp_path / "store", eager=eager)
     found = checkpoints.newest()
     assert found is not None
     assert found.history["loss"] == before
@@ -84,7 +87,6 @@ def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_skipped(tmp_path)
     assert checkpoints.newest() is None
 
 
-@pytest.mark.slow
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     _, loop = training(tmp_path / "store")
     states = []

@@ -33,8 +33,12 @@ def tiny_training(
     frame_masking=0.0,
     awp=NO_AWP,
     swa_epochs=0,
+    eager=True,
 ):
-    """Returns the model and the loop; epochs have one step."""
+    """Returns the model and the loop; epochs have one step.
+
+    Without a graph, whose tracing takes longer than all of them, unless `eager` is false.
+    """
     store = open_store(folder) if folder.exists() else make_store(folder, LENGTHS)
     seed_everything(seed, deterministic=True)
     layout = layout_of(settings, 64)
@@ -42,6 +46,7 @@ def tiny_training(
     trainer = trainer_of(model, arcface=NO_ARCFACE, awp=awp)
     optimizer = configured(OPTIMIZERS, "adamw", learning_rate=1e-2, ema_momentum=ema_momentum)
     compile_model(trainer, optimizer, configured(LOSSES, "crossentropy"))
+    trainer.run_eagerly = eager
     batches = TrainingBatches(
         store,
         np.arange(len(LENGTHS)),
