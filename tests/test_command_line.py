@@ -28,12 +28,21 @@ from tests.commands import (
 )
 
 
-@pytest.mark.slow
-def test_a_training_is_tracked(workplace, client, tmp_path):
+@pytest.fixture(scope="module")
+def tracked(workplace, client, tmp_path_factory):
+    """A training: what it printed, and its run."""
+    folder = tmp_path_factory.mktemp("typed")
     arguments = [*workplace, *TINY, "tracking.experiment=tracked", "training.epochs=3"]
-    done = gislr(*arguments, cwd=tmp_path)
+    done = gislr(*arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert list(tmp_path.iterdir()) == [], "nothing is written where the command was typed"
+    assert list(folder.iterdir()) == [], "nothing is written where the command was typed"
+    return done.stdout, only_run(client, "tracked")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tracked")
+def test_a_training_is_tracked(tracked, client, tmp_path):
+    output, run = tracked
     for text in (
         "32 clips, 4 signs, 4 signers",
         "1 clips without a hand left out",
@@ -43,8 +52,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
         "most confused",
         "look at it with: gislr ui tracking.uri=sqlite:///",
     ):
-        assert text in done.stdout
-    run = only_run(client, "tracked")
+        assert text in output
     assert run.info.status == "FINISHED"
 
     parameters = run.data.params
@@ -106,14 +114,13 @@ STATISTICS = [
 
 
 @pytest.mark.slow
-def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_path):
+@pytest.mark.xdist_group("tracked")
+def test_the_logged_model_is_the_one_that_was_evaluated(tracked, workplace, client, tmp_path):
     import mlflow
 
     from gislr.data.store import open_store
 
-    done = gislr(*workplace, *TINY, "tracking.experiment=model")
-    assert done.returncode == 0, done.stderr
-    run = only_run(client, "model")
+    _, run = tracked
     importlib.import_module("gislr.models.serving")
 
     model_uri = f"runs:/{run.info.run_id}/model"
@@ -233,7 +240,7 @@ def test_a_killed_run_says_so(how, workplace, client):
 
 @pytest.mark.slow
 def test_a_failed_run_says_so(workplace, client, tmp_path):
-    done = gislr(
+    done = gislr_here(
         *workplace,
         *TINY,
         "tracking.experiment=failed",
