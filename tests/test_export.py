@@ -83,19 +83,12 @@ def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand
         np.testing.assert_array_equal(values, found[name][:, : min(frames, 64)], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reading", "changes"),
     [
-        ("transformer", READINGS[0], {}),
-        *(
-            pytest.param(name, READINGS[0], {}, marks=pytest.mark.slow)
-            for name in MODELS.names()
-            if name != "transformer"
-        ),
-        pytest.param(
-            *("conv_transformer", WHOLE, {"centering": "nose", "distances": True}),
-            marks=pytest.mark.slow,
-        ),
+        *((name, READINGS[0], {}) for name in MODELS.names()),
+        ("conv_transformer", WHOLE, {"centering": "nose", "distances": True}),
     ],
 )
 def test_every_precision_agrees_with_keras(name, reading, changes):

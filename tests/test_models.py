@@ -261,7 +261,9 @@ def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
 
 
 @pytest.mark.parametrize("name", MODELS.names())
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_training_lowers_the_loss(name, precision, store, measured):
     settings = small(name)
     layout = layout_of(settings, 64)
