@@ -8,8 +8,7 @@ import pytest
 from gislr.tracking.run import FINISHED, PROCESS, mark_vanished
 from gislr.training.checkpoints import Checkpoints
 from tests.commands import TINY, gislr, history, only_run, start_gislr, wait_for_epoch, weights
-from tests.test_models import small
-from tests.tiny_training import tiny_training
+from tests.tiny_training import tiny, tiny_training
 
 EPOCHS = 5
 
@@ -18,7 +17,7 @@ def training(folder, seed=3, *, eager=True):
     """A training with everything whose state must be kept: averages, dropout, late dropout."""
     return tiny_training(
         folder,
-        small("conv_transformer", classifier_dropout_start_epoch=2),
+        tiny("conv_transformer", classifier_dropout_start_epoch=2),
         epochs=EPOCHS,
         seed=seed,
         schedule="cosine",

@@ -30,6 +30,7 @@ from tests.tiny_training import (
     LENGTHS,
     NO_ARCFACE,
     NO_AWP,
+    tiny,
     tiny_training,
     weights_after_epochs,
 )
@@ -220,7 +221,7 @@ def test_no_graph_is_traced_when_the_number_of_rows_changes(tmp_path, monkeypatc
 
 
 def test_every_step_of_every_epoch_is_trained_on_its_own_batch(tmp_path):
-    _, loop = tiny_training(tmp_path / "store", small(), epochs=3)
+    _, loop = tiny_training(tmp_path / "store", tiny(), epochs=3)
     asked = []
     batch_of_keras = loop._batch
     loop._batch = lambda epoch, step: asked.append((epoch, step)) or batch_of_keras(epoch, step)
@@ -232,7 +233,7 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     """Losses are those of a training without it; what is kept is the average of its weights."""
     momentum, losses, weights = 0.7, {}, {}
     for ema in (None, momentum):
-        settings = small(mlp_dropout=0.0, classifier_dropout=0.0)
+        settings = tiny(mlp_dropout=0.0, classifier_dropout=0.0)
         model, loop = tiny_training(tmp_path / "store", settings, ema_momentum=ema)
         assert loop.batches.steps_per_epoch == 1
         losses[ema], weights[ema] = [], []
@@ -272,8 +273,8 @@ def test_the_first_steps_are_short_when_rectified():
 @pytest.mark.parametrize("ema_momentum", [None, 0.7])
 def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
     folder, options = tmp_path / "store", {"ema_momentum": ema_momentum}
-    each = weights_after_epochs(*tiny_training(folder, small(), **options))
-    model, loop = tiny_training(folder, small(), swa_epochs=3, **options)
+    each = weights_after_epochs(*tiny_training(folder, tiny(), **options))
+    model, loop = tiny_training(folder, tiny(), swa_epochs=3, **options)
     *_, averaged = weights_after_epochs(model, loop)
     for found, kept, *last in zip(averaged, model.get_weights(), *each[1:], strict=True):
         np.testing.assert_array_equal(found, kept)
@@ -282,7 +283,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
 
 
 def test_late_dropout_starts_in_its_epoch(tmp_path):
-    settings = small("conv_transformer", classifier_dropout_start_epoch=2)
+    settings = tiny("conv_transformer", classifier_dropout_start_epoch=2)
     model, loop = tiny_training(tmp_path / "store", settings)
     active = []
     dropout = model.get_layer("clip_dropout")
@@ -374,12 +375,12 @@ def test_the_angular_loss_is_added_and_falls(soft_labels):
 
 
 def test_a_model_without_awp_and_arcface_is_its_own_trainer():
-    _, _, trainer = one_step(small())
+    _, _, trainer = one_step(tiny())
     assert trainer.name == "transformer"
 
 
 def test_awp_of_a_tiny_step_is_the_plain_step():
-    settings = small(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
+    settings = tiny(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
     plain_loss, plain, _ = one_step(settings)
     tiny_loss, tiny, _ = one_step(settings, awp=awp_of(1e-9, "absolute"))
     loss, perturbed, trainer = one_step(settings, awp=awp_of(0.2, "absolute"))
@@ -423,7 +424,7 @@ def test_awp_by_hand(awp, kernel, bias):
 
 def test_awp_starts_in_its_epoch(tmp_path):
     awp = awp_of(0.2, "absolute", start_epoch=2)
-    _, loop = tiny_training(tmp_path / "store", small(), awp=awp)
+    _, loop = tiny_training(tmp_path / "store", tiny(), awp=awp)
     found = []
     loop.fit(lambda epoch, metrics: found.append(loop.trainer.perturbs))
     assert found == [False, False, True, True]

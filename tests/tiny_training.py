@@ -15,11 +15,17 @@ from gislr.training.schedules import SCHEDULES
 from gislr.training.trainer import compile_model, trainer_of
 from gislr.training.training_settings import ArcFaceSettings, AWPSettings
 from tests.conftest import configured, make_store
-from tests.test_models import build
+from tests.test_models import build, small
 
 LENGTHS = [5, 9, 3, 7, 4, 8]
 NO_ARCFACE = ArcFaceSettings(weight=0.0, margin=0.5, scale=30.0)
 NO_AWP = AWPSettings(epsilon=0.0, formula="absolute", start_epoch=0)
+
+
+def tiny(name="transformer", **changes):
+    """Settings of a model of one block."""
+    depth = {"transformer": {"num_blocks": 1}, "conv_transformer": {"num_stages": 1}}
+    return small(name, **depth[name], **changes)
 
 
 def tiny_training(
