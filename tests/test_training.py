@@ -382,11 +382,11 @@ def test_a_model_without_awp_and_arcface_is_its_own_trainer():
 def test_awp_of_a_tiny_step_is_the_plain_step():
     settings = tiny(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
     plain_loss, plain, _ = one_step(settings)
-    tiny_loss, tiny, _ = one_step(settings, awp=awp_of(1e-9, "absolute"))
+    least_loss, least, _ = one_step(settings, awp=awp_of(1e-9, "absolute"))
     loss, perturbed, trainer = one_step(settings, awp=awp_of(0.2, "absolute"))
-    assert tiny_loss == pytest.approx(plain_loss, rel=1e-5)
+    assert least_loss == pytest.approx(plain_loss, rel=1e-5)
     assert loss == pytest.approx(plain_loss, rel=1e-5), "the loss is that before perturbation"
-    assert max(np.abs(a - b).max() for a, b in zip(plain, tiny, strict=True)) < 3e-3
+    assert max(np.abs(a - b).max() for a, b in zip(plain, least, strict=True)) < 3e-3
     assert max(np.abs(a - b).max() for a, b in zip(plain, perturbed, strict=True)) > 5e-3
     assert trainer.perturbs
 
