@@ -29,6 +29,13 @@ READINGS = {
         name="whole", frames=64, landmarks="both_hands", dominant_hand="motion", axes="xy"
     ),
 }
+every_reading = pytest.mark.parametrize(
+    "reading",
+    [
+        "reference",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in READINGS if name != "reference"),
+    ],
+)
 
 
 def write_clips(folder, layout, clips=8):
@@ -62,7 +69,7 @@ def store_of(data, reading):
     return prepare_clips(listing, settings=READINGS[reading], cache=cache, workers=1)
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@every_reading
 @pytest.mark.parametrize("name", MODELS.names())
 def test_models_learn_from_every_layout_with_every_augmentation(data, name, reading):
     import tensorflow as tf
@@ -106,7 +113,7 @@ def every_augmentation():
     return found
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@every_reading
 def test_pictures_and_pages_show_every_layout(data, reading):
     store = store_of(data, reading)
     strip({"": kept_landmarks(store, 0)}, "a clip")

@@ -194,7 +194,9 @@ def gradients(model, batch):
     return float(loss), [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))]
+)
 def test_packed_and_padded_rows_have_the_same_loss_and_gradients(store, measured, seed):
     settings = without_dropout()
     layout = layout_for(64, packed=True)
@@ -500,6 +502,7 @@ for name in json.load(sys.stdin):
 """
 
 
+@pytest.mark.slow
 def test_importing_the_serving_module_registers_every_layer_of_a_saved_model():
     own = set()
     for name in MODELS.names():

@@ -26,6 +26,7 @@ from gislr.utils.errors import DataError, GislrError
 from gislr.web import npm_packages
 from gislr.workflows.record import record
 from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser, needs_browser
+from tests.commands import gislr_here
 from tests.conftest import landmarks_of
 from tests.test_demo import ask, needs_packages
 
@@ -304,8 +305,7 @@ def test_signs_are_a_list_as_they_are_typed(typed, signs):
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message, tmp_path):
-    command = [sys.executable, "-m", "gislr.record", *arguments.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = gislr_here(*arguments.split(), module="record", cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
