@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup train test test-slow test-docs faults coverage lint format docs dist audit ui bench clean
+.PHONY: setup train test test-slow test-release test-docs faults coverage lint format docs dist audit ui bench clean
 
 # uv installs in a quarter of pip's time, but knows nothing of an index that only pip.conf names
 setup: $(VENV)/.installed
@@ -20,11 +20,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 train: setup
 	$(RUN) -m gislr.train $(or $(ARGS),+experiments=quick)
 
+# Every command once, and what needs no training of its own: 4 minutes on two cores
 test: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not documentation" $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not release and not faults and not documentation" $(ARGS)
 
+# Trainings and sweeps of every kind: 20 minutes
 test-slow: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "slow and not release" $(ARGS)
+
+# Kills, launchers, PostgreSQL, browsers, every experiment: half an hour
+test-release: setup
+	$(RUN) -m pytest -n 2 --dist loadgroup -m release $(ARGS)
 
 # Every command that README.md and docs/ show, in a small copy of the project: half an hour
 test-docs: setup
@@ -34,9 +40,9 @@ test-docs: setup
 faults: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m faults tests/faults $(ARGS)
 
-# Which lines the quick tests run, also in the processes that they start; pages in build/coverage
+# Which lines test and test-slow run, also in the processes that they start; pages in build/coverage
 coverage: setup
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not faults and not documentation" \
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not release and not faults and not documentation" \
 	    --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 lint: setup

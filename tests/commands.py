@@ -1,9 +1,13 @@
 """Commands as processes, and the runs that they leave in MLflow."""
 
+import contextlib
+import io
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 TINY = [
     "model.units=16",
@@ -34,6 +38,31 @@ def gislr(*arguments, module="train", timeout=240, **options):
         timeout=timeout,
         **options,
     )
+
+
+def gislr_here(*arguments, module="train", cwd="."):
+    """Runs a command like `gislr`, in this process: it has imported TensorFlow already."""
+    from gislr.cli.main import main
+    from gislr.utils.log import log
+
+    line = ["gislr", module, *map(str, arguments)]
+    output, errors, code = io.StringIO(), io.StringIO(), 0
+    terminate = signal.getsignal(signal.SIGTERM)
+    logged = log.handlers[:], log.level, log.propagate
+    with (
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+        contextlib.chdir(cwd),
+        patch.object(sys, "argv", line),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        finally:
+            signal.signal(signal.SIGTERM, terminate)
+            log.handlers[:], log.level, log.propagate = logged
+    return subprocess.CompletedProcess(line, code, output.getvalue(), errors.getvalue())
 
 
 def start_gislr(*arguments, module="train", **options):

@@ -66,7 +66,7 @@ def listened(process, port):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("host", [None, "0.0.0.0"])
 def test_the_pages_of_runs_listen_where_they_are_told(host, tmp_path):
     port = free_port()

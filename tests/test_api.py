@@ -73,7 +73,7 @@ def trained(workplace):
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_run_is_trained_evaluated_and_opened(trained, workplace, client, asl_signs, tmp_path):
     run = client.get_run(trained.run_id)
     assert metric_values(client, run, "val_acc") == trained.history["val_acc"]
@@ -95,7 +95,7 @@ def test_a_run_is_trained_evaluated_and_opened(trained, workplace, client, asl_s
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_folds_are_put_together(workplace, client):
     result = gislr.cross_validate(
         *workplace, *TINY, "split.folds=2", "training.epochs=1", seed=0,

@@ -269,6 +269,7 @@ def test_transforms_are_composed_on_the_command_line(overrides, names):
     assert {type(each) for each in found} == {AUGMENTATIONS[name] for name in names}
 
 
+@pytest.mark.slow
 def test_what_augmentation_changes_is_drawn(asl_signs, tmp_path):
     clips = sorted(asl_signs.rglob("*.parquet"))[:2]
     overrides = [

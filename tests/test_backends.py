@@ -8,6 +8,8 @@ import pytest
 
 from gislr.utils.paths import project_root
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("backends")]
+
 
 def figures(folder, devices, backend="tensorflow", **environment):
     done = subprocess.run(
@@ -42,7 +44,7 @@ TWO_JAX_CPUS = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     [
         ("all", "tensorflow", {}, 1e-5),
         ("1", "jax", {}, 1e-4),
-        pytest.param("all", "jax", TWO_JAX_CPUS, 1e-4, marks=pytest.mark.slow),
+        pytest.param("all", "jax", TWO_JAX_CPUS, 1e-4, marks=pytest.mark.release),
     ],
 )
 def test_the_loss_is_that_of_one_device_on_tensorflow(

@@ -17,7 +17,7 @@ from gislr.cli.completion import SCRIPTS, candidates
 from gislr.config.composition import compose
 from gislr.utils.errors import SettingError
 from gislr.utils.paths import config_folder, project_root
-from tests.commands import TINY
+from tests.commands import TINY, gislr_here
 
 OWN = [name for name, command in COMMANDS.items() if not command.stands_for]
 
@@ -103,7 +103,8 @@ WRONG = {
 
 @pytest.mark.parametrize("line", WRONG)
 def test_mistakes_end_in_one_sentence(line):
-    done = gislr(*line.split())
+    name, *arguments = line.split()
+    done = gislr_here(*arguments, module=name)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {WRONG[line]}\n"
 
@@ -222,7 +223,7 @@ def test_an_installed_package_brings_its_own_yaml(tmp_path):
     assert "model=mine" in swept.stdout, swept.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_gislr_sweep_is_gislr_train_m(workplace, client):
     done = gislr("sweep", *workplace, *TINY, "seed=1,2", "tracking.experiment=by_script")
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,7 @@ from tests.commands import (
     TINY_CONVOLUTIONS,
     artifacts,
     gislr,
+    gislr_here,
     metric_values,
     only_run,
     start_gislr,
@@ -27,11 +28,21 @@ from tests.commands import (
 )
 
 
-def test_a_training_is_tracked(workplace, client, tmp_path):
+@pytest.fixture(scope="module")
+def tracked(workplace, client, tmp_path_factory):
+    """A training: what it printed, and its run."""
+    folder = tmp_path_factory.mktemp("typed")
     arguments = [*workplace, *TINY, "tracking.experiment=tracked", "training.epochs=3"]
-    done = gislr(*arguments, cwd=tmp_path)
+    done = gislr(*arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert list(tmp_path.iterdir()) == [], "nothing is written where the command was typed"
+    assert list(folder.iterdir()) == [], "nothing is written where the command was typed"
+    return done.stdout, only_run(client, "tracked")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tracked")
+def test_a_training_is_tracked(tracked, client, tmp_path):
+    output, run = tracked
     for text in (
         "32 clips, 4 signs, 4 signers",
         "1 clips without a hand left out",
@@ -41,8 +52,7 @@ def test_a_training_is_tracked(workplace, client, tmp_path):
         "most confused",
         "look at it with: gislr ui tracking.uri=sqlite:///",
     ):
-        assert text in done.stdout
-    run = only_run(client, "tracked")
+        assert text in output
     assert run.info.status == "FINISHED"
 
     parameters = run.data.params
@@ -103,14 +113,14 @@ STATISTICS = [
 ]
 
 
-def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_path):
+@pytest.mark.slow
+@pytest.mark.xdist_group("tracked")
+def test_the_logged_model_is_the_one_that_was_evaluated(tracked, workplace, client, tmp_path):
     import mlflow
 
     from gislr.data.store import open_store
 
-    done = gislr(*workplace, *TINY, "tracking.experiment=model")
-    assert done.returncode == 0, done.stderr
-    run = only_run(client, "model")
+    _, run = tracked
     importlib.import_module("gislr.models.serving")
 
     model_uri = f"runs:/{run.info.run_id}/model"
@@ -141,7 +151,7 @@ def test_the_logged_model_is_the_one_that_was_evaluated(workplace, client, tmp_p
         assert got.max() == pytest.approx(probability, abs=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_same_seed_gives_the_same_numbers(workplace, client):
     experiments = {"same_1": 7, "same_2": 7, "other": 8}
     metrics = {}
@@ -163,7 +173,7 @@ EXPERIMENTS = sorted(path.stem for path in (project_root() / "experiments").glob
 TRAININGS = [name for name in EXPERIMENTS if not name.startswith("sweep_")]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_experiment_runs_when_shrunk(name, workplace, client):
     text = (project_root() / "experiments" / f"{name}.yaml").read_text()
@@ -185,7 +195,7 @@ def test_every_experiment_opens_with_what_it_is_its_command_and_what_it_stands_a
     assert any("ublished" in line for line in head)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_reference_s_quirks_and_bfloat16_can_be_asked_for(workplace, client):
     done = gislr(
         *workplace,
@@ -201,8 +211,9 @@ def test_the_reference_s_quirks_and_bfloat16_can_be_asked_for(workplace, client)
     assert only_run(client, "quirks").info.status == "FINISHED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "how", ["SIGTERM", "SIGKILL", pytest.param("SIGINT", marks=pytest.mark.slow)]
+    "how", ["SIGTERM", "SIGKILL", pytest.param("SIGINT", marks=pytest.mark.release)]
 )
 def test_a_killed_run_says_so(how, workplace, client):
     arguments = [*workplace, *TINY, f"tracking.experiment=killed_{how}"]
@@ -227,8 +238,9 @@ def test_a_killed_run_says_so(how, workplace, client):
     assert run.data.tags["gislr.reason"]
 
 
+@pytest.mark.slow
 def test_a_failed_run_says_so(workplace, client, tmp_path):
-    done = gislr(
+    done = gislr_here(
         *workplace,
         *TINY,
         "tracking.experiment=failed",
@@ -244,7 +256,7 @@ def test_a_failed_run_says_so(workplace, client, tmp_path):
     assert 0 < len(listed.read_text().splitlines()) <= 16
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_everything_that_makes_training_harder_works_together(workplace, client):
     done = gislr(
         *workplace, *TINY_CONVOLUTIONS, "model=conv_transformer", "preprocessing=whole",
@@ -258,7 +270,7 @@ def test_everything_that_makes_training_harder_works_together(workplace, client)
     assert np.isfinite(only_run(client, "everything").data.metrics["val_loss"])
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_model_learns_from_others_that_held_out_the_same_signers(workplace, client):
     fold = ["split=group_kfold", "split.folds=2"]
     first = gislr(*workplace, *TINY, "tracking.experiment=teacher", *fold, "split.fold=0")
@@ -299,7 +311,7 @@ WRONG = {
 
 @pytest.mark.parametrize("override", WRONG)
 def test_what_was_meant_is_said_in_one_line(override):
-    done = gislr(*override.split())
+    done = gislr_here(*override.split())
     assert done.returncode == 2
     assert done.stderr.strip() == WRONG[override]
     assert done.stdout == ""
@@ -308,7 +320,7 @@ def test_what_was_meant_is_said_in_one_line(override):
 def test_problems_of_the_data_are_lines_without_a_traceback(tmp_path):
     (tmp_path / "train.csv").write_text("path,participant_id,sequence_id,sign\nx.parquet,1,2,a\n")
     (tmp_path / "sign_to_prediction_index_map.json").write_text('{"b": 0}')
-    done = gislr("data=asl_signs", f"data.root={tmp_path}")
+    done = gislr_here("data=asl_signs", f"data.root={tmp_path}")
     assert done.returncode == 2
     assert [line.split(":")[1].strip() for line in done.stderr.splitlines()] == [
         "Signs that the label map does not hold",
@@ -343,6 +355,7 @@ def test_every_yaml_says_what_it_is():
         assert path.read_text().startswith("#"), path
 
 
+@pytest.mark.slow
 def test_a_path_with_an_umlaut_is_read_in_the_locale_c(asl_signs, tmp_path):
     done = subprocess.run(
         [

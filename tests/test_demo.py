@@ -35,6 +35,8 @@ needs_packages = pytest.mark.skipif(
     not npm_packages.is_fetched(*PACKAGES), reason="needs the packages that gislr demo fetches"
 )
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 
 @pytest.fixture(scope="module")
 def recognizer():
@@ -238,7 +240,7 @@ def test_the_runtime_needs_no_map_of_imports():
     assert re.findall(rb'from "([^"]+)"', module) == [b"../../wasm-utils/dist/index.js"]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_packages
 def test_the_command_serves_a_model_and_ends_quietly(recognizer, tmp_path):
     (tmp_path / "model.tflite").write_bytes(recognizer.content)

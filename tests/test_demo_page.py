@@ -21,7 +21,7 @@ from tests.conftest import clip_table, landmarks_of
 from tests.test_demo import HOSTILE, needs_packages
 from tests.test_export import SIGNS, clip, trained
 
-pytestmark = [pytest.mark.slow, needs_browser, needs_packages]
+pytestmark = [pytest.mark.release, needs_browser, needs_packages]
 
 TAB, ENTER, SPACE, RIGHT = "\ue004", "\ue007", " ", "\ue014"
 READY, LOADED = (f"document.body.dataset.state == '{state}'" for state in ("ready", "offline"))

@@ -67,6 +67,7 @@ def test_every_command_that_is_shown_exists(shown):
         assert rest[0] in {*COMMANDS, "--help", "completion"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shown", [shown for shown in COMMANDS_SHOWN if set(shown.words) & set(COMMANDS)], ids=str
 )

@@ -14,9 +14,13 @@ WITH_EXAMPLES = [
     # Those of the package itself train: test_docs.py runs them in a project of their own.
     if path != ROOT / "gislr/__init__.py" and ">>>" in path.read_text(encoding="utf-8")
 ]
+TRAIN = {"gislr.workflows.factory"}
 
 
-@pytest.mark.parametrize("module", WITH_EXAMPLES)
+@pytest.mark.parametrize(
+    "module",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in TRAIN)) for name in WITH_EXAMPLES],
+)
 def test_the_examples_of_a_module_run(module, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = doctest.testmod(import_module(module.removesuffix(".__init__")))

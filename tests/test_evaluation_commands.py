@@ -48,7 +48,7 @@ def validated(workplace, client):
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_cross_validation_is_pooled(validated, client, tmp_path):
     output, parent, children = validated
     assert "32 clips of 4 signers, each held out once; mean of 2 seeds" in output
@@ -71,7 +71,7 @@ def test_a_cross_validation_is_pooled(validated, client, tmp_path):
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_logged_model_evaluates_to_the_last_digit(validated, workplace, tmp_path):
     _, _, children = validated
     done = gislr(
@@ -96,7 +96,7 @@ def test_a_logged_model_evaluates_to_the_last_digit(validated, workplace, tmp_pa
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_clips_of_unknown_signs_are_told_from_the_known_ones(
     validated, workplace, asl_signs, tmp_path
 ):
@@ -119,7 +119,7 @@ def test_clips_of_unknown_signs_are_told_from_the_known_ones(
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_report_of_a_trial_is_drawn_on_demand(validated, workplace, client, tmp_path):
     _, _, children = validated
     before = artifacts(client, children[2], tmp_path / "before")
@@ -136,7 +136,7 @@ def test_the_report_of_a_trial_is_drawn_on_demand(validated, workplace, client, 
     assert client.get_run(children[2].info.run_id).outputs.model_outputs, "MLflow's model"
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_report_that_is_drawn_again_is_the_same(workplace, client, tmp_path):
     done = gislr(
         *workplace, *TINY, "tracking.experiment=again", "training.clips_per_sign=2", "seed=3"
@@ -159,7 +159,7 @@ def test_a_report_that_is_drawn_again_is_the_same(workplace, client, tmp_path):
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_runs_are_compared(validated, workplace, client, tmp_path):
     _, parent, children = validated
 
@@ -192,7 +192,7 @@ def test_runs_are_compared(validated, workplace, client, tmp_path):
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_final_run_rests_on_its_evidence(validated, workplace, client, tmp_path):
     _, parent, _ = validated
     uri = workplace[-1]
@@ -213,7 +213,7 @@ def test_a_final_run_rests_on_its_evidence(validated, workplace, client, tmp_pat
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_run_is_reproduced_to_the_last_digit(validated, workplace, client):
     _, _, children = validated
     run = children[-1]  # which no other test reads
@@ -234,7 +234,7 @@ def test_a_run_is_reproduced_to_the_last_digit(validated, workplace, client):
 
 
 @in_one_process
-@pytest.mark.slow
+@pytest.mark.release
 def test_clips_are_predicted_as_they_were_validated(
     validated, workplace, client, asl_signs, tmp_path
 ):
@@ -273,13 +273,6 @@ def test_a_cross_validation_holds_out_every_fold():
     for argument in ("split=group_shuffle", "split.fold=1"):
         with pytest.raises(SettingError, match="A cross-validation"):
             with_folds([argument])
-
-
-def test_data_is_described(workplace, tmp_path):
-    done = gislr(*workplace, cwd=tmp_path, module="describe")
-    assert done.returncode == 0, done.stderr
-    assert "1 no hand" in done.stdout
-    assert "32 clips, 4 signs, 4 signers" in (tmp_path / "description.html").read_text()
 
 
 def test_suspect_clips_are_listed_with_their_problem(tmp_path):

@@ -56,7 +56,11 @@ def trained(name, seed=0, preprocessing=READINGS[0], temperature=1.5, **changes)
     return TrainedModel(model, model_settings, SIGNS, preprocessing, temperature)
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.landmarks)
+@pytest.mark.parametrize(
+    "reading",
+    [READINGS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in READINGS[1:])],
+    ids=lambda reading: reading.landmarks,
+)
 @settings(max_examples=40, deadline=None)
 @given(
     frames=st.integers(1, 700),
@@ -79,6 +83,7 @@ def test_the_graph_reads_what_preprocessing_prepares(reading, frames, seed, hand
         np.testing.assert_array_equal(values, found[name][:, : min(frames, 64)], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reading", "changes"),
     [
@@ -115,14 +120,14 @@ def test_the_most_exact_model_that_the_competition_allows_is_submitted():
     assert submission([large]) is None
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_frames_that_see_padding_see_it_in_the_file_too():
     model = trained("transformer", attention_mask="queries")
     found = LiteRTRecognizer(*litert([model]), SIGNS).probabilities(CLIPS)
     np.testing.assert_allclose(found, KerasRecognizer([model]).probabilities(CLIPS), atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_several_models_are_averaged():
     models = [trained("transformer", seed=seed) for seed in range(2)]
     found = LiteRTRecognizer(*litert(models), SIGNS).probabilities(CLIPS)
@@ -131,6 +136,7 @@ def test_several_models_are_averaged():
     np.testing.assert_allclose(found, KerasRecognizer(models).probabilities(CLIPS), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_onnx_agrees_with_keras():
     pytest.importorskip("tf2onnx")
     from gislr.export.onnx import ONNXRecognizer, onnx

@@ -76,6 +76,7 @@ def test_the_page_shows_one_of_each():
     assert set(groups["project"]["entry-points"]) == {f"gislr.{key}" for key in ("conf", *kinds)}
 
 
+@pytest.mark.slow
 def test_a_package_from_outside_trains(python, workplace, client):
     train, _, _ = commands()
     python("-m", "gislr", *train, *workplace, *SHORT, "tracking.experiment=extended")
@@ -88,7 +89,7 @@ def test_a_package_from_outside_trains(python, workplace, client):
     assert 0 <= run.data.metrics["val_top_2_acc"] <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_data_source_from_outside_is_trained_on(python, workplace, client, tmp_path):
     for number, (signer, sign, landmarks) in enumerate(separable_clips()):
         (tmp_path / signer / sign).mkdir(parents=True, exist_ok=True)
@@ -111,5 +112,6 @@ def test_an_importer_from_outside_writes_a_manifest(python, tmp_path):
     assert "ann/hello-1.mp4,hello,ann,,," in (tmp_path / "manifest.csv").read_text()
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_page_pass(python):
     assert "passed" in python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")

@@ -108,6 +108,7 @@ def test_confusions_leave_out_signs_that_never_occur():
     assert {label.get_text() for label in picture.get_yticklabels()} == {names[s] for s in seen}
 
 
+@pytest.mark.slow
 def test_confusions_of_250_signs_list_the_worst_pairs():
     labels, probabilities, names = made_up(250, 3000)
     matrix = confusion_matrix(clip_predictions(labels, probabilities, names))

@@ -69,6 +69,7 @@ def test_seeds_need_folds():
         TrialFolds.of(default_configuration("sweep.seeds=2"))
 
 
+@pytest.mark.slow
 def test_only_sweeps_have_such_trials(workplace):
     for module, more in (("cross_validate", "sweep.folds=2"), ("learning_curve", "split=nested")):
         done = gislr(*workplace, *TINY, more, module=module)
@@ -117,6 +118,7 @@ def test_what_is_the_sweeps_own_is_not_trained_with():
     assert training_overrides(overrides) == ["seed=1", "model.units=8"]
 
 
+@pytest.mark.slow
 def test_a_trial_is_the_mean_of_its_folds_and_ends_when_it_is_worse(workplace, client, tmp_path):
     rates = "optimizer.learning_rate=1e-2,1e-9"
     shared = ["-m", *workplace, *TINY, *FOLDS]
@@ -149,7 +151,7 @@ def test_a_trial_is_the_mean_of_its_folds_and_ends_when_it_is_worse(workplace, c
     assert len(client.search_runs([experiment], "attributes.run_name LIKE 'fold %'")) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_fold_of_a_trial_is_the_training_that_a_person_would_run(workplace, client):
     where = [*workplace, *TINY, "training.epochs=4", "optimizer.learning_rate=1e-2"]
     fold = ["split=group_kfold", "split.folds=2", "split.fold=1", "tracking.experiment=alone"]
@@ -162,7 +164,7 @@ def test_a_fold_of_a_trial_is_the_training_that_a_person_would_run(workplace, cl
         assert metric_values(client, second, name) == metric_values(client, alone, name)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_two_processes_judge_a_choice_together(workplace, client):
     """Each trial and each training of a choice runs once, and both come to the same result."""
     line = [
@@ -184,7 +186,7 @@ def test_two_processes_judge_a_choice_together(workplace, client):
     assert results[0] == results[1]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_choosing_among_noise_is_not_rewarded(tmp_path):
     """Signs are drawn at random, so that nothing can be learned: a third are right by chance."""
     rng = random.Random(0)

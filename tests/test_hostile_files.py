@@ -110,7 +110,7 @@ def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
         newest_validated(settings, "' or attributes.status != '")
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_code_of_a_registered_model_is_not_run(tmp_path, monkeypatch):
     import mlflow
 

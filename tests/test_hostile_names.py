@@ -35,7 +35,7 @@ def pages(tmp_path_factory):
     return sorted(written), SIGN in done[1].stdout
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_names_are_escaped_in_every_page(pages):
     written, shown = pages
     names = {path.name for path in written}
@@ -46,7 +46,7 @@ def test_names_are_escaped_in_every_page(pages):
         assert not any(markup in text for markup in MARKUP), path
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_browser_runs_none_of_them(pages):
     with browser("--allow-file-access-from-files") as page:

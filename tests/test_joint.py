@@ -106,6 +106,7 @@ def also(folder):
     return folder / "also.csv"
 
 
+@pytest.mark.slow
 def test_a_joint_training_keeps_its_own_signs_and_leaks_nothing(own, also, workplace, caplog):
     caplog.set_level("INFO", logger="gislr")
     joint = [f"data.also={also}", "arcface.weight=0.1", "loss.label_smoothing=0.1"]

@@ -16,7 +16,7 @@ from gislr.evaluation.figures.clip_figures import kept_landmarks, strip
 from gislr.evaluation.reports.data_page import data_page, suspect_clips
 from gislr.models import MODELS, layout_of
 from gislr.utils.paths import config_folder
-from tests.commands import TINY, gislr
+from tests.commands import TINY, gislr_here
 from tests.conftest import landmarks_of
 from tests.test_models import build, small
 
@@ -29,6 +29,13 @@ READINGS = {
         name="whole", frames=64, landmarks="both_hands", dominant_hand="motion", axes="xy"
     ),
 }
+every_reading = pytest.mark.parametrize(
+    "reading",
+    [
+        "reference",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in READINGS if name != "reference"),
+    ],
+)
 
 
 def write_clips(folder, layout, clips=8):
@@ -62,7 +69,7 @@ def store_of(data, reading):
     return prepare_clips(listing, settings=READINGS[reading], cache=cache, workers=1)
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@every_reading
 @pytest.mark.parametrize("name", MODELS.names())
 def test_models_learn_from_every_layout_with_every_augmentation(data, name, reading):
     import tensorflow as tf
@@ -106,7 +113,7 @@ def every_augmentation():
     return found
 
 
-@pytest.mark.parametrize("reading", READINGS)
+@every_reading
 def test_pictures_and_pages_show_every_layout(data, reading):
     store = store_of(data, reading)
     strip({"": kept_landmarks(store, 0)}, "a clip")
@@ -114,11 +121,12 @@ def test_pictures_and_pages_show_every_layout(data, reading):
     assert "Missing landmarks" in page
 
 
+@pytest.mark.slow
 def test_a_preset_whose_parts_are_missing_says_so(tmp_path):
     manifest = write_clips(tmp_path, "hands")
     command = ["data=clips", f"data.manifest={manifest}", f"preparation.cache={tmp_path / 'cache'}"]
     command += [f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}", *TINY, "split.test_size=0.5"]
-    done = gislr(*command, "training.epochs=1")
+    done = gislr_here(*command, "training.epochs=1")
     assert done.returncode == 0, done.stderr
     said = "preprocessing.landmarks=dominant_hand reads lips, pose, which no training clip has"
     assert said in done.stderr + done.stdout

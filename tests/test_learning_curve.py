@@ -49,7 +49,7 @@ def test_numbers_of_clips_and_seeds_are_swept_unless_they_are_given():
         with_clip_counts(["training.clips_per_sign=5"])
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_learning_curve_is_trained_and_drawn(workplace, client, tmp_path):
     command = [*workplace, *TINY, "training.epochs=1", "tracking.experiment=curve", "seed=1"]
     command.append("tracking.run_name=few clips")

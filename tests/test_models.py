@@ -140,7 +140,13 @@ def test_no_two_weights_start_with_the_same_numbers(name):
     assert len(set(drawn)) == len(drawn)
 
 
-@pytest.mark.parametrize(("name", "changes", "reading"), VARIANTS)
+@pytest.mark.parametrize(
+    ("name", "changes", "reading"),
+    [
+        *VARIANTS[: len(MODELS.names())],
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in VARIANTS[len(MODELS.names()) :]),
+    ],
+)
 def test_a_clip_gives_the_same_wherever_it_lies(name, changes, reading, tmp_path):
     """Packed among others, alone, or padded: the output must not change."""
     settings = small(name, **changes)
@@ -188,7 +194,9 @@ def gradients(model, batch):
     return float(loss), [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))]
+)
 def test_packed_and_padded_rows_have_the_same_loss_and_gradients(store, measured, seed):
     settings = without_dropout()
     layout = layout_for(64, packed=True)
@@ -255,7 +263,9 @@ def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
 
 
 @pytest.mark.parametrize("name", MODELS.names())
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_training_lowers_the_loss(name, precision, store, measured):
     settings = small(name)
     layout = layout_of(settings, 64)
@@ -492,6 +502,7 @@ for name in json.load(sys.stdin):
 """
 
 
+@pytest.mark.slow
 def test_importing_the_serving_module_registers_every_layer_of_a_saved_model():
     own = set()
     for name in MODELS.names():

@@ -128,7 +128,7 @@ def killed_at(line, store):
     return process.exitcode == 9
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_later_sync_ends_what_was_killed_at_any_line(store):
     line = 1
     expected = {(run, number) for run in RUNS for number in range(2)}

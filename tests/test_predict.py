@@ -203,7 +203,7 @@ print(shown, *last.shape, last[-60:].max())
 """
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_mediapipe
 def test_signs_are_drawn_on_a_video(photo, tmp_path):  # noqa: F811
     from gislr.data.label_map import LABEL_MAP, write_label_map

@@ -25,6 +25,8 @@ from gislr.workflows.report import report
 from gislr.workflows.reproduce import reproduce
 from tests.commands import TINY
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pretrained")]
+
 SHORT = ["batches.size=8", *TINY]
 STAYS = ["optimizer.learning_rate=1e-30", "optimizer.weight_decay=0", "training.epochs=1"]
 

@@ -114,6 +114,7 @@ def weights_of(root, run_id):
     return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_another_with_other_signs(two_sets):
     large = train_on(two_sets, "large")
     own = train_on(

@@ -10,7 +10,6 @@ from gislr.config.composition import compose
 from gislr.config.configuration import default_configuration, read_configuration
 from gislr.data.landmark_statistics import measure
 from gislr.data.landmarks import LANDMARKS
-from gislr.models import MODELS
 from gislr.training.reconstruction import evaluate_reconstruction, reconstruction_loss
 from gislr.utils.errors import SettingError
 from gislr.workflows.factory import build_pretraining
@@ -149,7 +148,9 @@ def pretraining(name, *overrides):
     )
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize(
+    "name", ["transformer", pytest.param("conv_transformer", marks=pytest.mark.slow)]
+)
 def test_the_body_learns_and_the_classifier_does_not(tmp_path, name):
     store = make_store(tmp_path / "store", LENGTHS)
     clips = np.arange(6)

@@ -27,6 +27,7 @@ from gislr.utils.errors import DataError, GislrError
 from gislr.web import npm_packages
 from gislr.workflows.record import record
 from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser, needs_browser
+from tests.commands import gislr_here
 from tests.conftest import landmarks_of
 from tests.test_demo import ask, needs_packages
 
@@ -316,8 +317,7 @@ def test_signs_are_a_list_as_they_are_typed(typed, signs):
     ],
 )
 def test_mistakes_are_one_sentence(arguments, message, tmp_path):
-    command = [sys.executable, "-m", "gislr.record", *arguments.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = gislr_here(*arguments.split(), module="record", cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
@@ -332,7 +332,7 @@ def test_missing_scripts_are_one_sentence(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_packages
 def test_the_command_serves_the_page_and_ends_quietly(tmp_path):
     command = [sys.executable, "-m", "gislr.record", "signs=hello,thanks", "signer=anna"]
@@ -354,7 +354,7 @@ def test_the_command_serves_the_page_and_ends_quietly(tmp_path):
         process.kill()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_browser_records_looks_discards_and_keeps(serve, tmp_path):
     server = serve(signs=["hello", "thanks"], repetitions=1, seconds=1.0)
@@ -392,7 +392,7 @@ def test_a_browser_records_looks_discards_and_keeps(serve, tmp_path):
         assert text_of(page, "message") == ""
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_clip_without_a_hand_is_not_kept_and_signs_can_be_skipped(serve, tmp_path):
     server = serve(signs=["hello", "thanks"])
@@ -424,7 +424,7 @@ def test_a_clip_without_a_hand_is_not_kept_and_signs_can_be_skipped(serve, tmp_p
     assert not list((tmp_path / "clips").iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 def test_a_browser_records_video_if_asked_for(serve, tmp_path):
     server = serve(signs=["hello"], repetitions=1, video=True)
@@ -440,7 +440,7 @@ def test_a_browser_records_video_if_asked_for(serve, tmp_path):
     assert (tmp_path / "clips/anna/hello_001.npz").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_browser
 @needs_packages
 def test_mediapipe_runs_in_the_page(serve):

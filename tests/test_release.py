@@ -18,7 +18,7 @@ import pytest
 from tests.commands import TINY, artifacts, free_port, gislr, only_run, start_gislr, wait_for_epoch
 from tests.conftest import clip_table, landmarks_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("release")]
+pytestmark = [pytest.mark.release, pytest.mark.xdist_group("release")]
 
 
 @pytest.fixture(scope="module")

@@ -8,23 +8,23 @@ import pytest
 from gislr.tracking.run import FINISHED, PROCESS, mark_vanished
 from gislr.training.checkpoints import Checkpoints
 from tests.commands import TINY, gislr, history, only_run, start_gislr, wait_for_epoch, weights
-from tests.test_models import small
-from tests.tiny_training import tiny_training
+from tests.tiny_training import tiny, tiny_training
 
 EPOCHS = 5
 
 
-def training(folder, seed=3):
+def training(folder, seed=3, *, eager=True):
     """A training with everything whose state must be kept: averages, dropout, late dropout."""
     return tiny_training(
         folder,
-        small("conv_transformer", classifier_dropout_start_epoch=2),
+        tiny("conv_transformer", classifier_dropout_start_epoch=2),
         epochs=EPOCHS,
         seed=seed,
         schedule="cosine",
         ema_momentum=0.8,
         frame_masking=0.2,
         swa_epochs=3,
+        eager=eager,
     )
 
 
@@ -32,15 +32,18 @@ class Killed(Exception):
     """Ends a training."""
 
 
-@pytest.mark.parametrize("stopped_after", [1, 3, EPOCHS])
-def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
+@pytest.mark.parametrize(
+    ("stopped_after", "eager"),
+    [(3, True), *(pytest.param(k, False, marks=pytest.mark.slow) for k in (1, 3, EPOCHS))],
+)
+def test_a_restored_training_ends_with_the_same_bits(stopped_after, eager, tmp_path):
     losses, before, after = [], [], []
-    model, whole = training(tmp_path / "store")
+    model, whole = training(tmp_path / "store", eager=eager)
     whole.fit(lambda epoch, metrics: losses.append(metrics["loss"]))
     expected = model.get_weights()
 
     checkpoints = Checkpoints(tmp_path)
-    _, first = training(tmp_path / "store")
+    _, first = training(tmp_path / "store", eager=eager)
 
     def after_epoch(epoch, metrics):
         before.append(metrics["loss"])
@@ -52,7 +55,7 @@ def test_a_restored_training_ends_with_the_same_bits(stopped_after, tmp_path):
         first.fit(after_epoch)
 
     training(tmp_path / "store", seed=4)
-    model, second = training(tmp_path / "store")
+    model, second = training(tmp_path / "store", eager=eager)
     found = checkpoints.newest()
     assert found is not None
     assert found.history["loss"] == before
@@ -85,15 +88,13 @@ def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_skipped(tmp_path)
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     _, loop = training(tmp_path / "store")
-    states = []
-    loop.fit(lambda epoch, metrics: states.append(loop.state()))
-    state = states[0]
+    state = loop.state()
     state["model.0"] = np.zeros((1, 2, 3), np.float32)
     with pytest.raises(ValueError, match="train anew"):
         loop.restore(state)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_killed_training_resumes_in_its_own_run(workplace, client, tmp_path):
     arguments = [*workplace, *TINY, "training.epochs=12", "optimizer.ema_momentum=0.9"]
     assert gislr(*arguments, "tracking.experiment=whole").returncode == 0

@@ -34,7 +34,7 @@ def test_an_objective_that_is_not_logged_is_reported():
         SweepSettings(objective="val_macro_f1", value="last").values(HISTORY)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_halving_goes_on_where_trainings_stopped(workplace, client, tmp_path):
     shared = [*workplace, *TINY, "training.epochs=4"]
     swept = [
@@ -64,6 +64,7 @@ def test_halving_goes_on_where_trainings_stopped(workplace, client, tmp_path):
     assert "successive_halving goes on with single trainings" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_path):
     fixed = [*workplace, *TINY, "tracking.experiment=swept", "sweep.objective=val_loss"]
     done = gislr(
@@ -116,7 +117,7 @@ def test_a_sweep_is_a_parent_run_with_its_trials_below(workplace, client, tmp_pa
     assert [line.endswith("(reused)") for line in listed] == [True, False]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_value_of_a_finished_run_is_reused(workplace, client):
     fixed = [*workplace, *TINY, "tracking.experiment=reused", "training.epochs=1"]
     assert gislr(*fixed, "seed=7").returncode == 0
@@ -129,7 +130,7 @@ def test_the_value_of_a_finished_run_is_reused(workplace, client):
     assert float(parent.data.tags["best.value"]) == single.data.metrics["val_weighted_f1"]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name.startswith("sweep_")])
 def test_every_experiment_that_sweeps_runs_when_shrunk(name, workplace, client):
     shrunk = [override for override in TINY if "epochs" in override or "prepar" in override]
@@ -178,7 +179,7 @@ def _open_both(folder, barrier):
     study.tell(study.ask(), 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_many_start_at_once_on_stores_that_do_not_exist(tmp_path):
     assert start_at_once(tmp_path) == [0] * 8
     study = open_study(

@@ -105,7 +105,7 @@ def relay(tmp_path_factory):
     server.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.xdist_group("tracking server")
 @pytest.mark.parametrize("behavior", ["gone", "refuses", "loses answers", "slow"])
 def test_entries_that_a_server_does_not_accept_arrive_later_and_once(
@@ -146,7 +146,7 @@ def test_entries_that_a_server_does_not_accept_arrive_later_and_once(
     assert Path(client.download_artifacts(run.info.run_id, path, str(tmp_path))).is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.xdist_group("tracking server")
 def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
     from mlflow import MlflowClient
@@ -191,7 +191,7 @@ def test_a_sweep_waits_for_its_server(relay, workplace, tmp_path):
     assert parents[0].data.metrics["trials_complete"] == 3
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_training_waits_for_a_database_that_another_process_locks(workplace, client):
     training = start_gislr(
         *workplace, *TINY, f"training.epochs={EPOCHS}", "tracking.experiment=locked"

@@ -23,13 +23,14 @@ from gislr.training.trainer import LABELS, WEIGHTS, compile_model, trainer_of
 from gislr.training.training_settings import AWPSettings
 from gislr.utils.errors import SettingError
 from gislr.workflows import parity
-from tests.commands import gislr
+from tests.commands import gislr_here
 from tests.conftest import PARITY, configured, make_store
 from tests.test_models import build, small
 from tests.tiny_training import (
     LENGTHS,
     NO_ARCFACE,
     NO_AWP,
+    tiny,
     tiny_training,
     weights_after_epochs,
 )
@@ -174,14 +175,14 @@ def test_parity_fails_where_it_should(tmp_path):
     arrays = dict(parity.read_cases(PARITY / "preprocess.npz"))
     arrays["left_10.frames"] = arrays["left_10.frames"] + 2e-5
     np.savez(tmp_path / "wrong.npz", **arrays)
-    done = gislr(tmp_path / "wrong.npz", module="parity")
+    done = gislr_here(tmp_path / "wrong.npz", module="parity")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and "1 of 15 differ" in done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")] == [
         "DIFFERS  2.00e-05  (at most 1e-05)  preprocessing left_10"
     ]
     (tmp_path / "no.npz").write_bytes(b"nothing")
-    done = gislr(tmp_path / "no.npz", module="parity")
+    done = gislr_here(tmp_path / "no.npz", module="parity")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
@@ -220,7 +221,7 @@ def test_no_graph_is_traced_when_the_number_of_rows_changes(tmp_path, monkeypatc
 
 
 def test_every_step_of_every_epoch_is_trained_on_its_own_batch(tmp_path):
-    _, loop = tiny_training(tmp_path / "store", small(), epochs=3)
+    _, loop = tiny_training(tmp_path / "store", tiny(), epochs=3)
     asked = []
     batch_of_keras = loop._batch
     loop._batch = lambda epoch, step: asked.append((epoch, step)) or batch_of_keras(epoch, step)
@@ -232,7 +233,7 @@ def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     """Losses are those of a training without it; what is kept is the average of its weights."""
     momentum, losses, weights = 0.7, {}, {}
     for ema in (None, momentum):
-        settings = small(mlp_dropout=0.0, classifier_dropout=0.0)
+        settings = tiny(mlp_dropout=0.0, classifier_dropout=0.0)
         model, loop = tiny_training(tmp_path / "store", settings, ema_momentum=ema)
         assert loop.batches.steps_per_epoch == 1
         losses[ema], weights[ema] = [], []
@@ -272,8 +273,8 @@ def test_the_first_steps_are_short_when_rectified():
 @pytest.mark.parametrize("ema_momentum", [None, 0.7])
 def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
     folder, options = tmp_path / "store", {"ema_momentum": ema_momentum}
-    each = weights_after_epochs(*tiny_training(folder, small(), **options))
-    model, loop = tiny_training(folder, small(), swa_epochs=3, **options)
+    each = weights_after_epochs(*tiny_training(folder, tiny(), **options))
+    model, loop = tiny_training(folder, tiny(), swa_epochs=3, **options)
     *_, averaged = weights_after_epochs(model, loop)
     for found, kept, *last in zip(averaged, model.get_weights(), *each[1:], strict=True):
         np.testing.assert_array_equal(found, kept)
@@ -282,7 +283,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
 
 
 def test_late_dropout_starts_in_its_epoch(tmp_path):
-    settings = small("conv_transformer", classifier_dropout_start_epoch=2)
+    settings = tiny("conv_transformer", classifier_dropout_start_epoch=2)
     model, loop = tiny_training(tmp_path / "store", settings)
     active = []
     dropout = model.get_layer("clip_dropout")
@@ -315,6 +316,18 @@ def test_soft_labels_by_hand():
     assert softened.sum() == pytest.approx(1)
 
 
+def test_the_loss_of_a_distillation_by_hand():
+    """alpha * cross-entropy with the softened teacher + (1 - alpha) * that with the label."""
+    teacher = np.array([[0.64, 0.32, 0.04]], np.float32)
+    soft = soft_labels(np.array([1], np.int32), teacher, alpha=0.4, temperature=2.0)
+    student = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
+    loss = configured(LOSSES, "crossentropy", label_smoothing=0.0).build(3)
+    # The softened teacher is (0.8, 0.56569, 0.2) / 1.56569 = (0.51096, 0.36130, 0.12774). With
+    # ln 2 for the first sign and ln 4 for the others: 0.51096 * 0.69315 + 0.48904 * 1.38629.
+    by_hand = 0.4 * 1.03212 + 0.6 * 1.38629
+    assert float(np.asarray(loss(soft, student))[0]) == pytest.approx(by_hand, abs=1e-4)
+
+
 def test_the_loss_takes_labels_and_soft_labels():
     loss = configured(LOSSES, "crossentropy").build(4)
     logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
@@ -335,6 +348,7 @@ def one_step(model_settings, arcface=NO_ARCFACE, awp=NO_AWP, soft_labels=False, 
         configured(LOSSES, "crossentropy", label_smoothing=0.0),
         soft_labels=soft_labels,
     )
+    trainer.run_eagerly = steps == 1
     if awp.epsilon:
         trainer.begin_epoch(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -349,6 +363,7 @@ def one_step(model_settings, arcface=NO_ARCFACE, awp=NO_AWP, soft_labels=False, 
     return losses, [np.array(variable) for variable in model.trainable_variables], trainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("soft_labels", [False, True])
 def test_the_angular_loss_is_added_and_falls(soft_labels):
     settings, arcface = small("conv_transformer"), NO_ARCFACE.model_copy(update={"weight": 0.5})
@@ -360,18 +375,18 @@ def test_the_angular_loss_is_added_and_falls(soft_labels):
 
 
 def test_a_model_without_awp_and_arcface_is_its_own_trainer():
-    _, _, trainer = one_step(small())
+    _, _, trainer = one_step(tiny())
     assert trainer.name == "transformer"
 
 
 def test_awp_of_a_tiny_step_is_the_plain_step():
-    settings = small(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
+    settings = tiny(mlp_dropout=0.0, classifier_dropout=0.0, embedding_dropout=0.0)
     plain_loss, plain, _ = one_step(settings)
-    tiny_loss, tiny, _ = one_step(settings, awp=awp_of(1e-9, "absolute"))
+    least_loss, least, _ = one_step(settings, awp=awp_of(1e-9, "absolute"))
     loss, perturbed, trainer = one_step(settings, awp=awp_of(0.2, "absolute"))
-    assert tiny_loss == pytest.approx(plain_loss, rel=1e-5)
+    assert least_loss == pytest.approx(plain_loss, rel=1e-5)
     assert loss == pytest.approx(plain_loss, rel=1e-5), "the loss is that before perturbation"
-    assert max(np.abs(a - b).max() for a, b in zip(plain, tiny, strict=True)) < 3e-3
+    assert max(np.abs(a - b).max() for a, b in zip(plain, least, strict=True)) < 3e-3
     assert max(np.abs(a - b).max() for a, b in zip(plain, perturbed, strict=True)) > 5e-3
     assert trainer.perturbs
 
@@ -409,7 +424,7 @@ def test_awp_by_hand(awp, kernel, bias):
 
 def test_awp_starts_in_its_epoch(tmp_path):
     awp = awp_of(0.2, "absolute", start_epoch=2)
-    _, loop = tiny_training(tmp_path / "store", small(), awp=awp)
+    _, loop = tiny_training(tmp_path / "store", tiny(), awp=awp)
     found = []
     loop.fit(lambda epoch, metrics: found.append(loop.trainer.perturbs))
     assert found == [False, False, True, True]

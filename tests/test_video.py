@@ -167,7 +167,7 @@ assert holistic.evenly([0, 0, 0], 99).tolist() == [0, 1, 2]
 """
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_mediapipe
 def test_moments_of_a_constant_rate_show_the_nearest_frame():
     command = [environment.mediapipe_python(), "-c", EVENLY, Path(reading.__file__).parent]
@@ -197,7 +197,7 @@ writer.release()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_mediapipe
 def test_unusable_videos_are_reported_and_nothing_is_written(tmp_path):
     noise = tmp_path / "noise.avi"
@@ -236,7 +236,7 @@ def draw(photo, video, frames, *options):
     subprocess.run(command, check=True, capture_output=True)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_mediapipe
 def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
     videos, output = tmp_path / "videos", tmp_path / "out"
@@ -279,7 +279,7 @@ def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
     assert [file.name for file in before if before[file] != after[file]] == ["even.parquet"]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_mediapipe
 def test_a_killed_extraction_does_the_rest(photo, tmp_path):
     output = tmp_path / "out"
@@ -298,7 +298,7 @@ def test_a_killed_extraction_does_the_rest(photo, tmp_path):
     assert len(read_manifest(output / "manifest.csv").paths) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_mediapipe
 def test_a_part_of_a_video_is_cut_out(photo, tmp_path):
     draw(photo, tmp_path / "long.mp4", 12, "hand")

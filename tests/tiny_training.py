@@ -15,11 +15,17 @@ from gislr.training.schedules import SCHEDULES
 from gislr.training.trainer import compile_model, trainer_of
 from gislr.training.training_settings import ArcFaceSettings, AWPSettings
 from tests.conftest import configured, make_store
-from tests.test_models import build
+from tests.test_models import build, small
 
 LENGTHS = [5, 9, 3, 7, 4, 8]
 NO_ARCFACE = ArcFaceSettings(weight=0.0, margin=0.5, scale=30.0)
 NO_AWP = AWPSettings(epsilon=0.0, formula="absolute", start_epoch=0)
+
+
+def tiny(name="transformer", **changes):
+    """Settings of a model of one block."""
+    depth = {"transformer": {"num_blocks": 1}, "conv_transformer": {"num_stages": 1}}
+    return small(name, **depth[name], **changes)
 
 
 def tiny_training(
@@ -33,8 +39,12 @@ def tiny_training(
     frame_masking=0.0,
     awp=NO_AWP,
     swa_epochs=0,
+    eager=True,
 ):
-    """Returns the model and the loop; epochs have one step."""
+    """Returns the model and the loop; epochs have one step.
+
+    Without a graph, whose tracing takes longer than all of them, unless `eager` is false.
+    """
     store = open_store(folder) if folder.exists() else make_store(folder, LENGTHS)
     seed_everything(seed, deterministic=True)
     layout = layout_of(settings, 64)
@@ -42,6 +52,7 @@ def tiny_training(
     trainer = trainer_of(model, arcface=NO_ARCFACE, awp=awp)
     optimizer = configured(OPTIMIZERS, "adamw", learning_rate=1e-2, ema_momentum=ema_momentum)
     compile_model(trainer, optimizer, configured(LOSSES, "crossentropy"))
+    trainer.run_eagerly = eager
     batches = TrainingBatches(
         store,
         np.arange(len(LENGTHS)),

@@ -65,6 +65,7 @@ def test_one_of_three_goes_on_from_where_it_stopped(tmp_path, direction, sign):
     assert [t.user_attrs.get(RUNG, 0) for t in sweep.trials()].count(2) == 1
 
 
+@pytest.mark.slow
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -16,7 +16,7 @@ import pytest
 
 from tests.optuna_sweeper.running import APP, STUDY, command, states, study, sweep
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.release
 
 FOUR = ["y=range(0,4)", "hydra.sweeper.n_jobs=2"]
 

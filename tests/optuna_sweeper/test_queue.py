@@ -81,6 +81,7 @@ def test_every_sampler_samples(name, tmp_path):
     assert sweep.ranked()[0].values == [0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tpe", "random", "cmaes", "nsgaii"])
 def test_a_resumed_sweep_samples_what_it_would_have_sampled(name, tmp_path):
     outcomes = lambda trial: complete((trial.params["x"] - 0.4) ** 2)  # noqa: E731
@@ -125,7 +126,7 @@ def test_a_warm_start_needs_a_study_that_fits(tmp_path):
         SweeperSettings(warm_start="earlier")
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_tpe_learns(tmp_path):
     def later(name):
         sweep = make_sweep(tmp_path / name, 30, name)
@@ -256,7 +257,7 @@ def killed_at_commit(number, make, outcome):
         os._exit(1)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_a_kill_between_any_two_writes_loses_nothing(tmp_path, sampler):
     def outcome(trial):

@@ -29,6 +29,7 @@ def test_a_sweep_runs_and_the_same_command_resumes(tmp_path):
     assert "resumes: 4 trials are done" in again.stdout
 
 
+@pytest.mark.slow
 def test_bad_trials_are_pruned(tmp_path):
     done = sweep(
         tmp_path,
@@ -44,6 +45,7 @@ def test_bad_trials_are_pruned(tmp_path):
     assert done.stdout.count("Pruned after step 2.") == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_in_time_and_the_same_command_goes_on(tmp_path):
     long = ["x=interval(0,1)", "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler=random"]
     start_time = time.monotonic()
@@ -63,7 +65,7 @@ def test_a_sweep_ends_in_time_and_the_same_command_goes_on(tmp_path):
     assert states(other) == ["COMPLETE"] * 3
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_failures_are_reported_and_the_sweep_continues(tmp_path):
     done = sweep(
         tmp_path,
@@ -86,6 +88,7 @@ def test_failures_are_reported_and_the_sweep_continues(tmp_path):
     assert "Traceback" in log
 
 
+@pytest.mark.slow
 def test_too_many_failures_stop_it_with_one_message(tmp_path):
     done = sweep(tmp_path, "y=range(0,9)", "trouble=error")
     assert done.returncode != 0
@@ -115,7 +118,7 @@ def test_a_misspelled_key_is_an_error_before_anything_runs(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_several_directions(tmp_path):
     done = sweep(
         tmp_path,
@@ -129,7 +132,7 @@ def test_several_directions(tmp_path):
     assert sorted(t.params["y"] for t in study(tmp_path).best_trials) == [0, 1]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_interrupting_a_sweep_ends_its_trials_and_it_resumes(tmp_path):
     arguments = ["y=range(0,3)", "steps=2", "sleep=1"]
     process = start(tmp_path, *arguments)
@@ -142,7 +145,7 @@ def test_interrupting_a_sweep_ends_its_trials_and_it_resumes(tmp_path):
     assert_nothing_lost(tmp_path, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_kill_9_at_random_moments_loses_nothing(tmp_path):
     kill_at_random(tmp_path, kills=4, trials=6, seed=0)
 
@@ -201,6 +204,7 @@ def wait_for_a_trial(folder):
     raise AssertionError("no trial began")
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_takes_its_trials_along(tmp_path):
     process = start(tmp_path, "y=range(0,3)", "steps=3", "sleep=30")
     time.sleep(0.5)
@@ -216,7 +220,7 @@ def test_a_killed_sweep_takes_its_trials_along(tmp_path):
     assert not alive
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_many_sweeps_start_at_once_on_a_study_that_does_not_exist(tmp_path):
     processes = [start(tmp_path, "y=range(0,8)") for _ in range(8)]
     for process in processes:

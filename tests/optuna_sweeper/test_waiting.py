@@ -23,7 +23,7 @@ def start_waiting(folder, *arguments):
     raise AssertionError(process.stderr.read())
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_sweep_can_wait_for_the_trials_of_another(tmp_path):
     other = start(tmp_path, *ONE, "sleep=10")
     wait_for_a_trial(tmp_path)
@@ -51,7 +51,7 @@ def test_a_sweep_is_over_when_all_of_its_trials_have_ended(tmp_path):
     assert sweep.is_over()
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib"]])
 def test_a_sweep_that_waits_takes_over_what_a_killed_one_left(tmp_path, launcher):
     if launcher:
@@ -67,7 +67,7 @@ def test_a_sweep_that_waits_takes_over_what_a_killed_one_left(tmp_path, launcher
     assert study(tmp_path).trials[0].user_attrs["reason"] == "its sweep was killed"
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_waiting_ends_with_the_hours_of_the_sweep(tmp_path):
     other = start(tmp_path, *ONE, "sleep=60")
     wait_for_a_trial(tmp_path)
@@ -95,6 +95,7 @@ def test_a_grid_can_run_where_another_sweep_does(tmp_path):
     assert "hydra.sweeper.params=null" in found
 
 
+@pytest.mark.slow
 def test_nothing_of_a_search_is_left_in_a_grid(tmp_path):
     searched = ["+hydra.sweeper.params.x='interval(0,1)'", "hydra.sweeper.n_trials=9"]
     config = OmegaConf.create({"hydra": {"overrides": {"hydra": []}}})
