@@ -1,13 +1,22 @@
 """Files and settings from strangers: nothing in them is run, and none of it reaches a page raw."""
 
+import io
 import os
+import tracemalloc
+import zipfile
 
 import keras
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
 from gislr.config.configuration import default_configuration
+from gislr.data.clip_files import require_clip
+from gislr.data.label_map import LABEL_MAP, read_label_map
+from gislr.data.manifest_rows import read_rows
+from gislr.data.raw_clips import ClipProblem, read_clip
 from gislr.data.sources.arrays import prepare_arrays
 from gislr.training.checkpoints import Checkpoints
 from gislr.utils.errors import GislrError, SettingError
@@ -32,6 +41,10 @@ def test_a_pickle_among_the_arrays_is_not_opened(tmp_path):
     with pytest.raises(GislrError, match=r"must be a \.npy file of numbers"):
         prepare_arrays(tmp_path, "who.npy", axes="xy", cache=tmp_path / "cache")
     assert not ran.exists()
+    with (tmp_path / "X.npy").open("wb") as file:
+        np.savez(file, frames=np.zeros(1))
+    with pytest.raises(GislrError, match="it is an archive"):
+        prepare_arrays(tmp_path, "who.npy", axes="xy", cache=tmp_path / "cache")
 
 
 def test_a_pickle_in_a_checkpoint_is_passed_over(tmp_path):
@@ -136,11 +149,6 @@ def test_what_a_terminal_would_obey_is_shown_as_text():
 
 
 def test_a_parquet_file_that_claims_millions_of_rows_is_refused(tmp_path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from gislr.data.clip_files import require_clip
-
     table = pa.table({name: pa.nulls(10**7, pa.float32()) for name in "xyz"})
     table = table.append_column("landmark_index", pa.nulls(10**7, pa.int16()))
     pq.write_table(table, tmp_path / "clip.parquet", compression="zstd")
@@ -158,3 +166,73 @@ def test_markup_in_names_is_escaped_in_charts_too():
     chart = plotly.graph_objects.Figure(plotly.graph_objects.Bar(x=[hostile], y=[1]))
     chart.update_layout(title=hostile)
     assert "<script>alert" not in Page("", "", [Section("", charts=[chart])]).html()
+
+
+def header(shape, dtype="<f4"):
+    content = io.BytesIO()
+    values = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(content, values)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (header((10**9, 543, 3)), "more than 10,000 frames"),
+        (header((2, 543, 3), "<U100000000"), "another shape"),
+        (header((9_000, 543, 3)), "unreadable arrays"),
+        (b"no array", "unreadable arrays"),
+    ],
+)
+def test_an_array_that_claims_to_be_large_takes_no_memory(suffix, claim, message, tmp_path):
+    path = tmp_path / f"clip.{suffix}"
+    if suffix == "npy":
+        path.write_bytes(claim)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("landmarks.npy", claim)
+    with pytest.raises(GislrError, match=message):
+        require_clip(path)
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
+    path, frames = tmp_path / "clip.npz", 10_001
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("landmarks.npy", header((frames, 543, 3)) + bytes(frames * 543 * 3 * 4))
+    assert path.stat().st_size < 10**6
+    tracemalloc.start()
+    try:
+        with pytest.raises(GislrError, match="more than 10,000 frames"):
+            require_clip(path)
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
+
+
+def test_columns_of_text_and_nested_columns_are_not_read(tmp_path):
+    numbers = {name: pa.nulls(543, pa.float64()) for name in "yz"}
+    numbers["landmark_index"] = pa.nulls(543, pa.int16())
+    text = pa.DictionaryArray.from_arrays(np.zeros(543, np.int32), ["x" * 10**6])
+    nested = pa.array([{"x": 0.0, "y": 0.0, "z": 0.0, "landmark_index": 0}] * 543)
+    tables = {
+        "columns of another type": pa.table({"x": text, **numbers}),
+        "wrong columns": pa.table({"nested": nested}),
+    }
+    for message, table in tables.items():
+        pq.write_table(table, tmp_path / "clip.parquet")
+        with pytest.raises(GislrError, match=message):
+            require_clip(tmp_path / "clip.parquet")
+    twice = pa.table([numbers["y"]] * 4, names=["x", "x", "y", "z"])
+    pq.write_table(twice.append_column("landmark_index", numbers["landmark_index"]), tmp_path / "c")
+    with pytest.raises(ClipProblem, match="wrong columns"):
+        read_clip(tmp_path / "c")
+
+
+def test_lists_of_signs_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "manifest.csv").write_text(f"path,sign\na.npy,{'x' * 200_000}\n")
+    with pytest.raises(GislrError, match="could not be read as a CSV file"):
+        read_rows(tmp_path / "manifest.csv")
+    (tmp_path / LABEL_MAP).write_text('{"\\ud800": 0}')
+    with pytest.raises(GislrError, match="must be a JSON object"):
+        read_label_map(tmp_path / LABEL_MAP)

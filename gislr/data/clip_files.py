@@ -9,11 +9,14 @@ pixels are divided by the size in its header.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from gislr.data.landmark_layouts import LAYOUTS, LandmarkLayout, layout_for
@@ -29,6 +32,9 @@ _LARGEST_COORDINATE = 10
 """Landmarks may lie outside the image, but not ten images away: then they are pixels."""
 
 _ARRAY = "landmarks"
+_BROKEN = (OSError, ValueError, EOFError, IndexError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What NumPy and `zipfile` raise for files that they cannot read."""
+
 _POSE_COMPONENTS = {
     "FACE_LANDMARKS": "face",
     "LEFT_HAND_LANDMARKS": "left_hand",
@@ -100,38 +106,66 @@ def _read_array(
     path: Path, wanted: NDArray[np.int64] | None, layout: LandmarkLayout | None
 ) -> Float32:
     try:
-        array = np.load(path, allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            with array as archive:
-                name = _ARRAY if _ARRAY in archive.files else archive.files[0]
-                array = archive[name]
-    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile):
+        with path.open("rb") as file, ExitStack() as opened:
+            array_file: IO[bytes] = file
+            if zipfile.is_zipfile(file):
+                archive = opened.enter_context(zipfile.ZipFile(file))
+                names = archive.namelist()
+                name = f"{_ARRAY}.npy" if f"{_ARRAY}.npy" in names else names[0]
+                array_file = opened.enter_context(archive.open(name))
+            # A file of kilobytes may claim, or unpack to, more than the memory holds.
+            layout = _layout_of_array(*_shape_and_type(array_file), layout)
+            array_file.seek(0)
+            array = npy.read_array(array_file, allow_pickle=False)
+    except _BROKEN:
         raise ClipProblem(
             "Unreadable arrays", "Each must be a NumPy file of numbers; pickles are never read."
         ) from None
     return _checked(array, layout, wanted)
 
 
-def _checked(
-    array: NDArray[Any], layout: LandmarkLayout | None, wanted: NDArray[np.int64] | None
-) -> Float32:
-    if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu":
+def _shape_and_type(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Reads the header of an array.
+
+    Raises:
+        ValueError: It is none that NumPy writes for numbers.
+    """
+    file.seek(0)
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("a header of numbers is short")
+    shape, _, dtype = npy.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("objects are pickled")
+    return shape, dtype
+
+
+def _layout_of_array(
+    shape: tuple[int, ...], dtype: np.dtype[Any], layout: LandmarkLayout | None
+) -> LandmarkLayout:
+    """Returns the layout of an array, whose shape must be that of a clip."""
+    if len(shape) != 3 or shape[2] not in (2, 3) or dtype.kind not in "fiu":
         raise ClipProblem(
             "Arrays of another shape", "Each must be numbers [frames, landmarks, 2 or 3]."
         )
-    _require_length(len(array))
-    layout = layout or layout_for(array.shape[1])
+    _require_length(shape[0])
+    layout = layout or layout_for(shape[1])
     if layout is None:
         known = ", ".join(f"{name} ({len(layout)})" for name, layout in LAYOUTS.items())
         raise ClipProblem(
-            f"Arrays of {array.shape[1]} landmarks",
+            f"Arrays of {shape[1]} landmarks",
             f"Known layouts: {known}; describe another one by data.layout.",
         )
-    if len(layout) != array.shape[1]:
+    if len(layout) != shape[1]:
         raise ClipProblem(
-            f"Arrays of {array.shape[1]} landmarks",
+            f"Arrays of {shape[1]} landmarks",
             f"data.layout describes {len(layout)}; correct it.",
         )
+    return layout
+
+
+def _checked(
+    array: NDArray[Any], layout: LandmarkLayout, wanted: NDArray[np.int64] | None
+) -> Float32:
     values = array.astype(np.float32)
     values[(values == 0).all(axis=-1)] = np.nan
     require_image_coordinates(values)
@@ -173,10 +207,11 @@ def _read_pose(
         raise ClipProblem(
             "Unreadable files", "Each must be a .pose file; fetch it again."
         ) from None
-    _require_length(len(data))
+    layout = _pose_layout(pose.header.components)
+    layout = _layout_of_array(data[:, :, :3].shape, data.dtype, layout)
     data[..., :2] /= np.maximum(size, 1)
     data[~found] = np.nan
-    return _checked(data[:, :, :3], _pose_layout(pose.header.components), wanted)
+    return _checked(data[:, :, :3], layout, wanted)
 
 
 def _pose_layout(components: Any) -> LandmarkLayout:

@@ -20,6 +20,7 @@ def read_label_map(path: Path) -> list[str]:
     """
     try:
         label_map = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(label_map, ensure_ascii=False).encode()  # half a pair of surrogates is no text
     except FileNotFoundError:
         raise DataError(f"A label map was expected at {path}; there is none.") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -38,12 +38,16 @@ def read_rows(path: Path) -> tuple[list[dict[str, str]], str]:
     Nothing else is checked, see `gislr.data.sources.clips.read_manifest`.
 
     Raises:
-        DataError: It is no text in UTF-8.
+        DataError: It is no text in UTF-8, or no CSV file.
     """
     if not path.exists():
         return [], ","
     text, delimiter = read_csv_text(path)
-    lines = [line for line in csv.reader(StringIO(text, newline=""), delimiter=delimiter) if line]
+    rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        lines = [line for line in rows if line]
+    except csv.Error as error:
+        raise DataError(f"{path} could not be read as a CSV file: {error}.") from None
     names = [name.strip().lower() for name in lines[0]] if lines else []
     return [dict(zip_longest(names, line, fillvalue="")) for line in lines[1:]], delimiter
 

@@ -115,7 +115,11 @@ def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> 
 
 def _load(path: Path) -> NDArray[Any]:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(array, np.lib.npyio.NpzFile):
+            array.close()
+            raise ValueError("it is an archive of several.")
+        return array
     except FileNotFoundError:
         raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
     except _BROKEN as error:

@@ -39,6 +39,7 @@ def canvas(width: float, height: float, dots_per_inch: int = 120) -> Iterator[Fi
         "figure.titlesize": 12,
         "figure.titleweight": "bold",
         "font.family": ["sans-serif"],
+        "text.parse_math": False,  # names of signs and files may hold dollars
     }
     with rc_context(style):
         figure = Figure(figsize=(width, height), dpi=dots_per_inch, layout="constrained")

@@ -94,8 +94,8 @@ def _heat_map(axes: Axes, color_bar: Axes, counts: NDArray[np.int64], few: bool)
 def _name_rows_and_columns(axes: Axes, names: Sequence[str], size: int) -> None:
     step = math.ceil(len(names) / _MOST_NAMES)
     positions = np.arange(0, len(names), step) + 0.5
-    axes.set_xticks(positions, names[::step], rotation=90, fontsize=size, parse_math=False)
-    axes.set_yticks(positions, names[::step], rotation=0, fontsize=size, parse_math=False)
+    axes.set_xticks(positions, names[::step], rotation=90, fontsize=size)
+    axes.set_yticks(positions, names[::step], rotation=0, fontsize=size)
     axes.tick_params(length=0, pad=2)
 
 
@@ -122,7 +122,7 @@ def _list_pairs(axes: Axes, pairs: pd.DataFrame, size: float) -> None:
     for (row, _), cell in table.get_celld().items():
         cell.PAD = 0.02
         cell.set_edgecolor("0.85")
-        cell.get_text().set(parse_math=False, weight="bold" if row == 0 else "normal")
+        cell.get_text().set(weight="bold" if row == 0 else "normal")
 
 
 def confusion_chart(matrix: pd.DataFrame) -> Any:

@@ -156,7 +156,7 @@ def f1_differences(difference: pd.Series[float], title: str, most: int = 20) -> 
         blue, orange = colors(2)
         axes.barh(np.arange(len(shown)), shown, color=[blue if v >= 0 else orange for v in shown])
         signs = [short_name(sign) for sign in shown.index]
-        axes.set_yticks(np.arange(len(shown)), signs, fontsize=7, parse_math=False)
+        axes.set_yticks(np.arange(len(shown)), signs, fontsize=7)
         axes.axvline(0, color="0.3", linewidth=1)
         title = f"{short_name(title, 60)}: {count_of(better, 'sign')} better, {worse} worse"
         axes.set(title=title, xlabel="difference of F1")

@@ -58,7 +58,7 @@ def _bars(axes: Axes, part: pd.DataFrame, per_panel: int, mean: float) -> None:
     size = 8 if per_panel < 30 else 7
     axes.barh(positions, part["f1"], height=0.75, color=colors(1)[0])
     axes.axvline(mean, color="0.35", linewidth=1, linestyle="--")
-    axes.set_yticks(positions, [short_name(sign) for sign in part["sign"]], parse_math=False)
+    axes.set_yticks(positions, [short_name(sign) for sign in part["sign"]])
     for position, (f1, support) in enumerate(zip(part["f1"], part["support"], strict=True)):
         axes.text(1.02, position, f"{f1:.2f} ({support})", va="center", fontsize=size)
     axes.tick_params(axis="y", labelsize=size)
