@@ -93,7 +93,7 @@ def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monke
 
 def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
     from gislr.config.tracking_settings import TrackingSettings
-    from gislr.tracking.run_search import find_run
+    from gislr.tracking.run_search import find_run, newest_validated
     from gislr.tracking.tracking_store import connect
 
     monkeypatch.setenv("SECRET", "hunter2")
@@ -106,6 +106,8 @@ def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
     client.log_text(run_id, OmegaConf.to_yaml(OmegaConf.create(values)), "config.yaml")
     with pytest.raises(GislrError, match="must hold plain values"):
         find_run(settings, run_id).configuration()
+    with pytest.raises(GislrError, match="must have been validated"):
+        newest_validated(settings, "' or attributes.status != '")
 
 
 @pytest.mark.slow

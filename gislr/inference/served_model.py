@@ -6,6 +6,7 @@ NumPy, pyarrow and LiteRT, and no TensorFlow.
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from gislr.inference import check_landmarks, most_likely
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.registration import FILES
 from gislr.utils.errors import DataError
+
+
+_IS_SERVED = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
 
 
 class RawLandmarksModel(PythonModel):
@@ -41,7 +45,8 @@ class RawLandmarksModel(PythonModel):
         Args:
             context: MLflow's.
             model_input: Landmarks of one clip, float [frames, 543, 3] with NaN where nothing was
-                found; a list of such arrays; the path of a file of landmarks or a list of paths.
+                found; a list of such arrays; the path of a file of landmarks or a list of paths,
+                but not where MLflow serves it: those who send requests may not name its files.
             params: Not used.
 
         Returns:
@@ -73,7 +78,11 @@ def _clips(given: Any) -> list[Any]:
 
 
 def _landmarks(clip: Any) -> Any:
-    return check_landmarks(require_clip(Path(clip)) if isinstance(clip, str | Path) else clip)
+    if not isinstance(clip, str | Path):
+        return check_landmarks(clip)
+    if os.environ.get(_IS_SERVED):
+        raise DataError("A server needs landmarks, float [frames, 543, 3]; it opens no files.")
+    return check_landmarks(require_clip(Path(clip)))
 
 
 mlflow.models.set_model(RawLandmarksModel())

@@ -21,6 +21,9 @@ from gislr.utils.errors import DataError
 from gislr.utils.paths import atomic_file
 
 _PLAIN = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_RESERVED = re.compile("con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
+"""Devices of Windows, which are no names of files there."""
+
 _WEBM = b"\x1a\x45\xdf\xa3"
 
 
@@ -32,7 +35,7 @@ def file_name(text: str) -> str:
         >>> file_name("hello"), file_name("../grün")
         ('hello', 'grun-f582c6d8')
     """
-    if _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text) and not _RESERVED.fullmatch(text):
         return text
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = "_".join(re.findall("[A-Za-z0-9]+", ascii_text))[:30]

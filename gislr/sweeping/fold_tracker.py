@@ -11,6 +11,7 @@ from gislr.sweeping.evaluated_trials import EvaluatedTrials, Results
 from gislr.tracking.run import TrackedRun
 from gislr.tracking.run_reader import OUT_OF_FOLD
 from gislr.utils.log import log
+from gislr.utils.spreadsheet import write_csv
 
 
 class CrossValidationTracker(EvaluatedTrials):
@@ -38,10 +39,10 @@ def record_cross_validation(run: TrackedRun, result: CrossValidation, store: Sto
         }
     )
     with run.folder() as folder:
-        result.by_fold.to_csv(folder / "per_fold.csv", index=False)
-        result.by_signer.to_csv(folder / "per_signer.csv", index=False)
-        result.by_sign.to_csv(folder / "per_sign.csv", index=False)
-        factors.to_csv(folder / "signer_factors.csv", index=False)
+        write_csv(result.by_fold, folder / "per_fold.csv", index=False)
+        write_csv(result.by_signer, folder / "per_signer.csv", index=False)
+        write_csv(result.by_sign, folder / "per_sign.csv", index=False)
+        write_csv(factors, folder / "signer_factors.csv", index=False)
     with run.folder(OUT_OF_FOLD) as folder:
         for seed, predictions in result.pooled.items():
             predictions.save(folder / f"seed_{seed}.parquet")

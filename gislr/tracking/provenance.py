@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from gislr.utils.addresses import without_password
 from gislr.utils.paths import PACKAGE, project_root
 
 PACKAGES = (
@@ -101,7 +102,10 @@ def changes(tags: Mapping[str, str], fingerprints: Mapping[str, str]) -> list[st
 
 
 def command() -> str:
-    """Returns this process's command line as a person types it, such as `gislr train seed=1`."""
+    """Returns this process's command line as a person types it, such as `gislr train seed=1`.
+
+    Passwords in addresses are left out: everyone who reaches the store reads it.
+    """
     for position, argument in enumerate(sys.orig_argv):
         # A trial's process names the command's module after its own.
         name = Path(argument).name
@@ -110,5 +114,8 @@ def command() -> str:
         ):
             continue
         typed = [*name.split("."), *sys.orig_argv[position + 1 :]]
-        return shlex.join(a for a in typed if not a.startswith(_ADDED_BY_SWEEPS))
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        break
+    else:
+        typed = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    kept = (without_password(a) for a in typed if not a.startswith(_ADDED_BY_SWEEPS))
+    return shlex.join(kept)

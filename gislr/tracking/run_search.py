@@ -107,7 +107,8 @@ def newest_validated(settings: TrackingSettings, experiment: str) -> LoggedRun:
     """
     client, experiment_id = connect(settings, create=False)
     query = f"tags.experiment = '{experiment}' and {FINISHED_ONLY}"
-    for run in client.search_runs([experiment_id], query) if experiment_id else []:
+    can_be = experiment_id and "'" not in experiment  # MLflow's queries know no way to quote it
+    for run in client.search_runs([experiment_id], query) if can_be else []:
         if run.data.tags.get(HELD_OUT) in (None, "none") or PRETRAINED in run.data.tags:
             continue
         parent = run.data.tags.get(PARENT_TAG)

@@ -25,6 +25,17 @@ def code(text: object) -> str:
     return f"`{line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}`"
 
 
+def plain(text: object) -> str:
+    """Returns text on one line, in which nothing is HTML, a link or a picture.
+
+    Example:
+        >>> plain("<b> ![me](http://host)")
+        '&lt;b> ![me]\\\\(http://host)'
+    """
+    line = printable(" ".join(str(text).split()))
+    return line.replace("<", "&lt;").replace("](", "]\\(")
+
+
 def codes(texts: Sequence[object]) -> str:
     """Returns texts as `code`, and how many more there are than `SHOWN`.
 

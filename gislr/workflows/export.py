@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from gislr.export import PRECISIONS, Precision
 from gislr.export.agreement import Agreement, compare, table
 from gislr.export.exported_folder import complete_folder
 from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
+from gislr.record.recordings import file_name
 from gislr.tracking.run_search import find_run
 from gislr.utils.errors import DataError, SettingError
 from gislr.utils.log import log
@@ -86,7 +88,7 @@ def export(config: DictConfig) -> list[Agreement]:
     clips, labels = comparison_clips(
         configuration, recognizer.signs, run.held_out(), settings.compared_clips
     )
-    folder = resolve_here(settings.output) / run.name
+    folder = resolve_here(settings.output) / folder_name(run.name)
     agreements = write_files(
         recognizer,
         folder,
@@ -107,6 +109,17 @@ def export(config: DictConfig) -> list[Agreement]:
         size = write_page(page, folder / PAGE)
         log.info(f"the page, {size / 1e6:.0f} MB, is in {folder / PAGE}; any web server serves it")
     return agreements
+
+
+def folder_name(run_name: str) -> str:
+    """Returns the folder of a run: everyone who reaches the store can rename its runs.
+
+    Example:
+        >>> from gislr.workflows.export import folder_name
+        >>> folder_name("fold 0, seed 42"), folder_name("../../.ssh")
+        ('fold 0, seed 42', 'ssh-207287b5')
+    """
+    return run_name if re.fullmatch(r"\w[\w ,.=+-]*", run_name) else file_name(run_name)
 
 
 def comparison_clips(

@@ -12,6 +12,7 @@ from typing import TextIO
 from gislr.inference import Prediction, SignEvent
 from gislr.inference.recognizer import TOP
 from gislr.utils.log import printable
+from gislr.utils.spreadsheet import cell
 
 Predictions = Iterable[tuple[Path, Prediction]]
 
@@ -25,14 +26,16 @@ def write_text(predictions: Predictions, output: TextIO) -> None:
             times, pairs = f"{clock(found.start)} to {clock(found.end)}  ", pairs[:1]
         signs = "  ".join(f"{sign} {probability:.3f}" for sign, probability in pairs)
         doubt = "" if found.sure else "  (not sure)" if found.has_hand else "  (no hand found)"
-        print(printable(f"{file}  {times}{signs}{doubt}"), file=output, flush=True)
+        print(_line(f"{file}  {times}{signs}{doubt}"), file=output, flush=True)
 
 
 def write_json(predictions: Predictions, output: TextIO) -> None:
     """Writes one object a line."""
     for file, found in predictions:
         values = {"file": str(file), **asdict(found)}
-        print(json.dumps(values, ensure_ascii=False), file=output, flush=True)
+        text = json.dumps(values, ensure_ascii=False)
+        shown = (each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+        print("".join(shown), file=output, flush=True)
 
 
 def write_csv(predictions: Predictions, output: TextIO) -> None:
@@ -44,7 +47,8 @@ def write_csv(predictions: Predictions, output: TextIO) -> None:
         pairs = zip(found.signs, found.probabilities, strict=True)
         values = (value for pair in pairs for value in pair)
         times = (found.start, found.end) if isinstance(found, SignEvent) else ("", "")
-        writer.writerow([file, *times, found.has_hand, found.sure, *values])
+        row = [str(file), *times, found.has_hand, found.sure, *values]
+        writer.writerow([cell(_line(v) if isinstance(v, str) else v) for v in row])
         output.flush()
 
 
@@ -67,7 +71,12 @@ def shown(predictions: Predictions) -> Iterable[tuple[float, float, str]]:
     """Yields start, end and sign of those that are sure, in seconds."""
     for _, found in predictions:
         if isinstance(found, SignEvent) and found.sure:
-            yield found.start, found.end, printable(found.signs[0])
+            yield found.start, found.end, _line(found.signs[0])
+
+
+def _line(text: str) -> str:
+    """Returns text on one line: a line break would begin another prediction."""
+    return printable(text).replace("\n", "\\n")
 
 
 def clock(seconds: float) -> str:

@@ -13,7 +13,7 @@ from gislr.config.configuration import Configuration, read_configuration
 from gislr.data.clip_files import require_clip
 from gislr.data.preprocessing import preprocess
 from gislr.evaluation.figures import clip_figures
-from gislr.evaluation.reports.page import png
+from gislr.evaluation.reports.page import POLICY, png
 from gislr.utils.errors import DataError
 from gislr.utils.log import log
 from gislr.utils.paths import resolve_here
@@ -101,8 +101,8 @@ def view_augmentation(
 def _page(title: str, html: str) -> bytes:
     from markupsafe import escape
 
-    head = f'<!doctype html><html><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
-    return f"{head}<body>{html}</body></html>".encode()
+    head = f'<meta charset="utf-8">{POLICY}<title>{escape(title)}</title>'
+    return f"<!doctype html><html><head>{head}</head><body>{html}</body></html>".encode()
 
 
 class ViewSettings(CommandSettings):

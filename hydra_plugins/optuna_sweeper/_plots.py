@@ -13,6 +13,10 @@ from hydra_plugins.optuna_sweeper._importances import draw_importances
 if TYPE_CHECKING:
     import optuna
 
+_POLICY = (
+    """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; """
+    """style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:">"""
+)
 _WIDTH, _HEIGHT = 12, 6
 
 _Draw = Callable[..., tuple[Any, Any]]
@@ -52,7 +56,7 @@ def write_plots(study: optuna.Study, folder: Path, names: Sequence[str]) -> list
             written.append(name)
     title = html.escape(study.study_name)
     (folder / "study.html").write_text(
-        f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title></head>'
+        f'<!doctype html><html><head><meta charset="utf-8">{_POLICY}<title>{title}</title></head>'
         f"<body><h1>{title}</h1>{''.join(page)}</body></html>",
         encoding="utf-8",
     )

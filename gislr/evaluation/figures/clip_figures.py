@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,19 @@ _ARM = [[0, 1], [1, 2], [1, 3], [1, 4]]
 _MARGIN = 0.05
 _MOST_FRAMES = 200
 _FRAMES_PER_SECOND = 15
+
+_ICONS = {
+    "minus": "-",
+    "fast-backward": "⏮",
+    "step-backward": "⏪",
+    "play fa-flip-horizontal": "◀",
+    "pause": "⏸",
+    "play": "▶",
+    "step-forward": "⏩",
+    "fast-forward": "⏭",
+    "plus": "+",
+}
+"""Of the buttons of an animation, by Matplotlib's names."""
 
 
 def _side(name: str, hand: Rows, arm: Rows, shoulder: Rows) -> dict[str, list[Rows]]:
@@ -142,7 +156,13 @@ def animation(landmarks: Float32, title: str) -> tuple[bytes, str]:
             moving.save(file, writer=PillowWriter(fps=_FRAMES_PER_SECOND))
             gif = file.read_bytes()
         with rc_context({"animation.embed_limit": 100}):
-            return gif, moving.to_jshtml(fps=_FRAMES_PER_SECOND)
+            return gif, _self_contained(moving.to_jshtml(fps=_FRAMES_PER_SECOND))
+
+
+def _self_contained(html: str) -> str:
+    """Replaces Matplotlib's icons, which it fetches from an outside address, by characters."""
+    html = re.sub(r"<link[^>]+>", "", html)
+    return re.sub(r'<i class="fa fa-([^"]+)"></i>', lambda found: _ICONS[found[1]], html)
 
 
 def _prepare(axes: Axes, landmarks: Float32) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,11 +134,13 @@ def confusion_chart(matrix: pd.DataFrame) -> Any:
     """
     import plotly.express as px
 
+    # Plotly takes markup in labels for its own.
+    predicted, true = ([escape(str(n), quote=False) for n in names] for names in matrix.axes[::-1])
     fractions = row_fractions(matrix.to_numpy())
     chart = px.imshow(
         np.sqrt(fractions),
-        x=matrix.columns.astype(str),
-        y=matrix.index.astype(str),
+        x=predicted,
+        y=true,
         labels={"x": "predicted sign", "y": "true sign"},
         color_continuous_scale="Blues",
         aspect="equal",

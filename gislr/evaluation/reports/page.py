@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TEMPLATE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<html lang="en"><head><meta charset="utf-8">{{ policy }}<title>{{ title }}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em;
        color: #222; }
@@ -48,6 +48,13 @@ class="number"{% endif %}>{{ value | cell }}</td>{% endfor %}</tr>{% endfor %}</
 {% endfor %}
 </body></html>
 """
+
+
+POLICY = (
+    """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; """
+    """style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:">"""
+)
+"""Of pages that hold all that they show: they ask no address for anything."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,16 @@ class Page:
 
         environment = Environment(autoescape=True)
         environment.filters |= {"chart": chart_html, "png": _base64, "cell": _cell}
-        return environment.from_string(_TEMPLATE).render(vars(self))
+        return environment.from_string(_TEMPLATE).render(vars(self), policy=Markup(POLICY))
 
     def markdown(self) -> str:
         """Returns headings, texts and tables as Markdown."""
-        parts = [f"# {self.title}", self.lead]
+        plain = markdown.plain
+        parts = [f"# {plain(self.title)}", plain(self.lead)]
         for section in self.sections:
             if section.tables:
-                parts += [f"## {section.title}", section.text, *map(_markdown, section.tables)]
+                parts += [f"## {plain(section.title)}", plain(section.text)]
+                parts += map(_markdown, section.tables)
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -117,4 +126,5 @@ def _cell(value: Any) -> str:
 def _markdown(table: pd.DataFrame) -> str:
     if table.empty:
         return "none"
-    return markdown.table(table.columns, table.itertuples(index=False))
+    rows = (map(markdown.plain, row) for row in table.itertuples(index=False))
+    return markdown.table(list(map(markdown.plain, table.columns)), rows)

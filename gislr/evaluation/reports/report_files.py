@@ -17,6 +17,7 @@ from gislr.evaluation.figures.data_figures import landmark_box_plots
 from gislr.evaluation.metrics import confusion, tables
 from gislr.evaluation.metrics.clip_predictions import ClipPredictions
 from gislr.evaluation.reports.page import png
+from gislr.utils.spreadsheet import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,12 +78,13 @@ class Report:
     def write(self, folder: Path) -> None:
         """Writes the files into a folder, which is created if it does not exist.
 
-        Names of signs are written as they are: read signs such as `null` or `NA` with
+        Names of signs are written as they are, except that a spreadsheet calculates none of them
+        (`gislr.utils.spreadsheet`): read signs such as `null` or `NA` with
         `pandas.read_csv(..., keep_default_na=False)`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             index = name == CONFUSION_MATRIX
-            table.to_csv(folder / name, index=index, lineterminator="\n", float_format="%.6g")
+            write_csv(table, folder / name, index=index, float_format="%.6g")
         for name, figure in self.figures.items():
             (folder / name).write_bytes(figure)
