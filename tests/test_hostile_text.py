@@ -1,10 +1,9 @@
-"""Names that are formulas, subtitles, paths, mathematics, links or passwords: text they stay."""
+"""Names that are formulas, subtitles, paths, mathematics or links: text they stay."""
 
 import csv
 import io
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,6 @@ from gislr.evaluation.metrics.confusion import confusion_matrix
 from gislr.evaluation.reports.page import POLICY, Page, Section, png
 from gislr.inference.streaming import SignEvent
 from gislr.record.recordings import file_name
-from gislr.tracking import provenance
-from gislr.tracking.training_record import _without_password
 from gislr.utils.spreadsheet import write_csv
 from gislr.workflows.export import folder_name
 from gislr.workflows.prediction_output import WRITERS
@@ -89,18 +86,6 @@ def test_links_in_names_are_text():
     text = Page(LINK, LINK, [Section(LINK, tables=[table])]).markdown()
     assert "](" not in text
     assert "<img" not in text
-
-
-def test_passwords_of_addresses_are_not_recorded(monkeypatch):
-    uri = "tracking.uri=http://anna:se@cret@host:5000"
-    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "gislr.train", uri, "seed=1"])
-    assert provenance.command() == "gislr train 'tracking.uri=http://anna:***@host:5000' seed=1"
-    for uri, kept in (
-        ("http://a:b@host", "http://a:***@host"),
-        ("http://host:5000",) * 2,
-        (None,) * 2,
-    ):
-        assert _without_password({"tracking": {"uri": uri}}) == {"tracking": {"uri": kept}}
 
 
 def test_a_served_model_opens_no_files(tmp_path, monkeypatch):

@@ -22,7 +22,6 @@ from gislr.inference.litert_recognizer import LITERT_FILE, LiteRTRecognizer
 from gislr.inference.registration import FILES
 from gislr.utils.errors import DataError
 
-
 _IS_SERVED = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"
 
 

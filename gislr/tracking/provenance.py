@@ -13,7 +13,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gislr.utils.addresses import without_password
 from gislr.utils.paths import PACKAGE, project_root
 
 PACKAGES = (
@@ -102,10 +101,7 @@ def changes(tags: Mapping[str, str], fingerprints: Mapping[str, str]) -> list[st
 
 
 def command() -> str:
-    """Returns this process's command line as a person types it, such as `gislr train seed=1`.
-
-    Passwords in addresses are left out: everyone who reaches the store reads it.
-    """
+    """Returns this process's command line as a person types it, such as `gislr train seed=1`."""
     for position, argument in enumerate(sys.orig_argv):
         # A trial's process names the command's module after its own.
         name = Path(argument).name
@@ -114,8 +110,5 @@ def command() -> str:
         ):
             continue
         typed = [*name.split("."), *sys.orig_argv[position + 1 :]]
-        break
-    else:
-        typed = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    kept = (without_password(a) for a in typed if not a.startswith(_ADDED_BY_SWEEPS))
-    return shlex.join(kept)
+        return shlex.join(a for a in typed if not a.startswith(_ADDED_BY_SWEEPS))
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from gislr.config.tracking_settings import TrackingSettings
-from gislr.utils.addresses import without_password
 from gislr.utils.errors import GislrError
 from gislr.utils.paths import project_root
 from gislr.utils.system_errors import system_error_message
@@ -133,9 +132,7 @@ def connect(settings: TrackingSettings, *, create: bool = True) -> tuple[Any, st
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise TrackingError(
             system_error_message(error)
-            or without_password(
-                f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
-            )
+            or f"The tracking store {uri} must be reachable; {str(error).splitlines()[0][:200]}"
         ) from None
 
 

@@ -24,7 +24,6 @@ from gislr.evaluation.metrics.rejection import rejection_threshold
 from gislr.evaluation.reports.run_report import write_evaluation
 from gislr.tracking import provenance
 from gislr.tracking.run import TrackedRun
-from gislr.utils.addresses import without_password
 from gislr.utils.background import begin
 from gislr.utils.settings import flatten
 
@@ -91,8 +90,7 @@ def record_inputs(
     run: TrackedRun, configuration: Configuration, store: Store, split: Split
 ) -> None:
     """Records the configuration, the data and the split, before anything is computed."""
-    values = _without_password(configuration.values)
-    run.parameters(dict(flatten(values)))
+    run.parameters(dict(flatten(configuration.values)))
     data = configuration.data.model_dump()
     run.dataset(
         name=configuration.data.name,
@@ -108,17 +106,9 @@ def record_inputs(
         }
     )
     with run.folder() as folder:
-        OmegaConf.save(OmegaConf.create(values), folder / "config.yaml")
+        OmegaConf.save(OmegaConf.create(configuration.values), folder / "config.yaml")
         text = json.dumps(vars(split.held_out), indent=1, ensure_ascii=False)
         (folder / HELD_OUT_FILE).write_text(text, encoding="utf-8")
-
-
-def _without_password(values: dict[str, Any]) -> dict[str, Any]:
-    """Returns a configuration that everyone who reaches the store may read."""
-    tracking = values["tracking"]
-    return values | {
-        "tracking": tracking | {"uri": without_password(tracking["uri"] or "") or None}
-    }
 
 
 def _signers(of_clips: NDArray[np.str_]) -> dict[str, float]:

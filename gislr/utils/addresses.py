@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 
 from gislr.utils.log import log
 
@@ -17,16 +16,6 @@ def warn_if_public(host: str) -> None:
             f"host={host} lets everyone who reaches this machine see and use these pages; there "
             "is no password and no encryption."
         )
-
-
-def without_password(text: str) -> str:
-    """Returns text in which no address shows its password.
-
-    Example:
-        >>> without_password("tracking.uri=http://anna:secret@host:5000")
-        'tracking.uri=http://anna:***@host:5000'
-    """
-    return re.sub(r"(://[^/\s:@]*):[^/\s]*@", r"\1:***@", text)
 
 
 def is_own(host: str) -> bool:

@@ -8,8 +8,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
-from gislr.utils.addresses import without_password
-
 _ELSEWHERE = "set preparation.cache, tracking.uri or TMPDIR to another place"
 
 _SENTENCES = {
@@ -70,6 +68,4 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _database() -> str:
     """Returns the tracking store's address, as far as one was opened."""
     mlflow = sys.modules.get("mlflow")
-    if mlflow is None:
-        return "The database"
-    return without_password(f"The tracking store {mlflow.get_tracking_uri()}")
+    return f"The tracking store {mlflow.get_tracking_uri()}" if mlflow else "The database"

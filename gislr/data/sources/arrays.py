@@ -116,16 +116,16 @@ def prepare_arrays(root: Path, participants: str, *, axes: str, cache: Path) -> 
 def _load(path: Path) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            array.close()
-            raise ValueError("it is an archive of several.")
-        return array
     except FileNotFoundError:
         raise DataError(f"{path.name} was expected in {path.parent}; there is none.") from None
     except _BROKEN as error:
         raise DataError(
             f"{path} must be a .npy file of numbers; {str(error).splitlines()[0]}"
         ) from None
+    if isinstance(array, np.lib.npyio.NpzFile):
+        array.close()
+        raise DataError(f"{path} must be a .npy file of numbers; it is an archive of several.")
+    return array
 
 
 def _check(
