@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup train test test-slow test-docs faults coverage lint format docs ui bench clean
+.PHONY: setup train test test-slow test-docs faults coverage lint format docs audit ui bench clean
 
 # uv installs in a quarter of pip's time, but knows nothing of an index that only pip.conf names
 setup: $(VENV)/.installed
@@ -52,6 +52,12 @@ format: setup
 # The pages of docs/ and the Python API, in build/docs
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+
+# Known advisories of the pinned packages, and their licenses in build/licenses.csv
+audit: setup
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 pip-licenses==5.5.5
+	build/audit/bin/python .ci/audit.py $(RUN)
 
 # What needs raw clips is measured on the embedded sample, or on a folder: make bench DATA=DIR
 bench: setup

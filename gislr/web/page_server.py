@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -83,6 +84,11 @@ class PageServer(ThreadingHTTPServer):
             else:
                 message = f"host must be an address of this machine; {self.host} is none."
             raise GislrError(message) from None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Prints a fault, and nothing of a connection that its other end has broken off."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
