@@ -164,7 +164,6 @@ def installed(wheel, request, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("installed", [HERE], indirect=True)
 def test_the_wheel_trains_in_a_clean_environment(installed):
-    """What continuous integration runs of the slow tests."""
     assert "look at it with: gislr ui" in installed.run("train", *SMALL)
     assert "Everything that gislr needs is there" in installed.run("doctor")
     (installed.folder / "experiments").mkdir()
@@ -172,7 +171,7 @@ def test_the_wheel_trains_in_a_clean_environment(installed):
     assert "seed: 123\n" in installed.run("train", "+experiments=mine", "--cfg", "job")
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("installed", ["3.11", "3.12", "3.13"], indirect=True)
 def test_an_installed_gislr_goes_from_training_to_a_page(installed):
     output = installed.run("train", *SMALL)
