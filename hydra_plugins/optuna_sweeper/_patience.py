@@ -24,23 +24,19 @@ Result = TypeVar("Result")
 _LONGEST_WAIT, _ASK_EVERY = 60, 2  # minutes, seconds
 
 
-class PatientStorage(_CachedStorage):
-    """Repeats each call until the server answers.
-
-    A call whose answer is lost may be made twice: values are set, not added, and `enqueue` marks
-    what it adds.
+class Patience:
+    """Repeats calls until the server answers.
 
     Args:
-        backend: Optuna's storage.
+        is_served: Whether there is a server, which can be away; a file cannot.
 
     Attributes:
         back_since: When this process last saw the server come back, by `time.monotonic`.
     """
 
-    def __init__(self, backend: optuna.storages.RDBStorage) -> None:
-        super().__init__(backend)
+    def __init__(self, *, is_served: bool) -> None:
         self.back_since = -math.inf
-        self._is_served = backend.engine.dialect.name != "sqlite"
+        self._is_served = is_served
         self._here = threading.local()
         self._is_interrupted = False
 
@@ -96,10 +92,26 @@ class PatientStorage(_CachedStorage):
             raise
 
 
+class PatientStorage(_CachedStorage):
+    """Repeats each call until the server answers.
+
+    A call whose answer is lost may be made twice: values are set, not added, and `enqueue` marks
+    what it adds.
+
+    Args:
+        backend: Optuna's storage.
+        patience: How it waits.
+    """
+
+    def __init__(self, backend: optuna.storages.RDBStorage, patience: Patience) -> None:
+        super().__init__(backend)
+        self.patience = patience
+
+
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: PatientStorage, *arguments: Any, **options: Any) -> Any:
-        return self.once_answered(lambda: method(self, *arguments, **options))
+        return self.patience.once_answered(lambda: method(self, *arguments, **options))
 
     return call
 
