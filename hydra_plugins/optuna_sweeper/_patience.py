@@ -15,11 +15,20 @@ from typing import Any, TypeVar
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import _CachedStorage
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
 
 Result = TypeVar("Result")
+
+# The last one where Optuna asks on in a session whose connection broke.
+_LOST = (OperationalError, InterfaceError, PendingRollbackError)
 
 _LONGEST_WAIT, _ASK_EVERY = 60, 2  # minutes, seconds
 
@@ -72,7 +81,7 @@ class Patience:
     def _is_away(self, error: Exception) -> bool:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         is_lost = isinstance(cause, DBAPIError) and cause.connection_invalidated
-        return self._is_served and (is_lost or isinstance(cause, OperationalError | InterfaceError))
+        return self._is_served and (is_lost or isinstance(cause, _LOST))
 
     def _wait(self, attempt: int, deadline: float, reason: str) -> None:
         if self._is_interrupted or time.monotonic() > deadline:
