@@ -15,32 +15,37 @@ from typing import Any, TypeVar
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import _CachedStorage
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
 
 Result = TypeVar("Result")
 
+# The last one where Optuna asks on in a session whose connection broke.
+_LOST = (OperationalError, InterfaceError, PendingRollbackError)
+
 _LONGEST_WAIT, _ASK_EVERY = 60, 2  # minutes, seconds
 
 
-class PatientStorage(_CachedStorage):
-    """Repeats each call until the server answers.
-
-    A call whose answer is lost may be made twice: values are set, not added, and `enqueue` marks
-    what it adds.
+class Patience:
+    """Repeats calls until the server answers.
 
     Args:
-        backend: Optuna's storage.
+        is_served: Whether there is a server, which can be away; a file cannot.
 
     Attributes:
         back_since: When this process last saw the server come back, by `time.monotonic`.
     """
 
-    def __init__(self, backend: optuna.storages.RDBStorage) -> None:
-        super().__init__(backend)
+    def __init__(self, *, is_served: bool) -> None:
         self.back_since = -math.inf
-        self._is_served = backend.engine.dialect.name != "sqlite"
+        self._is_served = is_served
         self._here = threading.local()
         self._is_interrupted = False
 
@@ -76,7 +81,7 @@ class PatientStorage(_CachedStorage):
     def _is_away(self, error: Exception) -> bool:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         is_lost = isinstance(cause, DBAPIError) and cause.connection_invalidated
-        return self._is_served and (is_lost or isinstance(cause, OperationalError | InterfaceError))
+        return self._is_served and (is_lost or isinstance(cause, _LOST))
 
     def _wait(self, attempt: int, deadline: float, reason: str) -> None:
         if self._is_interrupted or time.monotonic() > deadline:
@@ -96,10 +101,26 @@ class PatientStorage(_CachedStorage):
             raise
 
 
+class PatientStorage(_CachedStorage):
+    """Repeats each call until the server answers.
+
+    A call whose answer is lost may be made twice: values are set, not added, and `enqueue` marks
+    what it adds.
+
+    Args:
+        backend: Optuna's storage.
+        patience: How it waits.
+    """
+
+    def __init__(self, backend: optuna.storages.RDBStorage, patience: Patience) -> None:
+        super().__init__(backend)
+        self.patience = patience
+
+
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: PatientStorage, *arguments: Any, **options: Any) -> Any:
-        return self.once_answered(lambda: method(self, *arguments, **options))
+        return self.patience.once_answered(lambda: method(self, *arguments, **options))
 
     return call
 

@@ -70,8 +70,8 @@ class TrialQueue:
             if is_gone(str(trial.user_attrs.get(OWNER, ""))):
                 retries += self._fail_and_retry(trial, STALE)
         # While the database was away, no machine could send heartbeats.
-        back_since = getattr(self._study._storage, "back_since", -math.inf)
-        if time.monotonic() - back_since > HEARTBEAT_SECONDS:
+        storage: Any = self._study._storage
+        if time.monotonic() - storage.patience.back_since > HEARTBEAT_SECONDS:
             fail_stale_trials(self._study)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
             # Optuna gives no reason, this class always does.

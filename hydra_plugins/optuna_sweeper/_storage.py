@@ -14,7 +14,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
-from hydra_plugins.optuna_sweeper._patience import PatientStorage
+from hydra_plugins.optuna_sweeper._patience import Patience, PatientStorage
 
 SQLITE = "sqlite:///"
 HEARTBEAT_SECONDS = 30
@@ -71,10 +71,13 @@ def open_study(url: str, name: str, directions: list[str]) -> optuna.Study:
 
 
 def load_study(url: str, name: str, pruner: optuna.pruners.BasePruner) -> optuna.Study:
-    """Opens an existing study without checking the database's schema."""
+    """Opens an existing study, once its server answers; does not check the database's schema."""
+    storage = _patience(url).once_answered(
+        lambda: _storage(url, skip_compatibility_check=True, skip_table_creation=True)
+    )
     return optuna.load_study(
         study_name=name,
-        storage=_storage(url, skip_compatibility_check=True, skip_table_creation=True),
+        storage=storage,
         sampler=optuna.samplers.RandomSampler(),
         pruner=pruner,
     )
@@ -140,7 +143,11 @@ def _storage(url: str, **options: Any) -> Any:
         grace_period=_STALE_SECONDS,
         **options,
     )
-    return PatientStorage(backend)
+    return PatientStorage(backend, _patience(url))
+
+
+def _patience(url: str) -> Patience:
+    return Patience(is_served=not url.startswith(SQLITE))
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hydra_plugins.optuna_sweeper._errors import SweepError
 
@@ -85,14 +85,14 @@ class Sweep:
         """
         from hydra_plugins.optuna_sweeper._storage import locked
 
-        storage: Any = self.study._storage
+        patience = cast(Any, self.study._storage).patience
         attempts = itertools.count()
 
         def once() -> Result:
-            with locked(self.storage), storage.impatient():
+            with locked(self.storage), patience.impatient():
                 return work(next(attempts) > 0)
 
-        result: Result = storage.once_answered(once)
+        result: Result = patience.once_answered(once)
         return result
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:

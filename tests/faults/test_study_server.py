@@ -1,7 +1,6 @@
 """Four sweeps of one study, whose database is restarted, cut and slowed while trials run."""
 
-import os
-import subprocess
+import multiprocessing
 import threading
 import time
 from collections import Counter
@@ -9,45 +8,73 @@ from collections import Counter
 import optuna
 import pytest
 
+from hydra_plugins.optuna_sweeper import SweeperSettings
+from hydra_plugins.optuna_sweeper._algorithms import make_pruner
+from hydra_plugins.optuna_sweeper._queue import TrialQueue
+from hydra_plugins.optuna_sweeper._search_space import read_search_space
+from hydra_plugins.optuna_sweeper._storage import load_study, open_study
+from hydra_plugins.optuna_sweeper._sweep import ENDED, Sweep
 from tests.faults.proxy import Proxy
 from tests.faults.servers import DATABASE_PASSWORD, STUDIES, USER, PostgreSQL
-from tests.optuna_sweeper.running import STUDY, command
+from tests.optuna_sweeper.test_queue import complete
 
-TRIALS, WORKERS = 40, 4
+TRIALS, WORKERS, STEPS = 40, 4, 3
+
+
+def work(url, sampler):
+    """Runs trials without processes of their own until the study has them all."""
+    sweep = Sweep(
+        study=open_study(url, "study", ["minimize"]),
+        settings=SweeperSettings(n_trials=TRIALS, sampler=sampler),
+        space=read_search_space([f"y=range(0,{TRIALS})"], {}, {}),
+        storage=url,
+        n_trials=TRIALS,
+        config=None,
+        compose=lambda overrides: None,
+    )
+    queue = TrialQueue(sweep)
+    queue.recover()
+    if sampler == "grid":
+        queue.enqueue_grid()
+    while asked := queue.ask():
+        trial, _ = asked
+        study = load_study(url, "study", make_pruner("median", {}))
+        reporting = optuna.Trial(study, trial._trial_id)
+        for step in range(STEPS):
+            reporting.report(float(reporting.params["y"]), step)
+            reporting.should_prune()
+            time.sleep(0.1)
+        queue.tell(trial, complete(float(trial.params["y"])))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("sampler", ["grid", "random"])
-def test_a_study_survives_its_database(sampler, tmp_path, monkeypatch, record_figure):
+def test_a_study_survives_its_database(sampler, monkeypatch, record_figure):
     monkeypatch.setenv("PGPASSWORD", DATABASE_PASSWORD)
     postgresql = PostgreSQL()
     proxy = Proxy(postgresql.port)
-    swept = [f"y=range(0,{TRIALS})", "steps=2", "sleep=1", f"hydra.sweeper.study_name={STUDY}"]
-    if sampler == "random":
-        swept += [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.sampler=random"]
     url = f"postgresql://{USER}@127.0.0.1:{proxy.port}/{STUDIES}"
-    swept += [f"hydra.sweeper.storage={url}", f"hydra.sweep.dir={tmp_path}"]
-    began, logs, workers = time.monotonic(), [], []
+    began = time.monotonic()
+    fork = multiprocessing.get_context("fork")  # what is imported need not be again
+    workers = [fork.Process(target=work, args=(url, sampler)) for _ in range(WORKERS)]
     try:
-        for worker in range(WORKERS):
-            logs.append(tmp_path / f"worker{worker}.log")
-            with logs[-1].open("wb") as log:
-                started = subprocess.Popen(command(*swept), stdout=log, stderr=log, env=os.environ)
-            workers.append(started)
+        for worker in workers:
+            worker.start()
+        is_running = lambda: any(worker.is_alive() for worker in workers)  # noqa: E731
         for number, fault in enumerate([slow, restart, cut, restart, cut]):
-            wait_for((number + 1) * TRIALS // 6, postgresql, workers)
+            wait_for((number + 1) * TRIALS // 6, postgresql, is_running)
             fault(postgresql, proxy)
-        returned = [worker.wait(1800) for worker in workers]
+        for worker in workers:
+            worker.join(1800)
+        assert [worker.exitcode for worker in workers] == [0] * WORKERS
         seconds = time.monotonic() - began
-        texts = [log.read_text() for log in logs]
-        assert returned == [0] * WORKERS, texts
-        assert not any("Traceback" in text or DATABASE_PASSWORD in text for text in texts), texts
-        trials = optuna.load_study(study_name=STUDY, storage=url).trials
-        complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
-        assert len(complete) == TRIALS
-        assert sampler == "random" or {t.params["y"] for t in complete} == set(range(TRIALS))
+        trials = optuna.load_study(study_name="study", storage=url).trials
+        found = [trial for trial in trials if trial.state.name == "COMPLETE"]
+        assert len(found) == len({trial.user_attrs[ENDED] for trial in found}) == TRIALS
+        assert sampler == "random" or {t.params["y"] for t in found} == set(range(TRIALS))
+        assert all(len(trial.intermediate_values) == STEPS for trial in found)
         states = Counter(trial.state.name for trial in trials)
-        assert states.keys() <= {"COMPLETE", "FAIL", "WAITING"}
+        assert not states["RUNNING"]
         record_figure(
             f"{sampler}: {TRIALS} trials of {WORKERS} sweeps in {seconds:.0f} s, database "
             f"restarted twice, {proxy.cuts} connections cut; trials by state: {dict(states)}"
@@ -58,11 +85,9 @@ def test_a_study_survives_its_database(sampler, tmp_path, monkeypatch, record_fi
         postgresql.close()
 
 
-def wait_for(trials, postgresql, workers):
-    """Waits until so many are complete."""
-    while any(worker.poll() is None for worker in workers):
-        if postgresql.complete_trials() >= trials:
-            return
+def wait_for(trials, postgresql, is_running):
+    """Waits until so many are complete, or nothing runs."""
+    while is_running() and postgresql.complete_trials() < trials:
         time.sleep(0.2)
 
 

@@ -53,21 +53,22 @@ def team(tmp_path):
 def disturb(team, workers):
     """Restarts, kills, cuts and slows the servers while workers run; returns what it did."""
     postgresql, served, to_database, to_mlflow = team
-    wait_for(TRIALS // 10, postgresql, workers)
+    is_running = lambda: any(worker.poll() is None for worker in workers)  # noqa: E731
+    wait_for(TRIALS // 10, postgresql, is_running)
     to_mlflow.delay = to_database.delay = 0.05
-    wait_for(TRIALS // 5, postgresql, workers)
+    wait_for(TRIALS // 5, postgresql, is_running)
     to_mlflow.delay = to_database.delay = 0.0
     postgresql.stop()
     time.sleep(5)
     postgresql.start()
-    wait_for(TRIALS * 2 // 5, postgresql, workers)
+    wait_for(TRIALS * 2 // 5, postgresql, is_running)
     served.kill()
     killed = time.monotonic()
     time.sleep(DOWN)
     served.start()
     down = time.monotonic() - killed
     for share in (3, 4):
-        wait_for(TRIALS * share // 5, postgresql, workers)
+        wait_for(TRIALS * share // 5, postgresql, is_running)
         for proxy in (to_database, to_mlflow):
             threading.Thread(target=proxy.cut, args=(2,)).start()
     for worker in workers:

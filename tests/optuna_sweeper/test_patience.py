@@ -19,7 +19,7 @@ LOST = OperationalError("COMMIT", None, Exception("server closed the connection"
 
 def losing(sweep, number, *, answer):
     """Lets one commit fail, before it is made or only its answer; returns whether it has."""
-    sweep.study._storage._is_served = True  # sqlite cannot be away
+    sweep.study._storage.patience._is_served = True  # sqlite cannot be away
     dialect, commits, lost = sweep.study._storage._backend.engine.dialect, itertools.count(), []
     commit = dialect.do_commit
 
@@ -67,13 +67,13 @@ def test_any_lost_write_is_made_once(tmp_path, sampler, answer):
 
 def test_failures_that_waiting_does_not_end_are_raised(tmp_path):
     sweep = make_sweep(tmp_path, 3)
-    storage = sweep.study._storage
+    patience = sweep.study._storage.patience
     with pytest.raises(OperationalError):
-        storage.once_answered(partial(_fail, LOST))  # sqlite, whose disk may be full
-    storage._is_served = storage._is_interrupted = True
+        patience.once_answered(partial(_fail, LOST))  # sqlite, whose disk may be full
+    patience._is_served = patience._is_interrupted = True
     with pytest.raises(SweepError, match=r"database must answer within .* server closed .* resume"):
-        storage.once_answered(partial(_fail, LOST))
-    storage._is_interrupted = False
+        patience.once_answered(partial(_fail, LOST))
+    patience._is_interrupted = False
     assert TrialQueue(sweep).ask() is not None
 
 
