@@ -143,9 +143,10 @@ class Installed:
         """Starts a server, reads its first page, and stops it as Ctrl-C does."""
         port = free_port()
         process = self.start(*arguments, f"port={port}")
-        page = ""
+        page, began = "", time.monotonic()
         while first not in page:
             assert process.poll() is None, process.communicate()
+            assert time.monotonic() - began < 900, f"no page of {arguments} in 15 minutes"
             time.sleep(0.5)
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
