@@ -126,7 +126,8 @@ def test_a_store_of_a_later_release_is_refused(kept, tmp_path):
 def test_a_run_of_a_later_release_is_refused(kept, known, tmp_path):
     there = shutil.copytree(kept, tmp_path / "copy")
     run = known["models"]["run"]
-    change(there / "mlruns/mlflow.db", "UPDATE tags SET value = '99' WHERE key = ?", FORMAT)
+    later = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, '99', ?)"
+    change(there / "mlruns/mlflow.db", later, FORMAT, run)
     with pytest.raises(GislrError, match=r"it is of format 99\. Update gislr\."):
         open_recognizer(settings(there), run)
 
