@@ -95,7 +95,11 @@ def record(folder: Path, run_id: str) -> None:
     [exported] = (folder / "exports").rglob("model.tflite")
     shutil.move(exported.parent, folder / "export")
     clips = [store.listing.read(clip) for clip in range(3)]
-    models = {"run": run_id, "file": "export/model.tflite", "registered": "models:/gislr@champion"}
+    models = {
+        "run": run_id,
+        "exported": "export/model.tflite",
+        "registered": "models:/gislr@champion",
+    }
     np.savez(
         folder / "expected.npz",
         frames=store.frames,
