@@ -121,10 +121,11 @@ def forget_this_machine(folder: Path) -> None:
     for name in ("mlflow.db", "studies.db"):
         with closing(sqlite3.connect(folder / "mlruns" / name)) as database:
             for table, column in text_columns(database):
-                database.execute(
-                    f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?)',
-                    (str(folder), RECORDED),
-                )
+                for place in (folder, Path(__file__).parents[1]):
+                    database.execute(
+                        f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?)',
+                        (str(place), RECORDED),
+                    )
             if name == "mlflow.db":
                 marks = ", ".join("?" * len(PRIVATE_TAGS))
                 database.execute(f"DELETE FROM tags WHERE key IN ({marks})", PRIVATE_TAGS)
@@ -138,7 +139,8 @@ def forget_this_machine(folder: Path) -> None:
     for path in filter(Path.is_file, folder.rglob("*")):
         content = path.read_bytes()
         if path.name == "MLmodel":
-            content = content.replace(str(folder).encode(), RECORDED.encode())
+            for place in private:
+                content = content.replace(str(place).encode(), RECORDED.encode())
             path.write_bytes(content)
         names = [str(place) for place in private if str(place).encode() in content]
         assert not names, f"{path} names {names}"
