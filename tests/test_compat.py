@@ -87,7 +87,7 @@ def test_the_run_is_evaluated_as_it_was(kept, known, tmp_path):
     assert predictions.score()["acc"] == run.metrics["val_acc"]
 
 
-@pytest.mark.parametrize("model", ["run", "file", "registered"])
+@pytest.mark.parametrize("model", ["run", "exported", "registered"])
 def test_every_model_recognizes_what_it_did(kept, known, model, monkeypatch):
     monkeypatch.chdir(kept)
     clips = [raw_clips(kept).read(clip) for clip in range(3)]
@@ -126,7 +126,8 @@ def test_a_store_of_a_later_release_is_refused(kept, tmp_path):
 def test_a_run_of_a_later_release_is_refused(kept, known, tmp_path):
     there = shutil.copytree(kept, tmp_path / "copy")
     run = known["models"]["run"]
-    change(there / "mlruns/mlflow.db", "UPDATE tags SET value = '99' WHERE key = ?", FORMAT)
+    later = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, '99', ?)"
+    change(there / "mlruns/mlflow.db", later, FORMAT, run)
     with pytest.raises(GislrError, match=r"it is of format 99\. Update gislr\."):
         open_recognizer(settings(there), run)
 
