@@ -241,7 +241,8 @@ def ask(project, name, *arguments):
     process = start_gislr(*arguments, project.workplace[-1], module=name, env=own)
     try:
         address = next(found[0] for line in process.stdout if (found := ADDRESS.search(line)))
-        for _ in range(600):
+        end = time.monotonic() + 240
+        while time.monotonic() < end:
             try:
                 connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
                 connection.request("GET", "/")
