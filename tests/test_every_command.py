@@ -237,11 +237,13 @@ def sync(project):
 
 def ask(project, name, *arguments):
     """Starts a server, returns what it answers at its address, and interrupts it."""
-    own = {**os.environ, "MLFLOW_WORKERS": "1"}
+    fewer = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    own = {**os.environ, **fewer}
     process = start_gislr(*arguments, project.workplace[-1], module=name, env=own)
     try:
         address = next(found[0] for line in process.stdout if (found := ADDRESS.search(line)))
-        for _ in range(600):
+        end = time.monotonic() + 240
+        while time.monotonic() < end:
             try:
                 connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
                 connection.request("GET", "/")

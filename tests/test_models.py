@@ -262,7 +262,9 @@ def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
     assert out[0].tolist() != [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize(
+    "name", ["transformer", pytest.param("conv_transformer", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
 )

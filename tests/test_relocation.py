@@ -101,6 +101,7 @@ def test_other_databases_stay_unchanged(tmp_path):
     relocate(tmp_path / "other.db")
 
 
+@pytest.mark.slow
 def test_a_store_whose_creation_was_killed_is_created_later(tmp_path):
     script = (
         "import os, sys, threading, time; from pathlib import Path\n"

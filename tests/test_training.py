@@ -270,7 +270,7 @@ def test_the_first_steps_are_short_when_rectified():
     assert expected < 0
 
 
-@pytest.mark.parametrize("ema_momentum", [None, 0.7])
+@pytest.mark.parametrize("ema_momentum", [None, pytest.param(0.7, marks=pytest.mark.slow)])
 def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
     folder, options = tmp_path / "store", {"ema_momentum": ema_momentum}
     each = weights_after_epochs(*tiny_training(folder, tiny(), **options))

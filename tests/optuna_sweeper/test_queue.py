@@ -359,6 +359,7 @@ def test_several_directions_give_a_pareto_front(tmp_path):
         assert all(t.values[1] < trial.values[1] for t in better)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRUNERS)
 def test_every_pruner_is_asked(name, tmp_path):
     """Bad trials are pruned sooner or later, but by `none` never."""

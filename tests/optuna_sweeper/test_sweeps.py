@@ -15,6 +15,7 @@ from tests.optuna_sweeper.running import start, states, study, sweep
 FOUR = ["x=interval(0,1)", "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler=random"]
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_and_the_same_command_resumes(tmp_path):
     done = sweep(tmp_path, *FOUR, "y=2", "hydra.sweeper.n_jobs=2")
     assert done.returncode == 0, done.stderr
