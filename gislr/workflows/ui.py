@@ -57,4 +57,6 @@ def _serve(uri: str, host: str, port: int) -> None:
     # MLflow would start four processes; on a busy machine it ends them before they answer.
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
     command += ["--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    # Its jobs judge language models, and take nine more processes.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, command)
