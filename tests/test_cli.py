@@ -85,7 +85,7 @@ WRONG = {
     "predict modl=x": "modl is no setting. Did you mean 'model'?",
     "predict x.parquet": "model has no value yet; add model=VALUE.",
     "evaluate": "run has no value yet; add run=VALUE.",
-    "ui data=sample": "data is no setting. ui has tracking, host, port.",
+    "ui data=sample": "data is no setting. ui has tracking, host, port, open.",
     "ui port=many": "port must be a whole number; got 'many'.",
     "extract": "Name a folder, a manifest, a video, webcam, or setup=true; see --help.",
     "import wlasl": "Name a set and its folder, for instance gislr import wlasl ROOT; the sets are "

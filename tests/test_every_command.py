@@ -1,4 +1,4 @@
-"""Every command runs once, on one small project that they share.
+"""Every command runs once, on small projects that they share.
 
 Other files test what each does with other input.
 """
@@ -25,7 +25,9 @@ from tests.commands import TINY, free_port, gislr, gislr_here, only_run, start_g
 from tests.conftest import PARITY
 from tests.test_importers import SETS, lay
 
-pytestmark = pytest.mark.xdist_group("every command")
+SWEEPS = ("sweep", "cross_validate", "learning_curve", "report")
+"""Sweeps, and what reads one: they share a project, and the other commands another."""
+
 SHORT = [*TINY, "training.epochs=1"]
 
 
@@ -235,6 +237,10 @@ def sync(project):
     assert project.run("sync").splitlines() == ["nothing is left to send"]
 
 
+def doctor(project):
+    assert "Everything that gislr needs is there." in project.run("doctor")
+
+
 def ask(project, name, *arguments):
     """Starts a server, returns what it answers at its address, and interrupts it."""
     fewer = {"MLFLOW_WORKERS": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -262,6 +268,11 @@ def ask(project, name, *arguments):
 ADDRESS = re.compile(r"http://[\d.:]+")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def of_group(name):
+    group = "commands that sweep" if name in SWEEPS else "other commands"
+    return pytest.param(name, marks=pytest.mark.xdist_group(group))
+
+
+@pytest.mark.parametrize("name", map(of_group, COMMANDS))
 def test_a_command_runs(name, project):
     globals()[COMMANDS[name].workflow](project)
