@@ -9,7 +9,6 @@ pixels are divided by the size in its header.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,9 +31,6 @@ _LARGEST_COORDINATE = 10
 """Landmarks may lie outside the image, but not ten images away: then they are pixels."""
 
 _ARRAY = "landmarks"
-_BROKEN = (OSError, ValueError, EOFError, IndexError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What NumPy and `zipfile` raise for files that they cannot read."""
-
 _POSE_COMPONENTS = {
     "FACE_LANDMARKS": "face",
     "LEFT_HAND_LANDMARKS": "left_hand",
