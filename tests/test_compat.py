@@ -16,6 +16,7 @@ from gislr.data.preparation import prepare_clips
 from gislr.data.sources.clips import read_manifest
 from gislr.data.store import DESCRIPTION, STORE_VERSION, open_store
 from gislr.inference.open_model import open_recognizer
+from gislr.sweeping.same_work import WORK
 from gislr.tracking.run_search import find_run
 from gislr.tracking.tracking_store import connect
 from gislr.tracking.training_record import FORMAT
@@ -105,14 +106,27 @@ def test_the_study_goes_on(kept, known, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_sweep_goes_on(kept, known, tmp_path):
+def test_a_sweep_of_other_code_is_refused_and_its_best_trials_begin_another(kept, tmp_path):
     there = shutil.copytree(kept, tmp_path / "copy")
-    more = ["-m", *DATA, *TINY, *SWEEP, TRACKING, f"hydra.sweeper.n_trials={TRIALS + 1}"]
+    other = "UPDATE study_user_attributes SET value_json = ? WHERE key = ?"
+    work = {"code": "0", "version": "gislr 0.0.9 at commit abc"}
+    change(there / "mlruns/studies.db", other, json.dumps(work), WORK)
     project = os.environ | {"PYTHONPATH": os.pathsep.join(os.sys.path)}
-    done = gislr(*more, cwd=there, env=project)
+    sweep = ["-m", *DATA, *TINY, *SWEEP, TRACKING, f"hydra.sweeper.n_trials={TRIALS}"]
+    done = gislr(*sweep, cwd=there, env=project)
+    assert done.returncode == 2
+    assert "must run the code that began it, gislr 0.0.9 at commit abc" in done.stderr
+
+    another = ["hydra.sweeper.study_name=another", "sweep.warm_start=kept"]
+    done = gislr(*sweep, *another, cwd=there, env=project)
     assert done.returncode == 0, done.stderr
-    assert f"resumes: {TRIALS} trials are done" in done.stdout
-    assert "models:/gislr" not in done.stderr
+    with closing(sqlite3.connect(there / "mlruns/studies.db")) as connection:
+        query = (
+            "SELECT param_value FROM trial_params JOIN trials USING (trial_id) "
+            "JOIN studies USING (study_id) WHERE study_name = ?"
+        )
+        tried = {name: sorted(connection.execute(query, [name])) for name in ("kept", "another")}
+    assert tried["kept"] == tried["another"]
 
 
 def test_a_store_of_a_later_release_is_refused(kept, tmp_path):

@@ -40,7 +40,10 @@ def require_same_work(sweep: Sweep, configuration: Configuration) -> None:
         return first
 
     first = sweep.in_turn(first_work)
-    instead = "or choose another hydra.sweeper.study_name."
+    instead = (
+        "or choose another hydra.sweeper.study_name; with sweep.warm_start=NAME it begins with the "
+        "best trials of this one."
+    )
     if own[_CODE] != first[_CODE]:
         raise GislrError(
             f"Every worker of the study {sweep.name!r} must run the code that began it, "
