@@ -24,7 +24,7 @@ train: setup
 test: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not release and not faults and not documentation" $(ARGS)
 
-# Trainings and sweeps of every kind: 20 minutes
+# Trainings and sweeps of every kind: an hour
 test-slow: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "slow and not release" $(ARGS)
 
