@@ -7,11 +7,11 @@ names in it are those of MLflow's own pages.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from gislr.tracking.run import now
 from gislr.tracking.training_record import INTERVAL, SWEEP
 
 VIEW = "gislr"
@@ -19,6 +19,7 @@ VIEW = "gislr"
 
 _SCORES = ("val_weighted_f1", "best_val_weighted_f1", "cv_weighted_f1")
 _CHARTS = (["val_weighted_f1"], ["loss", "val_loss"], ["acc", "val_acc"], ["clips_per_second"])
+_BY_EPOCH = "epochs"
 _SWEEPS, _KEYS = 20, 20
 # So many of the newest sweeps choose so many columns: a tag holds 5,000 characters.
 
@@ -36,9 +37,8 @@ def runs_page(client: Any, experiment_id: str) -> str:
         client: An `mlflow.MlflowClient`.
         experiment_id: MLflow's id of the experiment.
     """
-    now = int(time.time() * 1000)
     state = json.dumps(view(_sampled_keys(client, experiment_id)))
-    saved = {"name": VIEW, "createdAt": now, "updatedAt": now, "state": state}
+    saved = {"name": VIEW, "createdAt": now(), "updatedAt": now(), "state": state}
     client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{VIEW}", json.dumps(saved))
     query = urlencode({"workflowType": "machine_learning", "viewStateShareKey": VIEW})
     return f"#/experiments/{experiment_id}/runs?{query}"
@@ -58,9 +58,9 @@ def view(keys: list[str]) -> Mapping[str, Any]:
         "selectedColumns": [*scores, speed, *rest],
         "columnOrder": [*always, *scores, speed, "duration", *rest],
         "columnWidths": {**dict.fromkeys([*scores, speed], _WIDTH), command: _WIDTH_OF_COMMAND},
-        "compareRunCharts": [*_charts("epochs")],
+        "compareRunCharts": [*_charts()],
         "compareRunSections": [
-            {"uuid": "epochs", "name": "By epoch", "display": True},
+            {"uuid": _BY_EPOCH, "name": "By epoch", "display": True},
             {"uuid": "others", "name": "Model metrics", "display": False},
         ],
         "isAccordionReordered": True,  # otherwise MLflow sorts the sections by name
@@ -78,12 +78,12 @@ def _column(kind: str, name: str) -> str:
     return f"{kind}.`{name}`"
 
 
-def _charts(section: str) -> Iterator[dict[str, Any]]:
+def _charts() -> Iterator[dict[str, Any]]:
     for metrics in _CHARTS:
         yield {
             "type": "LINE",
-            "uuid": f"{section}-{metrics[0]}",
-            "metricSectionId": section,
+            "uuid": f"{_BY_EPOCH}-{metrics[0]}",
+            "metricSectionId": _BY_EPOCH,
             "metricKey": metrics[0],
             "selectedMetricKeys": metrics,
             "xAxisKey": "step",

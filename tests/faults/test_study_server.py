@@ -8,30 +8,20 @@ from collections import Counter
 import optuna
 import pytest
 
-from hydra_plugins.optuna_sweeper import SweeperSettings
 from hydra_plugins.optuna_sweeper._algorithms import make_pruner
 from hydra_plugins.optuna_sweeper._queue import TrialQueue
-from hydra_plugins.optuna_sweeper._search_space import read_search_space
-from hydra_plugins.optuna_sweeper._storage import load_study, open_study
-from hydra_plugins.optuna_sweeper._sweep import ENDED, Sweep
+from hydra_plugins.optuna_sweeper._storage import load_study
+from hydra_plugins.optuna_sweeper._sweep import ENDED
 from tests.faults.proxy import Proxy
 from tests.faults.servers import DATABASE_PASSWORD, STUDIES, USER, PostgreSQL
-from tests.optuna_sweeper.test_queue import complete
+from tests.optuna_sweeper.test_queue import complete, open_sweep
 
 TRIALS, WORKERS, STEPS = 40, 4, 3
 
 
 def work(url, sampler):
     """Runs trials without processes of their own until the study has them all."""
-    sweep = Sweep(
-        study=open_study(url, "study", ["minimize"]),
-        settings=SweeperSettings(n_trials=TRIALS, sampler=sampler),
-        space=read_search_space([f"y=range(0,{TRIALS})"], {}, {}),
-        storage=url,
-        n_trials=TRIALS,
-        config=None,
-        compose=lambda overrides: None,
-    )
+    sweep = open_sweep(url, TRIALS, sampler, space=[f"y=range(0,{TRIALS})"])
     queue = TrialQueue(sweep)
     queue.recover()
     if sampler == "grid":

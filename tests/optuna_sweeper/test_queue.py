@@ -23,8 +23,8 @@ from hydra_plugins.optuna_sweeper._sweep import OWNER, Sweep, counted_trials
 SPACE = ["x=interval(0,1)", "y=range(0,3)", "z=choice(a,b)"]
 
 
-def make_sweep(
-    folder,
+def open_sweep(
+    url,
     n_trials=10,
     sampler="random",
     directions=("minimize",),
@@ -33,7 +33,6 @@ def make_sweep(
     config=None,
     **more,
 ):
-    url = f"sqlite:///{folder / 'studies.db'}"
     return Sweep(
         study=open_study(url, name, list(directions)),
         settings=SweeperSettings(
@@ -45,6 +44,10 @@ def make_sweep(
         config=config,
         compose=lambda overrides: None,
     )
+
+
+def make_sweep(folder, *arguments, **more):
+    return open_sweep(f"sqlite:///{folder / 'studies.db'}", *arguments, **more)
 
 
 def complete(*values):
