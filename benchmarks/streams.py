@@ -1,6 +1,6 @@
 """Signs found in simulated streams of real clips: errors, false alarms and latency.
 
-    python -m benchmarks.streams DIR --runs RUN ... --choose RUN [--uri sqlite:///FILE]
+    python -m benchmarks.streams DIR --runs RUN ... --choose RUN [--settings look_seconds=0.1 ...]
 
 DIR is a folder in the asl-signs layout, whose clips count as made at 30 frames a second. Each run
 was trained on another fold of its signers, best without some of its signs. The clips of each signer
@@ -33,7 +33,7 @@ from gislr.data.kaggle_folder import read_asl_signs
 from gislr.inference.keras_recognizer import KerasRecognizer
 from gislr.inference.logged_models import trained_model
 from gislr.inference.recognizer import Recognizer, most_likely
-from gislr.inference.streaming import StreamRecognizer
+from gislr.inference.streaming import StreamRecognizer, StreamSettings
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
 
@@ -45,9 +45,11 @@ THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """What the sliding window has to choose: frames, least probability, how many agree in a row."""
 
 
-def told_by_recognizer(recognizer: Recognizer, stream: Stream, every: int = 1) -> list[Told]:
+def told_by_recognizer(
+    recognizer: Recognizer, stream: Stream, settings: StreamSettings, every: int = 1
+) -> list[Told]:
     """Returns what `StreamRecognizer` is sure of when it gets one of every so many frames."""
-    recognizing, told = StreamRecognizer(recognizer), []
+    recognizing, told = StreamRecognizer(recognizer, settings), []
     for k in range(0, len(stream.frames), every):
         for event in recognizing.push(stream.frames[k], k / RATE):
             if event.sure:
@@ -140,8 +142,11 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", required=True)
     parser.add_argument("--choose", required=True)
     parser.add_argument("--threshold", type=float, help="instead of that of --choose")
+    parser.add_argument("--settings", nargs="*", default=[], help="of `StreamSettings`, KEY=VALUE")
     parser.add_argument("--uri")
     arguments = parser.parse_args()
+    given = (setting.split("=") for setting in arguments.settings)
+    settings = StreamSettings(**{key: float(value) for key, value in given})
     tracking = TrackingSettings(uri=arguments.uri, experiment="gislr", run_name=None)
     listing = read_asl_signs(arguments.root)
     chosen = find_run(tracking, arguments.choose)
@@ -158,10 +163,12 @@ def main() -> None:
         for stream in streams_of(listing, run.held_out().groups, seed=0):
             found = windows(recognizer, stream, window.frames)
             told = {
-                "stream": told_by_recognizer(recognizer, stream),
+                "stream": told_by_recognizer(recognizer, stream, settings),
                 "window": told_by_window(window, recognizer.signs, *found),
                 "known ends": told_of_clips(recognizer, stream),
-                "stream at 10 a second": told_by_recognizer(recognizer, stream, RATE // 10),
+                "stream at 10 a second": told_by_recognizer(
+                    recognizer, stream, settings, RATE // 10
+                ),
             }
             for method, events in told.items():
                 results[method].append(counted(stream, events, recognizer.signs))

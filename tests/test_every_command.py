@@ -21,7 +21,7 @@ from gislr.cli.commands import COMMANDS
 from gislr.utils.paths import project_root
 from gislr.web.npm_packages import PACKAGES, is_fetched
 from gislr.workflows import experiments as experiments_workflow
-from tests.commands import TINY, free_port, gislr, gislr_here, only_run, start_gislr, sweep_runs
+from tests.commands import TINY, free_port, gislr_here, only_run, start_gislr, sweep_runs
 from tests.conftest import PARITY
 from tests.test_importers import SETS, lay
 
@@ -47,10 +47,8 @@ class Project:
         return done.stdout
 
     def sweep(self, *line):
-        """Sweeps in processes, as every sweep; returns the run of the sweep and its trials."""
-        words = [*self.workplace, *SHORT, f"tracking.experiment={line[0]}"]
-        done = gislr(*line, *words, module="__main__", cwd=self.folder, timeout=900)
-        assert done.returncode == 0, done.stderr
+        """Sweeps, with trials in processes; returns the run of the sweep and its trials."""
+        self.run(*line, *self.workplace, *SHORT, self.experiment(line[0]))
         [parent], trials = sweep_runs(self.client, line[0])
         assert {run.info.status for run in [parent, *trials]} == {"FINISHED"}
         return parent, trials

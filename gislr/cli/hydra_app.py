@@ -103,10 +103,10 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def _track_sweeps(name: str) -> None:
     """Tracks the sweep that the arguments, or `hydra.mode` of an experiment's YAML, ask for."""
-    from hydra_plugins.optuna_sweeper import add_callback, preload
+    from hydra_plugins.optuna_sweeper import preload, set_callbacks
 
     preload("gislr.workflows.preloaded")
-    add_callback(lambda: import_module(f"gislr.workflows.{name}").SWEEP_CALLBACK())
+    set_callbacks(lambda: import_module(f"gislr.workflows.{name}").SWEEP_CALLBACK())
 
 
 def _register_resolvers() -> None:

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, add_callback
+    from hydra_plugins.optuna_sweeper._callbacks import CachedResult, SweepCallback, set_callbacks
     from hydra_plugins.optuna_sweeper._credentials import has_password
     from hydra_plugins.optuna_sweeper._errors import SweepError
     from hydra_plugins.optuna_sweeper._forking import begin_preloading, preload, start_call
@@ -34,7 +34,6 @@ __all__ = [
     "SweepCallback",
     "SweepError",
     "SweeperSettings",
-    "add_callback",
     "begin_preloading",
     "current_trial",
     "earlier_attempt",
@@ -48,6 +47,7 @@ __all__ = [
     "report_or_prune",
     "run_forked",
     "same_command",
+    "set_callbacks",
     "start_call",
     "write_plots",
 ]

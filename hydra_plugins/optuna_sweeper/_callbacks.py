@@ -59,12 +59,13 @@ class SweepCallback:
 _factories: list[Callable[[], SweepCallback]] = []
 
 
-def add_callback(make: Callable[[], SweepCallback]) -> None:
-    """Calls a callback in every sweep of this process; it is made when the first one begins."""
-    _factories.append(make)
+def set_callbacks(*makes: Callable[[], SweepCallback]) -> None:
+    """Calls these callbacks in the sweeps that follow, which are made when the first one begins."""
+    _factories[:] = makes
+    callbacks.cache_clear()
 
 
 @cache
 def callbacks() -> list[SweepCallback]:
-    """Returns the callbacks of every sweep of this process."""
+    """Returns the callbacks of this process's sweeps."""
     return [make() for make in _factories]
