@@ -33,6 +33,8 @@ _ENVIRONMENT = {
     # By default MLflow asks a server that is down for minutes, and training waits.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    # A server's address of every run would stand between the lines of a sweep.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 _UNAUTHORIZED = 401
