@@ -33,10 +33,20 @@ from gislr.utils.quiet import quiet_backend
 from gislr.utils.settings import Text
 from gislr.workflows.command_settings import CommandSettings, read_command
 from gislr.workflows.training_data import measure_data, split_data
-from hydra_plugins.optuna_sweeper import Sweep, begin_preloading, preload, run_forked
+from hydra_plugins.optuna_sweeper import (
+    Sweep,
+    begin_preloading,
+    is_gone,
+    owner_tag,
+    preload,
+    run_forked,
+)
 
 if TYPE_CHECKING:
     from gislr.models.serving import TrainedModel
+
+_DRAWN_BY = "report"
+"""User attribute of a study: the run whose report is drawn, and the process that draws it."""
 
 
 class ReportSettings(CommandSettings):
@@ -144,7 +154,19 @@ class ReportedSweep(SweepTracker):
         if "running" in sweep.counts():
             log.info("other workers still run trials; the last one draws the best one's report")
             return
+        if not sweep.in_turn(lambda _: _is_first(sweep, str(run_id))):
+            log.info("another worker draws the report of the best trial")
+            return
         log.info("draws the report of the best trial; of another: gislr report run=RUN_ID")
         keys = {"run": str(run_id), "tracking": {"uri": self._configuration.tracking.uri}}
         if failure := run_forked("-m", "gislr.report", *to_overrides(keys)):
             log.warning(f"The best trial has no report: {failure}")
+
+
+def _is_first(sweep: Sweep, run_id: str) -> bool:
+    """Tells whether no other process draws this report, and leaves word that this one does."""
+    run, _, owner = str(sweep.study.user_attrs.get(_DRAWN_BY, "")).partition(" ")
+    if run == run_id and owner != owner_tag() and not is_gone(owner):
+        return False
+    sweep.study.set_user_attr(_DRAWN_BY, f"{run_id} {owner_tag()}")
+    return True
