@@ -21,7 +21,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 train: setup
 	$(RUN) -m gislr.train $(or $(ARGS),+experiments=quick)
 
-# Every command once, and what needs no training of its own: 8 minutes on two cores
+# Every command once, and what takes no more than some seconds
 test: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not release and not faults and not documentation" $(ARGS)
 

@@ -300,6 +300,7 @@ def test_suspect_clips_are_listed_with_their_problem(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_clip_is_drawn(asl_signs, tmp_path):
     clip = next((asl_signs / "train_landmark_files").rglob("*.parquet"))
     gif, html, png = view_clip(clip, tmp_path)

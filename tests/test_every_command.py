@@ -72,6 +72,10 @@ class Project:
         return only_run(self.client, "again")
 
     @cached_property
+    def swept(self):
+        return self.sweep("sweep", "seed=range(0,1)")
+
+    @cached_property
     def validated(self):
         return self.sweep("cross_validate", "split.folds=2", "seed=0")
 
@@ -95,8 +99,8 @@ def train(project):
 
 
 def sweep(project):
-    parent, trials = project.sweep("sweep", "seed=range(0,1)")
-    assert parent.data.tags["best.run_id"] == trials[0].info.run_id
+    parent, [trial] = project.swept
+    assert parent.data.tags["best.run_id"] == trial.info.run_id
 
 
 def cross_validate(project):
@@ -150,9 +154,8 @@ def evaluate(project):
 
 
 def report(project):
-    _, folds = project.validated
-    project.run("report", f"run={folds[0].info.run_id}")
-    drawn = project.client.list_artifacts(folds[0].info.run_id, "evaluation")
+    _, [trial] = project.swept  # its report is drawn by the command
+    drawn = project.client.list_artifacts(trial.info.run_id, "evaluation")
     assert "evaluation/report.html" in {entry.path for entry in drawn}
 
 

@@ -56,9 +56,10 @@ def trained(name, seed=0, preprocessing=READINGS[0], temperature=1.5, **changes)
     return TrainedModel(model, model_settings, SIGNS, preprocessing, temperature)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reading",
-    [READINGS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in READINGS[1:])],
+    READINGS,
     ids=lambda reading: reading.landmarks,
 )
 @settings(max_examples=40, deadline=None)

@@ -234,6 +234,7 @@ def test_no_style_or_window_is_left_behind():
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_figures_need_neither_display_nor_home(tmp_path):
     code = (
         "from gislr.evaluation.figures.score_figures import learning_curves; "

@@ -68,6 +68,7 @@ def test_a_request_names_its_host(server):
         assert answer(server, "GET / HTTP/1.1", f"Host: {host}", host=False)[0] == 403
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_a_slow_request(server, capfd):
     slow = [socket.create_connection(server.server_address) for _ in range(40)]
     try:

@@ -122,6 +122,7 @@ def test_pages_name_no_outside_address(pages):
         )
 
 
+@pytest.mark.slow
 @needs_browser
 def test_a_browser_draws_pages_and_asks_nobody(pages):
     report, animation = pages

@@ -113,6 +113,7 @@ def every_augmentation():
     return found
 
 
+@pytest.mark.slow
 @every_reading
 def test_pictures_and_pages_show_every_layout(data, reading):
     store = store_of(data, reading)

@@ -166,6 +166,7 @@ def test_a_final_run_has_the_scores_of_the_validated_one(place, validated):
     assert "accuracy" not in alone
 
 
+@pytest.mark.slow
 def test_a_final_run_of_several_seeds_rests_on_a_cross_validation(place):
     crossed = place.cross_validation()
     evidence = {EVIDENCE: crossed.run_id}

@@ -262,12 +262,9 @@ def test_a_part_that_was_not_found_gets_the_learned_vector(store, measured):
     assert out[0].tolist() != [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(
-    "name", ["transformer", pytest.param("conv_transformer", marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize(
-    "precision", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_training_lowers_the_loss(name, precision, store, measured):
     settings = small(name)
     layout = layout_of(settings, 64)
@@ -282,6 +279,7 @@ def test_training_lowers_the_loss(name, precision, store, measured):
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS.names())
 def test_the_kept_model_gives_the_same_probabilities_after_saving(name, store, measured, tmp_path):
     settings = small(name)
@@ -300,6 +298,7 @@ def test_the_kept_model_gives_the_same_probabilities_after_saving(name, store, m
     np.testing.assert_allclose(got, predict(model, store, clips, layout), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_random_masking_is_for_training_unless_asked_for(store, measured):
     settings = small()
     layout = layout_of(settings, 64)

@@ -180,6 +180,7 @@ print(*(event.signs[0] for event in stream_signs(ByPlace("ab"), Path("webcam")))
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_webcam_and_its_last_sign(tmp_path, monkeypatch):
     frames = signing(0.5005, 0.5015)[:75]  # the second sign goes on
     interrupted = "(time.sleep(1), os.kill(os.getppid(), 2), time.sleep(60))"

@@ -148,9 +148,8 @@ def pretraining(name, *overrides):
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["transformer", pytest.param("conv_transformer", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["transformer", "conv_transformer"])
 def test_the_body_learns_and_the_classifier_does_not(tmp_path, name):
     store = make_store(tmp_path / "store", LENGTHS)
     clips = np.arange(6)

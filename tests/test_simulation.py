@@ -92,6 +92,7 @@ def test_equal_settings_give_equal_landmarks_and_other_seeds_others(sample, tmp_
     )
 
 
+@pytest.mark.slow
 def test_lengths_and_detection_follow_the_real_distribution():
     """Raw frames: median 21, mean 37.7, 75% 43, 95% 139; kept frames: mean 20.1."""
     settings = SimulationSettings(signs=20, signers=12, clips=1200, seed=42)

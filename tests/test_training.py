@@ -1,7 +1,9 @@
 """Optimizers, schedules, the loss, and parity with the reference by command."""
 
+import gc
 import math
 import tempfile
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from gislr.training.distillation import soft_labels
 from gislr.training.loop import TrainingDiverged, TrainingLoop, _Epochs
 from gislr.training.losses import LOSSES
 from gislr.training.optimizers import OPTIMIZERS
+from gislr.training.prediction import predict
 from gislr.training.schedules import SCHEDULES
 from gislr.training.trainer import LABELS, WEIGHTS, compile_model, trainer_of
 from gislr.training.training_settings import AWPSettings
@@ -138,6 +141,7 @@ def test_awp_needs_one_device():
 
 FOCAL = """
 from keras import ops
+from gislr.training.prediction import predict
 from gislr.training.losses import LOSSES, Loss
 
 
@@ -188,6 +192,7 @@ def test_parity_fails_where_it_should(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_no_graph_is_traced_when_the_number_of_rows_changes(tmp_path, monkeypatch):
     from gislr.models import layers
 
@@ -229,6 +234,17 @@ def test_every_step_of_every_epoch_is_trained_on_its_own_batch(tmp_path):
     assert sorted(set(asked)) == [(epoch, 0) for epoch in range(3)]
 
 
+def test_a_training_lets_go_of_its_data(tmp_path):
+    model, loop = tiny_training(tmp_path / "store", tiny(), epochs=2)
+    loop.fit(lambda epoch, metrics: None)
+    predict(model, loop.batches.store, np.arange(3), loop.batches.layout)
+    store = weakref.ref(loop.batches.store)
+    del model, loop
+    gc.collect()
+    assert store() is None
+
+
+@pytest.mark.slow
 def test_the_moving_average_is_kept_and_changes_no_step(tmp_path):
     """Losses are those of a training without it; what is kept is the average of its weights."""
     momentum, losses, weights = 0.7, {}, {}
@@ -270,7 +286,8 @@ def test_the_first_steps_are_short_when_rectified():
     assert expected < 0
 
 
-@pytest.mark.parametrize("ema_momentum", [None, pytest.param(0.7, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ema_momentum", [None, 0.7])
 def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
     folder, options = tmp_path / "store", {"ema_momentum": ema_momentum}
     each = weights_after_epochs(*tiny_training(folder, tiny(), **options))
@@ -282,6 +299,7 @@ def test_the_weights_of_the_last_epochs_are_averaged(tmp_path, ema_momentum):
             np.testing.assert_allclose(found, np.mean(last, axis=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_late_dropout_starts_in_its_epoch(tmp_path):
     settings = tiny("conv_transformer", classifier_dropout_start_epoch=2)
     model, loop = tiny_training(tmp_path / "store", settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 import keras
 
@@ -19,6 +19,9 @@ class BatchQueue(keras.utils.PyDataset):
 
     Keras' own queue (`PyDataset(workers=2)`) keeps batches of one epoch for the next when a model
     reads one before the first epoch, as on JAX and on several devices.
+
+    It is a context, which lets go of the data at its end: TensorFlow keeps what a dataset is made
+    from until the process ends.
 
     Args:
         build: Builds the batch of an epoch and a step.
@@ -34,6 +37,13 @@ class BatchQueue(keras.utils.PyDataset):
         self.epoch = epoch
         self._build, self._steps = build, steps
         self._futures: dict[tuple[int, int], Future[Any]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._futures.clear()
+        del self._build
 
     def __len__(self) -> int:
         return self._steps

@@ -86,19 +86,17 @@ class TrainingLoop:
         Raises:
             TrainingDiverged: The loss is infinite or no number.
         """
-        queue = BatchQueue(self._batch, self.batches.steps_per_epoch, self.done)
-        self.trainer.fit(
-            queue,
-            epochs=self.epochs,
-            initial_epoch=self.done,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate(epoch)),
-                self._averages,
-                _Epochs(self, queue, after_epoch, after_step or (lambda step, metrics: None)),
-            ],
-        )
+        with BatchQueue(self._batch, self.batches.steps_per_epoch, self.done) as queue:
+            rate = keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate(epoch))
+            after_step = after_step or (lambda step, metrics: None)
+            self.trainer.fit(
+                queue,
+                epochs=self.epochs,
+                initial_epoch=self.done,
+                shuffle=False,
+                verbose=0,
+                callbacks=[rate, self._averages, _Epochs(self, queue, after_epoch, after_step)],
+            )
 
     def _batch(self, epoch: int, step: int) -> tuple[Any, ...]:
         batch = self.batches.batch(epoch, step)

@@ -40,6 +40,7 @@ def predict(
         members[step] = batch.clips
         return (batch.inputs(),)
 
-    logits = model.predict(BatchQueue(build, batches.steps), verbose=0)
+    with BatchQueue(build, batches.steps) as queue:
+        logits = model.predict(queue, verbose=0)
     in_order = gather(logits, np.concatenate([members[k] for k in range(batches.steps)]), clips)
     return softmax(in_order.astype(np.float64), axis=-1).astype(np.float32)
