@@ -21,11 +21,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 train: setup
 	$(RUN) -m gislr.train $(or $(ARGS),+experiments=quick)
 
-# Every command once, and what takes no more than some seconds
+# Every command once, and what takes no more than some seconds: 6 minutes on two cores
 test: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not release and not faults and not documentation" $(ARGS)
 
-# Trainings and sweeps of every kind: an hour
+# Trainings and sweeps of every kind: half an hour
 test-slow: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "slow and not release" $(ARGS)
 
@@ -33,7 +33,7 @@ test-slow: setup
 test-release: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m release $(ARGS)
 
-# Every command that README.md and docs/ show, in a small copy of the project: half an hour
+# Every command that README.md and docs/ show, in a small copy of the project: an hour
 test-docs: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m documentation tests/test_docs.py $(ARGS)
 
