@@ -100,7 +100,9 @@ class SmallProject:
     def data(self) -> Path:
         """The embedded sample as a folder in the layout of Kaggle's set."""
         self.run("gislr", "prepare")
-        [listing] = (self.root / ".cache").rglob("train.csv")
+        # A page's sample clips may lie beside it.
+        listings = (self.root / ".cache").rglob("train.csv")
+        listing = max(listings, key=lambda path: path.stat().st_size)
         return Path(shutil.copytree(listing.parent, self.root.parent / "asl-signs"))
 
     @cached_property
