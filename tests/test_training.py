@@ -141,7 +141,6 @@ def test_awp_needs_one_device():
 
 FOCAL = """
 from keras import ops
-from gislr.training.prediction import predict
 from gislr.training.losses import LOSSES, Loss
 
 
