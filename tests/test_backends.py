@@ -56,3 +56,15 @@ def test_the_loss_is_that_of_one_device_on_tensorflow(
     assert got["LOSS"] == pytest.approx(expected["LOSS"], abs=tolerance)
     assert got["PROBABILITY"] == pytest.approx(expected["PROBABILITY"], abs=10 * tolerance)
     assert expected["LOSS"][0] - expected["LOSS"][2] > 1e-3, "the steps change the weights"
+
+
+@pytest.mark.parametrize("own", [{}, {"JAX_COMPILATION_CACHE_DIR": "elsewhere"}])
+def test_jax_keeps_what_it_compiles(own):
+    script = "from gislr.utils.quiet import quiet_backend\nwith quiet_backend():\n import jax\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script + "print(jax.config.jax_compilation_cache_dir)"],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "KERAS_BACKEND": "jax", **own},
+    )  # fmt: skip
+    [folder] = own.values() or [str(project_root() / ".cache/jax")]
+    assert done.stdout.strip() == folder

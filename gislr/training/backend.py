@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import keras
 
+from gislr.utils.quiet import quiet_libraries
+
 
 def is_tensorflow() -> bool:
     """Tells whether Keras runs on TensorFlow."""
@@ -18,7 +20,8 @@ def is_tensorflow() -> bool:
 
 def seed_everything(seed: int, *, deterministic: bool) -> None:
     """Seeds Python, NumPy and the backend; asks TensorFlow for deterministic operations."""
-    keras.utils.set_random_seed(seed)
+    with quiet_libraries():  # imports TensorFlow where it is installed, also on JAX
+        keras.utils.set_random_seed(seed)
     if deterministic and is_tensorflow():
         import tensorflow as tf
 

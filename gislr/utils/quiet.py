@@ -8,10 +8,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gislr.utils.paths import resolve
+
+_COMPILED_BYTES = 1 << 30
+
 
 @contextmanager
 def quiet_backend() -> Iterator[None]:
-    """Hides TensorFlow's messages while it is imported, unless that fails."""
+    """Hides TensorFlow's messages while it is imported, unless that fails.
+
+    JAX keeps what it compiles, for the next process: on a GPU compiling takes a minute or two.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_libraries():
         import keras
@@ -20,7 +27,17 @@ def quiet_backend() -> Iterator[None]:
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # writes, too
+        elif keras.backend.backend() == "jax":
+            _keep_what_jax_compiles()
         yield
+
+
+def _keep_what_jax_compiles() -> None:
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(resolve(".cache/jax")))
+        jax.config.update("jax_compilation_cache_max_size", _COMPILED_BYTES)
 
 
 @contextmanager
