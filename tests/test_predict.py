@@ -20,7 +20,7 @@ from gislr.workflows.predict import PredictSettings, predict, predict_files, str
 from gislr.workflows.prediction_output import WRITERS
 from tests.commands import gislr
 from tests.test_streaming import ByPlace, frame
-from tests.test_video import draw, needs_mediapipe, photo  # noqa: F401
+from tests.test_video import draw, needs_mediapipe
 
 VIDEO = Path("a.mp4")
 EVENTS = [
@@ -206,14 +206,14 @@ print(shown, *last.shape, last[-60:].max())
 
 @pytest.mark.release
 @needs_mediapipe
-def test_signs_are_drawn_on_a_video(photo, tmp_path):  # noqa: F811
+def test_signs_are_drawn_on_a_video(tmp_path):
     from gislr.data.label_map import LABEL_MAP, write_label_map
     from gislr.export.litert import litert
     from tests.test_export import SIGNS, trained
 
     (tmp_path / "model.tflite").write_bytes(*litert([trained("transformer")]))
     write_label_map(tmp_path / LABEL_MAP, SIGNS)
-    draw(photo, tmp_path / "wave.mp4", 40, "hand")
+    draw(tmp_path / "wave.mp4", 40, "hand")
     model, drawn = f"model={tmp_path / 'model.tflite'}", tmp_path / "drawn.mp4"
     done = gislr(model, tmp_path / "wave.mp4", f"output={drawn}", "format=json", module="predict")
     assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,9 @@ from gislr.video import environment, read_video, read_webcam, reading
 from gislr.video.extraction import Video, clips_of, listed_videos, write_manifest
 from tests.commands import gislr, start_gislr
 from tests.conftest import clip_table, landmarks_of
+
+PHOTO = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+"""Shows a person, whom MediaPipe finds."""
 
 needs_mediapipe = pytest.mark.skipif(
     not (environment.folder() / "ready").is_file(), reason=f"needs {environment.SETUP}"
@@ -222,29 +226,22 @@ def test_unusable_videos_are_reported_and_nothing_is_written(tmp_path):
     assert not list(Path(tmp_path / "out").glob("*"))
 
 
-@pytest.fixture(scope="module")
-def photo():
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-
-
-def draw(photo, video, frames, *options):
+def draw(video, frames, *options):
     video.parent.mkdir(parents=True, exist_ok=True)
     script = Path(__file__).with_name("draw_video.py")
-    command = [environment.mediapipe_python(), script, photo, video, str(frames), *options]
+    command = [environment.mediapipe_python(), script, PHOTO, video, str(frames), *options]
     subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.mark.release
 @needs_mediapipe
-def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
+def test_videos_become_clips_that_can_be_trained_on(tmp_path):
     videos, output = tmp_path / "videos", tmp_path / "out"
-    draw(photo, videos / "wave/even.mp4", 30, "hand")
-    draw(photo, videos / "wave/phone.mp4", 30, "hand", "rotated")
-    draw(photo, videos / "wave/uneven.mp4", 30, "hand", "uneven")
-    draw(photo, videos / "still/one_frame.mp4", 1, "hand")
-    draw(photo, videos / "still/no_hand.mp4", 4)
+    draw(videos / "wave/even.mp4", 30, "hand")
+    draw(videos / "wave/phone.mp4", 30, "hand", "rotated")
+    draw(videos / "wave/uneven.mp4", 30, "hand", "uneven")
+    draw(videos / "still/one_frame.mp4", 1, "hand")
+    draw(videos / "still/no_hand.mp4", 4)
     command = [str(videos), f"output={output}"]
     done = gislr(*command, module="extract")
     assert done.returncode == 2
@@ -266,7 +263,7 @@ def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
     np.testing.assert_array_equal(uneven[10], uneven[9])
 
     # Another video of the same name is not taken for the one that is there.
-    draw(photo, tmp_path / "more/wave/even.mp4", 2, "hand")
+    draw(tmp_path / "more/wave/even.mp4", 2, "hand")
     done = gislr(tmp_path / "more", f"output={output}", module="extract")
     assert "wave/even.parquet is there already, made of ../videos/wave/even.mp4" in done.stderr
 
@@ -281,10 +278,10 @@ def test_videos_become_clips_that_can_be_trained_on(photo, tmp_path):
 
 @pytest.mark.release
 @needs_mediapipe
-def test_a_killed_extraction_does_the_rest(photo, tmp_path):
+def test_a_killed_extraction_does_the_rest(tmp_path):
     output = tmp_path / "out"
     for name in "abc":
-        draw(photo, tmp_path / "videos" / f"wave/{name}.mp4", 40, "hand")
+        draw(tmp_path / "videos" / f"wave/{name}.mp4", 40, "hand")
     command = [tmp_path / "videos", f"output={output}", "workers=1"]
     process = start_gislr(*command, module="extract")
     while not list(output.rglob("*.parquet")):
@@ -300,8 +297,8 @@ def test_a_killed_extraction_does_the_rest(photo, tmp_path):
 
 @pytest.mark.release
 @needs_mediapipe
-def test_a_part_of_a_video_is_cut_out(photo, tmp_path):
-    draw(photo, tmp_path / "long.mp4", 12, "hand")
+def test_a_part_of_a_video_is_cut_out(tmp_path):
+    draw(tmp_path / "long.mp4", 12, "hand")
     (tmp_path / "videos.csv").write_text("path,sign,start,end\nlong.mp4,x,3,8\nlong.mp4,y,20,\n")
     done = gislr(tmp_path / "videos.csv", f"output={tmp_path / 'out'}", module="extract")
     assert "long_20_end.mp4 cannot be used: it ends before frame 20." in done.stderr

@@ -11,8 +11,11 @@ from typing import Any
 
 from tests.commands import TINY, gislr
 from tests.conftest import separable_clips, write_folder
+from tests.test_video import draw
 
 EPOCHS = 3
+FILMED = 4
+"""How many videos `extract` is given."""
 FEW = ["split.folds=2", "training.epochs=1"]
 CACHE, BASE, VIDEOS = "cache", "base", "videos"
 _NOT_BEGUN = ("holds none", "must hold config.yaml")
@@ -50,6 +53,8 @@ def set_up(root: Path, names: list[str]) -> None:
     videos.mkdir(parents=True)
     for number in range(300):
         (videos / f"{1 + number % 60:03}_{1 + number % 10:03}_{number:03}.mp4").touch()
+    for number in range(FILMED if "extract" in names else 0):
+        draw(root / "filmed" / "wave" / f"{number}.mp4", 5 + number, "hand")
     if any(COMMANDS[name].prepared for name in names):
         done = gislr(*training(root / BASE), timeout=3600)
         assert done.returncode == 0, done.stderr
@@ -171,6 +176,13 @@ def exported(folder: Path) -> Any:
     return [digest(place / name) for name in names[:3]], (place / names[3]).is_file()
 
 
+def extracted(folder: Path) -> Any:
+    """The clips and their manifest; nothing else lies there but a figure."""
+    files = [path for path in (folder / "clips").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".parquet", ".csv", ".png"}
+    return sorted((path.name, digest(path)) for path in files if path.suffix != ".png")
+
+
 def imported(folder: Path) -> Path:
     """Returns the manifest of an import, which must lie above the videos."""
     return folder.parent / VIDEOS / f"{folder.name}.csv"
@@ -188,7 +200,8 @@ COMMANDS = {
     "cross_validate": KilledCommand(cross_validation, validated),
     "nested selection": KilledCommand(nested, validated),
     "final": KilledCommand(
-        lambda folder: [f"run={base_run(folder)}", "epochs=1", *tracking(folder)], registered
+        lambda folder: [f"run={base_run(folder)}", f"epochs={EPOCHS}", *tracking(folder)],
+        registered,
     ),
     "export": KilledCommand(
         lambda folder: [
@@ -201,6 +214,15 @@ COMMANDS = {
     "prepare": KilledCommand(
         lambda folder: [*data(folder), places(folder)[0], "preparation.workers=2"],
         prepared,
+        prepared=False,
+    ),
+    "extract": KilledCommand(
+        lambda folder: [
+            str(folder.parent / "filmed"),
+            f"output={folder / 'clips'}",
+            "workers=1",
+        ],
+        extracted,
         prepared=False,
     ),
     "import": KilledCommand(

@@ -7,16 +7,19 @@ wrong is kept and counted, and the table is written after each command, also whe
 """
 
 import argparse
+import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import Process
 from pathlib import Path
 
+from hydra_plugins.optuna_sweeper import preload
+from hydra_plugins.optuna_sweeper._forking import start_process
 from tests.faults.killed_commands import COMMANDS, MODULES, KilledCommand, new_folder, set_up
 
 MOST_KILLS = 6
@@ -48,12 +51,10 @@ class Tally:
         )
 
 
-def start(name: str, words: list[str], log: Path) -> subprocess.Popen:
-    module = MODULES.get(name, name)
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", f"gislr.{module}", *words], stdout=output, stderr=output
-        )
+def start(name: str, words: list[str], log: Path) -> Process:
+    """Types a command, whose process has imported the libraries already: kills meet its work."""
+    arguments = ["-m", f"gislr.{MODULES.get(name, name)}", *words]
+    return start_process(arguments, ".", dict(os.environ), log)
 
 
 class Killer:
@@ -73,7 +74,8 @@ class Killer:
         began = time.monotonic()
         folder = new_folder(root, f"whole {name}", self.command)
         process = start(name, self.command.words(folder), self.log)
-        assert process.wait(LONGEST) == 0, self.text()
+        process.join(LONGEST)
+        assert process.exitcode == 0, self.text()
         self.seconds = time.monotonic() - began
         self.expected = self.command.result(folder)
 
@@ -87,25 +89,24 @@ class Killer:
         while True:
             process = start(self.name, words, self.log)
             moment = self.rng.uniform(0, self.seconds) if left else LONGEST
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(moment)
-            if process.poll() is None:
+            process.join(moment)
+            if process.exitcode is None:
                 process.kill()
-                process.wait()
+                process.join()
                 if not left:
                     self.tally.wrong.append(f"{self.name}: it did not end in {LONGEST} s")
                     return
                 left -= 1
                 self.tally.kills[min(QUARTERS - 1, int(QUARTERS * moment / self.seconds))] += 1
                 words = self.command.repeated(folder)
-            elif process.returncode and self.command.begins_anew(self.text()):
+            elif process.exitcode and self.command.begins_anew(self.text()):
                 if self._ended_well(folder):
                     break
                 self.tally.anew += 1
                 words = self.command.words(folder)
             else:
                 break
-        self._compare(process.returncode, folder)
+        self._compare(process.exitcode, folder)
 
     def _ended_well(self, folder: Path) -> bool:
         with suppress(Exception):
@@ -145,6 +146,7 @@ def run(kills: int, seed: int, output: Path, names: list[str]) -> dict[str, Tall
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         root = Path(temporary)
+        preload("gislr.workflows.preloaded")
         set_up(root, names)
         killers: dict[str, Killer] = {}
         tallies: dict[str, Tally] = {}
