@@ -79,6 +79,10 @@ class Killer:
         self.seconds = time.monotonic() - began
         self.expected = self.command.result(folder)
 
+    def weight(self) -> float:
+        """Returns what is equal for all commands in the end: kills times root of duration."""
+        return self.tally.kills.total() * self.seconds**0.5
+
     def text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
@@ -133,7 +137,7 @@ def table(tallies: dict[str, Tally]) -> str:
 
 
 def run(kills: int, seed: int, output: Path, names: list[str]) -> dict[str, Tally]:
-    """Kills commands in turn, each equally often, until there are so many kills.
+    """Kills commands in turn, quicker ones more often, until there are so many kills.
 
     Args:
         kills: How many in all.
@@ -151,7 +155,7 @@ def run(kills: int, seed: int, output: Path, names: list[str]) -> dict[str, Tall
         killers: dict[str, Killer] = {}
         tallies: dict[str, Tally] = {}
         while (total := sum(t.kills.total() for t in tallies.values())) < kills:
-            name = min(names, key=lambda n: tallies[n].kills.total() if n in tallies else -1)
+            name = min(names, key=lambda n: killers[n].weight() if n in killers else -1)
             if name not in killers:
                 killers[name] = Killer(root, name, random.Random(f"{seed} {name}"))
                 tallies[name] = killers[name].tally
