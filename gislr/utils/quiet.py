@@ -35,7 +35,7 @@ def quiet_backend() -> Iterator[None]:
 def _keep_what_jax_compiles() -> None:
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(resolve(".cache/jax")))
         jax.config.update("jax_compilation_cache_max_size", _COMPILED_BYTES)
 
