@@ -29,6 +29,7 @@ COMPLETE, PRUNED, FAILED, KILLED = "complete", "pruned", "failed", "killed"
 POLL_SECONDS = 0.02
 
 _KILL_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_UNKNOWN = 255  # the exit code of `multiprocessing` when the fork server has died
 _LOG_LINES = 100
 _TERMINATE_SECONDS = 20.0
 _CONFIG_FLAGS = ("config_name", "config_path", "config_dir")
@@ -123,7 +124,8 @@ class TrialProcess:
         try:
             result = json.loads(self._result.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            result = _result(code, log)
+            orphaned = code == _UNKNOWN and self._end_orphan()
+            result = _result(-signal.SIGKILL if orphaned else code, log)
         self._folder.cleanup()
         values = tuple(result.get("values", ()))
         return Outcome(result["state"], seconds, values, result.get("reason", ""), log)
@@ -138,6 +140,14 @@ class TrialProcess:
     def failed(self) -> bool:
         """Whether it has ended with an exit code of failure."""
         return bool(self._process.exitcode)
+
+    def _end_orphan(self) -> bool:
+        """Kills a trial that runs on, though what it was forked from is gone."""
+        try:
+            os.kill(self._process.pid, signal.SIGKILL)
+        except OSError:
+            return False
+        return True
 
     def terminate(self) -> None:
         """Asks it to end."""

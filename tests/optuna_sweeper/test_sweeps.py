@@ -206,6 +206,18 @@ def wait_for_a_trial(folder):
 
 
 @pytest.mark.slow
+def test_a_trial_is_retried_when_what_it_was_forked_from_is_killed(tmp_path):
+    process = start(tmp_path, "y=range(0,2)", "steps=2", "sleep=1")
+    pid = wait_for_a_trial(tmp_path)
+    kill(psutil.Process(pid).ppid())
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert not psutil.pid_exists(pid)
+    assert_nothing_lost(tmp_path, 2)
+    assert "killed by SIGKILL" in output
+
+
+@pytest.mark.slow
 def test_a_killed_sweep_takes_its_trials_along(tmp_path):
     process = start(tmp_path, "y=range(0,3)", "steps=3", "sleep=30")
     time.sleep(0.5)
