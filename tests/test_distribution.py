@@ -186,6 +186,6 @@ def test_an_installed_gislr_goes_from_training_to_a_page(installed):
     assert f"{installed.folder}, " in installed.run("doctor")
     installed.serve("ui", first="MLflow")
     if shutil.which("npm"):
-        installed.serve("demo", f"model={model}", first="gislr")
+        installed.serve("demo", f"model={model}", first="Sign recognition")
     made = {path.name for path in installed.folder.iterdir()}
     assert made == {".cache", "exports", "mlruns"}
