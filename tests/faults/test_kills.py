@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.kills import COMMANDS, run
 from tests.optuna_sweeper.test_sweeps import kill_at_random
+from tests.test_video import needs_mediapipe
 
 KILLS = int(os.environ.get("GISLR_KILLS", "100"))
 """Kills of all commands together."""
@@ -13,7 +14,9 @@ PARTS = 4
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=needs_mediapipe if n == "extract" else ()) for n in COMMANDS]
+)
 def test_killed_commands_end_like_ones_that_were_never_killed(name, tmp_path, record_figure):
     [tally] = run(KILLS // len(COMMANDS), 0, tmp_path / "table.md", [name]).values()
     assert not tally.wrong
