@@ -1,4 +1,4 @@
-"""A copy of the project with small defaults, in which the commands of the documentation run."""
+"""The project with small defaults, in which the commands of the documentation run."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from itertools import cycle
 from pathlib import Path
 
 from tests.documentation import ROOT, Shown, blocks
+from tests.installed import build, install
 
 SHORTER = {
     r"n_trials=\d+": "n_trials=2",
@@ -31,52 +32,74 @@ SMALL_FILES = {
     "conf/model/conv_transformer.yaml": {"units": 16, "num_stages": 1, "num_convolutions": 1},
     "conf/train.yaml": {"epochs": 1, "workers": 1},
 }
-_COPIED = ("gislr", "hydra_plugins", "conf", "experiments", "tests/data")
+_EXAMPLES = "tests/data"
 _FETCHED = ".cache/npm"
 _QUICK = "quick"
 _COMPARED = "compared"
 
 
+def small_copy(root: Path) -> Path:
+    """Copies the project, with small defaults, and returns the copy."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("gislr", "hydra_plugins", "conf", "experiments", _EXAMPLES):
+        shutil.copytree(ROOT / name, root / name, symlinks=True, ignore=ignored)
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md"):
+        shutil.copy(ROOT / name, root)
+    for name, values in SMALL_FILES.items():
+        text = (root / name).read_text()
+        for key, value in values.items():
+            text, count = re.subn(rf"(?m)^( *{key}:) [^#\n]*", rf"\1 {value} ", text)
+            assert count == 1, f"{name} has {count} {key}"
+        (root / name).write_text(text)
+    for path in (root / "experiments").glob("*.yaml"):
+        path.write_text(_shorter_experiment(path.read_text()))
+    return root
+
+
+def _shorter_experiment(text: str) -> str:
+    text = re.sub(r"(?m)^( +epochs:) \d+", r"\1 1", text)
+    return re.sub(r"(?m)^( +n_trials:) \d+", r"\1 2", text)
+
+
 class SmallProject:
-    """The copy; what commands need (runs, a sweep, a champion, an export) is made when needed.
+    """What commands need (runs, a sweep, a champion, an export) is made when needed.
 
     Args:
         root: Where to; must not be there yet.
+        installed: Whether commands come from the copy's wheel and run in a folder without code,
+            instead of in the copy.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, installed: bool = False) -> None:
+        self.source = self.root = small_copy(root / "source" if installed else root)
+        self._python, self._code = Path(sys.executable), {"PYTHONPATH": str(root)}
         self._outputs = 0
-        ignored = shutil.ignore_patterns("__pycache__")
-        for name in _COPIED:
-            shutil.copytree(ROOT / name, root / name, symlinks=True, ignore=ignored)
+        if installed:
+            self.root = root / "project"
+            shutil.copytree(ROOT / _EXAMPLES, self.root / _EXAMPLES)
+            build(self.source, "--wheel")
+            [wheel] = (self.source / "dist").glob("*.whl")
+            extras = "jax,launchers,onnx,pose"
+            self._python = install(wheel, root / "environment", extras=extras) / "python"
+            self._code = {}
         if (ROOT / _FETCHED).is_dir():
-            (root / _FETCHED).parent.mkdir()
-            (root / _FETCHED).symlink_to(ROOT / _FETCHED)
-        for name in ("Makefile", "pyproject.toml", "requirements.lock"):
-            shutil.copy(ROOT / name, root)
-        for name, values in SMALL_FILES.items():
-            text = (root / name).read_text()
-            for key, value in values.items():
-                text, count = re.subn(rf"(?m)^( *{key}:) [^#\n]*", rf"\1 {value} ", text)
-                assert count == 1, f"{name} has {count} {key}"
-            (root / name).write_text(text)
+            (self.root / _FETCHED).parent.mkdir()
+            (self.root / _FETCHED).symlink_to(ROOT / _FETCHED)
         for block in blocks("yaml"):
             if block.title and block.title.startswith("experiments/"):
-                (root / block.title).write_text(block.text)
-        for path in (root / "experiments").glob("*.yaml"):
-            text = re.sub(r"(?m)^( +epochs:) \d+", r"\1 1", path.read_text())
-            path.write_text(re.sub(r"(?m)^( +n_trials:) \d+", r"\1 2", text))
+                (self.root / "experiments").mkdir(exist_ok=True)
+                (self.root / block.title).write_text(_shorter_experiment(block.text))
 
     def start(
         self, words: list[str], environment: tuple[str, ...] = (), log: Path | None = None
     ) -> subprocess.Popen:
         """Starts a command in the project; a log gets all of its output."""
         ours = {"python": [], "gislr": ["-m", "gislr"], "mlflow": ["-m", "mlflow"]}
-        program = [sys.executable, *ours[words[0]]] if words[0] in ours else [words[0]]
-        own = {**os.environ, "PYTHONPATH": str(self.root), "MLFLOW_DISABLE_TELEMETRY": "true"}
+        program = [str(self._python), *ours[words[0]]] if words[0] in ours else [words[0]]
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        own = {**kept, **self._code, "MLFLOW_DISABLE_TELEMETRY": "true"}
         # As in an activated environment: MLflow starts its server by the name uvicorn.
-        own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own["PATH"]])
+        own["PATH"] = os.pathsep.join([str(self._python.parent), own["PATH"]])
         own.update(variable.split("=", 1) for variable in environment)
         output = log.open("w") if log else subprocess.PIPE
         errors = subprocess.STDOUT if log else subprocess.PIPE

@@ -17,21 +17,14 @@ import pytest
 
 from gislr.utils.paths import config_folder
 from tests.commands import TINY, free_port
+from tests.installed import ROOT, build, install
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 HERE = "{}.{}".format(*sys.version_info)
 SMALL = [*TINY, "data.clips=60", "data.signs=4", "data.signers=5"]
 
 
-def uv(*arguments, **options):
-    command = [sys.executable, "-m", "uv", "--quiet", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def build(folder, umask, moment):
+def build_a_copy(folder, umask, moment):
     """Builds both from a copy of the project, with what must not get into them beside it."""
     for name in [*PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"], "README.md"]:
         source, target = ROOT / name.strip("/"), folder / name.strip("/")
@@ -50,13 +43,13 @@ def build(folder, umask, moment):
         if path.is_file() and not path.is_symlink():
             os.utime(path, (moment, moment))
             path.chmod(0o666 & ~umask | path.stat().st_mode & 0o100)
-    uv("build", "--no-build-isolation", "--python", sys.executable, "-o", folder / "dist", folder)
+    build(folder)
     return {path.name: path for path in folder.joinpath("dist").glob("gislr-*")}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("one") / "gislr", 0o022, 10**9)
+    return build_a_copy(tmp_path_factory.mktemp("one") / "gislr", 0o022, 10**9)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +58,7 @@ def wheel(built):
 
 
 def test_both_have_the_same_bytes_wherever_and_whenever_they_are_built(built, tmp_path):
-    again = build(tmp_path / "another folder" / "named otherwise", 0o077, 2 * 10**9)
+    again = build_a_copy(tmp_path / "another folder" / "named otherwise", 0o077, 2 * 10**9)
     assert len(built) == 2
     assert {n: p.read_bytes() for n, p in built.items()} == {
         n: p.read_bytes() for n, p in again.items()
@@ -114,13 +107,8 @@ class Installed:
     def __init__(self, wheel, version, root):
         if not (python := interpreter(version)):
             pytest.skip(f"there is no Python {version}")
-        self.bin, self.folder = root / "environment/bin", root / "empty"
+        self.bin, self.folder = install(wheel, root / "environment", python), root / "empty"
         self.folder.mkdir()
-        uv("venv", "--python", python, self.bin.parent)
-        uv(
-            *("pip", "install", "--python", self.bin / "python"),
-            *("--constraint", ROOT / "requirements.lock", wheel),
-        )
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "KERAS", "VIRT"))
         }

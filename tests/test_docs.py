@@ -22,6 +22,7 @@ NOT_RUN = {
     "hydra/launcher=submitit_slurm": "needs a Slurm cluster; test_launchers.py runs submitit",
     "hydra/launcher=ray": "needs a Ray cluster and gislr[ray]",
     "postgresql://": "needs a server; test_launchers.py starts one where PostgreSQL is installed",
+    "import NAME": "needs a published set's files; test_importers.py writes small ones",
     "gislr extract": "needs 410 MB of MediaPipe; test_video.py runs it where it is set up",
     "VIDEO.mp4": "needs MediaPipe; test_predict.py runs it where it is set up",
     "MODEL webcam": "needs a webcam",
@@ -105,7 +106,7 @@ def test_what_cannot_run_is_shown_somewhere():
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
-    return SmallProject(tmp_path_factory.mktemp("docs") / "project")
+    return SmallProject(tmp_path_factory.mktemp("docs"), installed=True)
 
 
 @pytest.mark.documentation
@@ -120,7 +121,8 @@ def test_every_command_that_is_shown_runs(shown, project):
     if words[0] == "make":
         # The rest of make would run these tests again, or takes long: its recipes are printed.
         how = [] if words == ["make", "train"] else ["--dry-run"]
-        project.run("make", "--assume-old=setup", f"RUN={sys.executable}", *how, *words[1:])
+        checkout = ["make", "-C", str(project.source), "--assume-old=setup"]
+        project.run(*checkout, f"RUN={sys.executable}", *how, *words[1:])
     elif (server := " ".join(words[:2])) in SERVERS:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]

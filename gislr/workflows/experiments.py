@@ -9,11 +9,12 @@ from gislr.tracking.run_search import runs_by_experiment
 from gislr.tracking.training_record import FINGERPRINT
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
-from gislr.utils.paths import project_root
+from gislr.utils.paths import atomic_file, project_root
 from gislr.workflows.command_settings import CommandSettings, read_command
 
 _HEADER = "| experiment | command | published | measured |"
 _RULE = "|---|---|---|---|"
+_EMPTY = f"# Experiments\n\n{_HEADER}\n{_RULE}\n"
 _SHOWN = ["training.epochs", "training.precision", "seed", "split.name", "split.fold"]
 
 
@@ -56,7 +57,7 @@ def _line(run: LoggedRun) -> str:
 
 
 def rewritten(text: str, columns: dict[str, str]) -> str:
-    """Returns the README with new measured columns.
+    """Returns the README with new measured columns, and a row of each experiment that has none.
 
     Args:
         text: The README.
@@ -70,19 +71,27 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
     if not heads:
         raise GislrError("experiments/README.md must have a table of experiments; it has none.")
     [start] = heads
-    end = start + 2
+    end, missing = start + 2, dict(columns)
     while end < len(lines) and lines[end].startswith("|"):
         cells = [cell.strip() for cell in lines[end].strip("|").split(" | ")]
         name = cells[0].strip("[ ").partition("]")[0]
-        cell = columns.get(name, "-").replace("|", "\\|")
-        lines[end] = f"| {' | '.join([*(c.strip() for c in cells[:3]), cell])} |"
+        lines[end] = _row([cell.strip() for cell in cells[:3]], missing.pop(name, "-"))
         end += 1
+    lines[end:end] = [
+        _row([name, f"`gislr train +experiments={name}`", "-"], cell)
+        for name, cell in missing.items()
+    ]
     lines[start : start + 2] = [_HEADER, _RULE]
     return "\n".join(lines) + "\n"
 
 
+def _row(kept: list[str], cell: str) -> str:
+    escaped = cell.replace("|", "\\|")
+    return f"| {' | '.join([*kept, escaped])} |"
+
+
 def experiments(config: DictConfig) -> None:
-    """Updates the measured column of `experiments/README.md`.
+    """Updates the measured column of `experiments/README.md`, which it makes if there is none.
 
     Each experiment's latest finished run on each data set is reported; cross-validations take
     precedence over single trainings. The published results and the commands are not changed.
@@ -93,5 +102,8 @@ def experiments(config: DictConfig) -> None:
     file = project_root() / "experiments" / "README.md"
     runs = runs_by_experiment(read_command(CommandSettings, config).tracking)
     columns = {name: measured(found) for name, found in runs.items()}
-    file.write_text(rewritten(file.read_text(encoding="utf-8"), columns), encoding="utf-8")
+    before = file.read_text(encoding="utf-8") if file.is_file() else _EMPTY
+    file.parent.mkdir(exist_ok=True)
+    with atomic_file(file) as written:
+        written.write_text(rewritten(before, columns), encoding="utf-8")
     log.info(f"{file}: {', '.join(columns) or 'no runs of experiments'}")
