@@ -37,7 +37,7 @@ def install(wheel: Path, environment: Path, python: str = sys.executable, extras
     """
     uv("venv", "--python", python, environment)
     uv(
-        *("pip", "install", "--python", environment / "bin/python"),
+        *("pip", "install", "--compile-bytecode", "--python", environment / "bin/python"),
         *("--constraint", ROOT / "requirements.lock"),
         f"{wheel}[{extras}]" if extras else wheel,
     )
