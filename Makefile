@@ -33,7 +33,7 @@ test-slow: setup
 test-release: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m release $(ARGS)
 
-# Every command that README.md and docs/ show, in a small copy of the project: an hour
+# Every command that README.md and docs/ show, installed, in a folder without code: forty minutes
 test-docs: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m documentation tests/test_docs.py $(ARGS)
 
