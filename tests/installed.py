@@ -7,12 +7,11 @@ from pathlib import Path
 from tests.documentation import ROOT
 
 
-def uv(*arguments, **options):
-    """Runs uv and returns what it printed."""
+def uv(*arguments):
+    """Runs uv."""
     command = [sys.executable, "-m", "uv", "--quiet", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def build(folder: Path, *options: str) -> None:

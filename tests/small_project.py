@@ -72,7 +72,7 @@ class SmallProject:
 
     def __init__(self, root: Path, *, installed: bool = False) -> None:
         self.source = self.root = small_copy(root / "source" if installed else root)
-        self._python, self._code = Path(sys.executable), {"PYTHONPATH": str(root)}
+        self._python, self._path = Path(sys.executable), str(root)
         self._outputs = 0
         if installed:
             self.root = root / "project"
@@ -81,7 +81,7 @@ class SmallProject:
             [wheel] = (self.source / "dist").glob("*.whl")
             extras = "jax,launchers,onnx,pose"
             self._python = install(wheel, root / "environment", extras=extras) / "python"
-            self._code = {}
+            self._path = ""
         if (ROOT / _FETCHED).is_dir():
             (self.root / _FETCHED).parent.mkdir()
             (self.root / _FETCHED).symlink_to(ROOT / _FETCHED)
@@ -96,8 +96,7 @@ class SmallProject:
         """Starts a command in the project; a log gets all of its output."""
         ours = {"python": [], "gislr": ["-m", "gislr"], "mlflow": ["-m", "mlflow"]}
         program = [str(self._python), *ours[words[0]]] if words[0] in ours else [words[0]]
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        own = {**kept, **self._code, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        own = {**os.environ, "PYTHONPATH": self._path, "MLFLOW_DISABLE_TELEMETRY": "true"}
         # As in an activated environment: MLflow starts its server by the name uvicorn.
         own["PATH"] = os.pathsep.join([str(self._python.parent), own["PATH"]])
         own.update(variable.split("=", 1) for variable in environment)

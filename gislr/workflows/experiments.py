@@ -9,12 +9,12 @@ from gislr.tracking.run_search import runs_by_experiment
 from gislr.tracking.training_record import FINGERPRINT
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
+from gislr.utils.markdown import table
 from gislr.utils.paths import atomic_file, project_root
 from gislr.workflows.command_settings import CommandSettings, read_command
 
-_HEADER = "| experiment | command | published | measured |"
-_RULE = "|---|---|---|---|"
-_EMPTY = f"# Experiments\n\n{_HEADER}\n{_RULE}\n"
+_HEADER = ["experiment", "command", "published", "measured"]
+_EMPTY = f"# Experiments\n\n{table(_HEADER, [])}\n"
 _SHOWN = ["training.epochs", "training.precision", "seed", "split.name", "split.fold"]
 
 
@@ -71,23 +71,17 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
     if not heads:
         raise GislrError("experiments/README.md must have a table of experiments; it has none.")
     [start] = heads
-    end, missing = start + 2, dict(columns)
+    end, missing, rows = start + 2, dict(columns), []
     while end < len(lines) and lines[end].startswith("|"):
-        cells = [cell.strip() for cell in lines[end].strip("|").split(" | ")]
+        cells = [cell.strip().replace("\\|", "|") for cell in lines[end].strip("|").split(" | ")]
         name = cells[0].strip("[ ").partition("]")[0]
-        lines[end] = _row([cell.strip() for cell in cells[:3]], missing.pop(name, "-"))
+        rows.append([*cells[:3], missing.pop(name, "-")])
         end += 1
-    lines[end:end] = [
-        _row([name, f"`gislr train +experiments={name}`", "-"], cell)
-        for name, cell in missing.items()
+    rows += [
+        [name, f"`gislr train +experiments={name}`", "-", cell] for name, cell in missing.items()
     ]
-    lines[start : start + 2] = [_HEADER, _RULE]
+    lines[start:end] = table(_HEADER, rows).splitlines()
     return "\n".join(lines) + "\n"
-
-
-def _row(kept: list[str], cell: str) -> str:
-    escaped = cell.replace("|", "\\|")
-    return f"| {' | '.join([*kept, escaped])} |"
 
 
 def experiments(config: DictConfig) -> None:
