@@ -68,7 +68,7 @@ def read_clip(path: Path, landmarks: NDArray[np.int64] | None = None) -> NDArray
             table = file.read(columns=used, use_threads=False)
             if table.num_rows != rows:
                 raise pa.ArrowInvalid
-    except (OSError, pa.ArrowException):
+    except (OSError, UnicodeError, pa.ArrowException):  # Arrow reads names of columns as UTF-8
         raise ClipProblem(
             "Unreadable files", "Each must be a parquet file; fetch it again."
         ) from None

@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from gislr.utils.log import printable
+
 
 class GislrError(ValueError):
-    """Wrong input; the message says what is expected, what was received and what to do."""
+    """Wrong input; the message says what is expected, what was received and what to do.
+
+    What was received may hold control characters, which the message escapes.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class SettingError(GislrError):

@@ -1,7 +1,8 @@
 """Fuzzes one reader by atheris, in this process: `python -m tests.faults.fuzz NAME SECONDS FOLDER`.
 
 A case may be read, or refused by a `GislrError` of printable text. FOLDER gets an input of every
-other kind of outcome, with its traceback; a case of more than 10 s or 1.5 GB ends the process.
+other kind of outcome, with its traceback; a case of more than 10 s, or of more memory than its target
+allows, ends the process.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from gislr.utils.errors import GislrError
 
 CORPUS = Path(__file__).parent / "corpus"
-SECONDS, MEGABYTES, LONGEST_TEXT = 10, 1500, 3000
+SECONDS, LONGEST_TEXT = 10, 3000
 
 
 def outcome(read: Callable[[bytes], object], content: bytes) -> str:
@@ -70,8 +71,9 @@ def main(name: str, seconds: int, folder: Path) -> None:
         if sum(counts.values()) % 20 == 0:
             (folder / "counts").write_text(" ".join(map(str, counts.values())))
 
-    options = [f"-max_total_time={seconds}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}"]
-    options += [f"-artifact_prefix={folder}/ended-", "-verbosity=0", "-max_len=200000"]
+    options = [f"-max_total_time={seconds}", f"-timeout={SECONDS}", "-max_len=200000"]
+    options += [f"-rss_limit_mb={target.megabytes}", f"-artifact_prefix={folder}/ended-"]
+    options += ["-verbosity=0"]
     places = [str(place) for place in (grown, corpus, CORPUS / name) if place.is_dir()]
     atheris.Setup([sys.argv[0], *options, *places], case)
     atheris.Fuzz()
