@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gislr.data.listing import Listing
 from gislr.data.preprocessing import PreprocessingSettings, reference
 from gislr.data.store import Store, open_store
 from gislr.data.store_writer import FrameBlock, write_store
+from gislr.tracking import tracking_store
 from gislr.utils.paths import config_folder
 
 PARITY = Path(__file__).parent / "data"
@@ -103,6 +105,21 @@ def separable_clips(signers: int = 4, signs: int = 4, repeats: int = 2) -> list:
                     landmarks[:, hand, 1] = sign / signs + 0.02 * landmarks[:, hand, 1]
                 clips.append((str(100 + signer), f"sign{sign}", landmarks))
     return clips
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases(tmp_path_factory):
+    """New tracking stores are copies of the first one, which takes MLflow two seconds to make."""
+    create, first = tracking_store._create, tmp_path_factory.mktemp("first") / "mlflow.db"
+
+    def copy(database):
+        if not first.exists():
+            create(first)
+        shutil.copy(first, database)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tracking_store, "_create", copy)
+        yield
 
 
 @pytest.fixture(scope="session")

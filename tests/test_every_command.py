@@ -88,6 +88,16 @@ class Project:
         return "models:/gislr@champion"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_graphs():
+    """Tracing a graph takes longer than the one step of each training."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def project(workplace, client, asl_signs, tmp_path_factory):
     return Project(workplace, client, asl_signs, tmp_path_factory.mktemp("project"))

@@ -156,6 +156,7 @@ def test_a_clip_gives_the_same_wherever_it_lies(name, changes, reading, tmp_path
     packed = build(settings, layout_of(settings, 64), **options)
     padded = build(settings, PADDED, **options)
     padded.set_weights(packed.get_weights())
+    packed.run_eagerly = padded.run_eagerly = True  # tracing would take longer
     clips = np.arange(len(LENGTHS))
     together = predict(packed, store, clips, layout_of(settings, 64))
     assert together.shape == (len(LENGTHS), 3)
@@ -163,7 +164,7 @@ def test_a_clip_gives_the_same_wherever_it_lies(name, changes, reading, tmp_path
     np.testing.assert_allclose(predict(padded, store, clips, PADDED), together, atol=1e-5)
     reverse = predict(packed, store, clips[::-1].copy(), layout_of(settings, 64))
     np.testing.assert_allclose(reverse[::-1], together, atol=1e-5)
-    for clip in clips:
+    for clip in (0, 1, 4):
         alone = predict(packed, store, clips[clip : clip + 1], layout_of(settings, 64))
         np.testing.assert_allclose(alone[0], together[clip], atol=1e-5)
     assert together.std(axis=0).min() > 1e-3, "clips differ"

@@ -11,10 +11,15 @@ with quiet_libraries():
     if keras.backend.backend() == "tensorflow":
         import tensorflow  # noqa: F401
 
-import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import mlflow.keras
+import mlflow.pyfunc
+import mlflow.store.tracking.sqlalchemy_store
 import sklearn.model_selection  # noqa: F401
+from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
 import gislr.evaluation.reports.run_report
 import gislr.training.prediction
 import gislr.workflows.factory
 import gislr.workflows.train  # noqa: F401
+
+warn_dependency_requirement_mismatches(["mlflow"])  # reads every installed package, and keeps them
