@@ -61,7 +61,7 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
 
     Args:
         text: The README.
-        columns: The measured column by experiment.
+        columns: The measured column by experiment; what others measured stays.
 
     Raises:
         GislrError: It has no table of experiments.
@@ -75,7 +75,7 @@ def rewritten(text: str, columns: dict[str, str]) -> str:
     while end < len(lines) and lines[end].startswith("|"):
         cells = [cell.strip().replace("\\|", "|") for cell in lines[end].strip("|").split(" | ")]
         name = cells[0].strip("[ ").partition("]")[0]
-        rows.append([*cells[:3], missing.pop(name, "-")])
+        rows.append([*cells[:3], missing.pop(name, [*cells, "-"][3])])
         end += 1
     rows += [
         [name, f"`gislr train +experiments={name}`", "-", cell] for name, cell in missing.items()
@@ -88,7 +88,8 @@ def experiments(config: DictConfig) -> None:
     """Updates the measured column of `experiments/README.md`, which it makes if there is none.
 
     Each experiment's latest finished run on each data set is reported; cross-validations take
-    precedence over single trainings. The published results and the commands are not changed.
+    precedence over single trainings. The published results, the commands, and what was measured of
+    experiments without runs are not changed.
 
     Raises:
         GislrError: The runs cannot be read, or the file has no table of experiments.
