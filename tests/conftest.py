@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,21 @@ def separable_clips(signers: int = 4, signs: int = 4, repeats: int = 2) -> list:
                     landmarks[:, hand, 1] = sign / signs + 0.02 * landmarks[:, hand, 1]
                 clips.append((str(100 + signer), f"sign{sign}", landmarks))
     return clips
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_commits():
+    """The databases of tests do not wait for the disk: they survive kills, and need no more."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def connected(connection, _):
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", connected)
+    yield
+    event.remove(Engine, "connect", connected)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,8 +1,8 @@
 """Fuzzes one reader by atheris, in this process: `python -m tests.faults.fuzz NAME SECONDS FOLDER`.
 
 A case may be read, or refused by a `GislrError` of printable text. FOLDER gets an input of every
-other kind of outcome, with its traceback; a case of more than 10 s, or of more memory than its target
-allows, ends the process.
+other kind of outcome, with its traceback; a case of more than 10 s, or of more memory than its
+target allows, ends the process.
 """
 
 import hashlib
