@@ -16,6 +16,7 @@ from gislr.evaluation.metrics.confusion import confusion_matrix
 from gislr.evaluation.reports.page import POLICY, Page, Section, png
 from gislr.inference.streaming import SignEvent
 from gislr.record.recordings import file_name
+from gislr.utils.errors import GislrError
 from gislr.utils.spreadsheet import write_csv
 from gislr.workflows.export import folder_name
 from gislr.workflows.prediction_output import WRITERS
@@ -34,6 +35,11 @@ def written(kind, sign):
     output = io.StringIO()
     WRITERS[kind]([(Path("-clip.npy"), event)], output)
     return output.getvalue()
+
+
+def test_a_message_escapes_control_characters_and_cuts_long_words():
+    message = str(GislrError(f"Expected\nsigns; got \x1b[2J and {'é' * 10_000}."))
+    assert message == f"Expected\nsigns; got \\x1b[2J and {'é' * 100}…"
 
 
 @pytest.mark.parametrize("kind", ["text", "srt", "vtt"])

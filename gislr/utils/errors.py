@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 from gislr.utils.log import printable
+
+_LONG_WORD = re.compile(r"\S{500,}")
 
 
 class GislrError(ValueError):
     """Wrong input; the message says what is expected, what was received and what to do.
 
-    What was received may hold control characters, which the message escapes.
+    What was received may hold control characters, which the message escapes, and words of thousands
+    of letters, which it cuts.
     """
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return _LONG_WORD.sub(lambda found: f"{found[0][:100]}…", printable(super().__str__()))
 
 
 class SettingError(GislrError):

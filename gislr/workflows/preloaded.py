@@ -13,7 +13,7 @@ with quiet_libraries():
 
 import mlflow.keras
 import mlflow.pyfunc
-import mlflow.store.tracking.sqlalchemy_store
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import sklearn.model_selection  # noqa: F401
 from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
