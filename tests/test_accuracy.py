@@ -1,7 +1,8 @@
 """A floor of accuracy on signers held out, which nothing broken passes.
 
-Measured weighted F1 on the clips below, of 8 signs: 0.67; 0.05 for a model that gets no landmarks;
-0.25 for one that takes a row's clips for one clip, and 0.21 where it was trained so.
+Measured weighted F1 on the clips below, of 8 signs: 0.66 (0.68 with another seed); 0.03 for a model
+that gets no landmarks; 0.19 for one that takes a row's clips for one clip, and 0.12 where it was
+trained so.
 """
 
 from dataclasses import replace
@@ -19,7 +20,7 @@ from gislr.workflows.factory import build_training
 
 FLOOR, BROKEN = 0.5, 0.35
 SETTINGS = [
-    *("data.signs=8", "data.signers=16", "data.clips=640", "split.test_size=0.25"),
+    *("data.signs=8", "data.signers=8", "data.clips=320", "split.test_size=0.25"),
     *("model.units=64", "model.landmark_units=32", "model.num_heads=4", "model.num_blocks=1"),
     *("optimizer.learning_rate=3e-3", "augmentation=standard", "training.epochs=12"),
 ]
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("accuracy")
 
 
 class Experiment:
-    """Simulated clips of 16 signers, 4 of them held out."""
+    """Simulated clips of 8 signers, 2 of them held out."""
 
     def __init__(self, cache):
         own = (f"preparation.cache={cache}", "preparation.workers=1")

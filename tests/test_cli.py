@@ -141,6 +141,7 @@ def test_the_configuration_of_a_sweep_is_shown_without_its_values():
         hydra_arguments(COMMANDS["train"], ["-m", "--cfg", "job", "seed=1,2"])
 
 
+@pytest.mark.slow
 def test_help_starts_without_hydra_and_a_configuration_without_the_workflow():
     script = (
         "import sys; sys.argv = ['gislr', *{!r}.split()]\n"
@@ -205,6 +206,7 @@ def test_bash_completes(line, found, tmp_path):
     assert done.stdout.strip() == found
 
 
+@pytest.mark.slow
 def test_an_installed_package_brings_its_own_yaml(tmp_path):
     (tmp_path / "my_signs/conf/model").mkdir(parents=True)
     (tmp_path / "my_signs/__init__.py").touch()

@@ -104,6 +104,7 @@ def test_processes_and_a_preparation_that_was_cut_off_give_the_same_bytes(
     assert not list((tmp_path / "two").glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_a_script_prepares_in_processes_without_a_guard_of_its_own(asl_signs, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -211,6 +211,7 @@ def test_box_plots_leave_missing_values_out():
     assert "300 frames, 49.7% of them with this part" in panels(figures["hand"])[1].get_xlabel()
 
 
+@pytest.mark.slow
 def test_box_plots_of_a_part_that_is_never_there():
     frames = np.full((4, 66, 2), 0.5, np.float32)
     frames[:, DOMINANT_HAND.parts["lips"]] = np.nan

@@ -91,6 +91,7 @@ def test_a_setting_that_names_a_function_is_not_called(override, tmp_path, monke
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_a_logged_configuration_reads_no_environment(tmp_path, monkeypatch):
     from gislr.config.tracking_settings import TrackingSettings
     from gislr.tracking.run_search import find_run, newest_validated

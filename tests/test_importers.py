@@ -322,6 +322,7 @@ def test_an_unknown_set_lists_the_known_ones(tmp_path):
         import_(compose("import"))
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     lay(tmp_path, *SETS["wlasl"])
     for command in (["gislr", "import"], ["gislr.import"]):

@@ -70,7 +70,10 @@ def store_of(data, reading):
 
 
 @every_reading
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize(
+    "name",
+    ["transformer", *(pytest.param(n, marks=pytest.mark.slow) for n in MODELS.names()[:-1])],
+)
 def test_models_learn_from_every_layout_with_every_augmentation(data, name, reading):
     import tensorflow as tf
 

@@ -111,6 +111,7 @@ def test_other_encodings_and_no_file(folder):
         read_manifest(folder / "none.csv")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows(folder):
     rows = "".join(f"a.npy,sign{k % 2000},s{k % 90},{k},{k + 1}\n" for k in range(100_000))
     path = manifest(folder, f"path,sign,signer,start,end\n{rows}")

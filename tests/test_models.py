@@ -196,7 +196,7 @@ def gradients(model, batch):
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))]
 )
 def test_packed_and_padded_rows_have_the_same_loss_and_gradients(store, measured, seed):
     settings = without_dropout()

@@ -29,6 +29,7 @@ def joined(folder, launcher=LOCAL, **data):
     return sweep
 
 
+@pytest.mark.slow
 def test_a_worker_with_other_data_is_refused(tmp_path):
     joined(tmp_path)
     joined(tmp_path)

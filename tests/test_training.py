@@ -226,6 +226,7 @@ def test_no_graph_is_traced_when_the_number_of_rows_changes(tmp_path, monkeypatc
     assert counts[0] == counts[-1]
 
 
+@pytest.mark.slow
 def test_every_step_of_every_epoch_is_trained_on_its_own_batch(tmp_path):
     _, loop = tiny_training(tmp_path / "store", tiny(), epochs=3)
     asked = []

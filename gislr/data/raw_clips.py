@@ -19,6 +19,8 @@ _ROW_ORDER = np.concatenate([np.arange(size, dtype=np.int16) for _, size in GROU
 MOST_FRAMES = 10_000
 """The most frames of a clip, over five minutes: a sign takes seconds."""
 
+_REPEATED = ["frame", "type", "landmark_index"]
+
 
 class ClipProblem(Exception):
     """A clip's file that cannot be used, with the kind of its problem and what to do."""
@@ -178,7 +180,8 @@ def write_clip(
         "landmark_index": np.tile(_ROW_ORDER, count),
         **{axis: pa.array(flat[:, k], from_pandas=True) for k, axis in enumerate(AXES)},
     }
-    parquet.write_table(pa.table(columns), path)
+    # The values of other columns differ, so that dictionaries only cost time and space
+    parquet.write_table(pa.table(columns), path, use_dictionary=_REPEATED)
 
 
 @cache

@@ -307,6 +307,7 @@ def test_a_stale_trial_of_another_machine_is_retried(tmp_path):
     assert run(make_sweep(tmp_path, 1)) == [overrides]
 
 
+@pytest.mark.slow
 def test_sweeps_side_by_side_do_not_run_too_many(tmp_path):
     sweeps = [make_sweep(tmp_path, 5) for _ in range(3)]
     queues = [TrialQueue(sweep) for sweep in sweeps]

@@ -104,6 +104,7 @@ def test_too_many_failures_stop_it_with_one_message(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_dry_run_lists_and_leaves_nothing(tmp_path):
     done = sweep(tmp_path, "y=range(0,2)", "word=a,b", "hydra.sweeper.dry_run=true")
     assert done.returncode == 0, done.stderr
