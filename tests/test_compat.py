@@ -88,6 +88,7 @@ def test_the_run_is_evaluated_as_it_was(kept, known, tmp_path):
     assert predictions.score()["acc"] == run.metrics["val_acc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["run", "exported", "registered"])
 def test_every_model_recognizes_what_it_did(kept, known, model, monkeypatch):
     monkeypatch.chdir(kept)

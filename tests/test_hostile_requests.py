@@ -83,6 +83,7 @@ def test_nobody_waits_for_a_slow_request(server, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 @needs_browser
 def test_a_page_of_another_site_gets_no_answer(server):
     """A name that leads to this machine, and a page of another port that asks this one."""

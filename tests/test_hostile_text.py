@@ -119,6 +119,7 @@ def pages(tmp_path_factory):
     return report, view_clip(folder / "clip.npy", folder)[1]
 
 
+@pytest.mark.slow
 def test_pages_name_no_outside_address(pages):
     for page in pages:
         text = page.read_text(encoding="utf-8")

@@ -51,6 +51,7 @@ def made_up(seed=0, clips=120, signs=5, signers=10, skill=2.0, first_signer=0):
     )
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 1000), signs=st.integers(2, 8), clips=st.integers(1, 60))
 @settings(max_examples=40, deadline=None)
 def test_scores_of_counts_are_those_of_scikit_learn(seed, signs, clips):

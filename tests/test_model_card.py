@@ -184,6 +184,7 @@ def test_a_final_run_of_several_seeds_rests_on_a_cross_validation(place):
     assert "keeps 100.0% of the right answers here and 0.0% of the wrong ones" in card
 
 
+@pytest.mark.slow
 def test_scores_that_chose_the_settings_are_called_optimistic(place, validated):
     assert "optimistic" not in model_card(validated)
     trial = place.run(*HALF)

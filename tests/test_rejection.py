@@ -69,6 +69,7 @@ def test_clips_of_equal_probability_share_a_risk():
     np.testing.assert_allclose(risk, [1 / 2, 1 / 2, 1 / 3])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0.5, 1), st.booleans()), min_size=1, max_size=40))
 def test_all_clips_have_the_error_of_the_model(clips):
     some = predictions(*zip(*clips, strict=True))

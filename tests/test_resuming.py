@@ -84,6 +84,7 @@ def test_the_last_two_checkpoints_are_kept_and_a_broken_one_is_skipped(tmp_path)
     assert checkpoints.newest() is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     _, loop = training(tmp_path / "store")
     state = loop.state()

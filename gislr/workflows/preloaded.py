@@ -17,7 +17,7 @@ import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import sklearn.model_selection  # noqa: F401
 from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
-import gislr.evaluation.reports.run_report
+import gislr.evaluation.reports.drawing_libraries
 import gislr.training.prediction
 import gislr.workflows.factory
 import gislr.workflows.train  # noqa: F401

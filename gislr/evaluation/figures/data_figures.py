@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WHISKERS = (1, 99)
+_SHOWN = (1, 25, 50, 75, 99)
+"""Percentiles: the lower whisker's end, the box and its median, the upper whisker's end."""
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _HAND = ["wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in range(1, 5))]
@@ -131,9 +132,11 @@ def _draw(part: str, values: NDArray[np.float64], rows: NDArray[np.int64]) -> Fi
     with canvas(max(6.0, 2.0 + 0.26 * len(names)), 7.5) as figure:
         both = figure.subplots(2, 1, sharex=True)
         for axis, (axes, label) in enumerate(zip(both, _LABELS, strict=True)):
-            _boxes(axes, values[:, :, axis], colors(2)[axis])
-            if not present.any():
+            if present.any():
+                _boxes(axes, values[:, :, axis], colors(2)[axis])
+            else:
                 axes.text(0.5, 0.5, "missing in every frame", ha="center", transform=axes.transAxes)
+            axes.grid(visible=False, axis="x")
             axes.set(ylabel=label, xlim=(-0.8, len(names) - 0.2))
         # The image's y grows downwards, and so does the plot's.
         both[1].invert_yaxis()
@@ -148,17 +151,14 @@ def _draw(part: str, values: NDArray[np.float64], rows: NDArray[np.int64]) -> Fi
 
 
 def _boxes(axes: Axes, values: NDArray[np.float64], color: object) -> None:
-    axes.boxplot(
-        [column[~np.isnan(column)] for column in values.T],
-        positions=range(values.shape[1]),
-        whis=_WHISKERS,
-        showfliers=False,
-        widths=0.7,
-        patch_artist=True,
-        manage_ticks=False,
-        boxprops={"facecolor": color, "edgecolor": "0.3", "linewidth": 0.7},
-        medianprops={"color": "black"},
-        whiskerprops={"color": "0.3"},
-        capprops={"color": "0.3"},
-    )
-    axes.grid(visible=False, axis="x")
+    # Matplotlib's own box plots draw seven lines a box, one by one: a third of the figures' time.
+    places = np.flatnonzero(~np.isnan(values).all(axis=0))
+    low, quarter, half, most, high = np.nanpercentile(values[:, places], _SHOWN, axis=0)
+    axes.vlines(np.tile(places, 2), [*low, *most], [*quarter, *high], color="0.3", linewidth=1)
+    axes.hlines([*low, *high], *_around(np.tile(places, 2), 0.35), color="0.3", linewidth=1)
+    axes.bar(places, most - quarter, 0.7, quarter, color=color, edgecolor="0.3", linewidth=0.7)
+    axes.hlines(half, *_around(places, 0.7), color="black", linewidth=1)
+
+
+def _around(places: NDArray[np.int64], width: float) -> tuple[NDArray[np.float64], ...]:
+    return places - width / 2, places + width / 2
