@@ -160,5 +160,5 @@ def _boxes(axes: Axes, values: NDArray[np.float64], color: object) -> None:
     axes.hlines(half, *_around(places, 0.7), color="black", linewidth=1)
 
 
-def _around(places: NDArray[np.int64], width: float) -> tuple[NDArray[np.float64], ...]:
+def _around(places: NDArray[np.int64], width: float) -> tuple[Any, Any]:
     return places - width / 2, places + width / 2
