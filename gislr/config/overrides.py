@@ -86,7 +86,8 @@ def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
         given = OverridesParser.create().parse_override(argument).value()
     except HydraException:
         return f"{key}={in_quotes(value)}"
-    if key in groups and not isinstance(given, str | list | dict | Sweep):
+    names = given if isinstance(given, list) and given else [given]
+    if key in groups and not all(isinstance(name, str | dict | Sweep) for name in names):
         raise unknown_name(key, value[:100], groups[key])
     if key.lstrip("+") == "hydra" and groups:
         raise SettingError("hydra is no setting; write its keys as hydra.KEY=VALUE.")

@@ -75,11 +75,11 @@ def _read_csv(path: Path) -> dict[str, list[str]]:
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise DataError(f"{path} could not be read as a CSV file: {reason}") from None
-    missing = [name for name in LISTING_COLUMNS if name not in columns]
-    if missing:
+    wrong = [name for name in LISTING_COLUMNS if columns.count(name) != 1]
+    if wrong:
         raise DataError(
-            f"{path} must have the columns {', '.join(LISTING_COLUMNS)}; "
-            f"{', '.join(missing)} missing. Add them to its first line."
+            f"{path} must have the columns {', '.join(LISTING_COLUMNS)}, each once; "
+            f"{', '.join(wrong)} missing or there twice. Mend its first line."
         )
     if table.num_rows == 0:
         raise DataError(f"{path} must list at least one clip; it lists none.")
