@@ -349,4 +349,5 @@ def test_only_the_measured_column_is_written_anew():
     assert rewritten(once, {"quick": "F1 0.5"}) == once
     more = rewritten(once, {"quick": "F1 0.5", "mine": "F1 0.6"})
     assert "| 1 | - |\n| mine | `gislr train +experiments=mine` | - | F1 0.6 |\n\nAfter." in more
+    assert rewritten(more, {"quick": "F1 0.5", "mine": "F1 0.6"}) == more
     assert rewritten(more, {}) == more, "what has no runs keeps what was measured"

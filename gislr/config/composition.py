@@ -47,9 +47,6 @@ def compose(name: str, *overrides: str) -> DictConfig:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    for override in overrides:
-        if "\0" in override:  # no file has such a name
-            raise SettingError(f"An override must hold no null character; got {override!r}.")
     found = groups(name)
     given = [hydra_override(override, found) for override in overrides]
     GlobalHydra.instance().clear()

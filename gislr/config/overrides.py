@@ -73,12 +73,15 @@ def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
         groups: The names that each group can be.
 
     Raises:
-        SettingError: A group is given a value that is no name, such as a number.
+        SettingError: A group is given a value that is no name, such as a number, or the override
+            holds a null character, as no file's name does.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Sweep
     from hydra.errors import HydraException
 
+    if "\0" in argument:
+        raise SettingError(f"An override must hold no null character; got {argument!r}.")
     key, separator, value = argument.partition("=")
     if argument.startswith("-") or not separator:
         return argument

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SHOWN = (1, 25, 50, 75, 99)
-"""Percentiles: the lower whisker's end, the box and its median, the upper whisker's end."""
+_PERCENTILES = (1, 25, 50, 75, 99)
+"""The lower whisker's end, the box and its median, the upper whisker's end."""
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _HAND = ["wrist", *(f"{finger} {joint}" for finger in _FINGERS for joint in range(1, 5))]
@@ -153,11 +153,11 @@ def _draw(part: str, values: NDArray[np.float64], rows: NDArray[np.int64]) -> Fi
 def _boxes(axes: Axes, values: NDArray[np.float64], color: object) -> None:
     # Matplotlib's own box plots draw seven lines a box, one by one: a third of the figures' time.
     places = np.flatnonzero(~np.isnan(values).all(axis=0))
-    low, quarter, half, most, high = np.nanpercentile(values[:, places], _SHOWN, axis=0)
-    axes.vlines(np.tile(places, 2), [*low, *most], [*quarter, *high], color="0.3", linewidth=1)
+    low, q1, median, q3, high = np.nanpercentile(values[:, places], _PERCENTILES, axis=0)
+    axes.vlines(np.tile(places, 2), [*low, *q3], [*q1, *high], color="0.3", linewidth=1)
     axes.hlines([*low, *high], *_around(np.tile(places, 2), 0.35), color="0.3", linewidth=1)
-    axes.bar(places, most - quarter, 0.7, quarter, color=color, edgecolor="0.3", linewidth=0.7)
-    axes.hlines(half, *_around(places, 0.7), color="black", linewidth=1)
+    axes.bar(places, q3 - q1, 0.7, q1, color=color, edgecolor="0.3", linewidth=0.7)
+    axes.hlines(median, *_around(places, 0.7), color="black", linewidth=1)
 
 
 def _around(places: NDArray[np.int64], width: float) -> tuple[Any, Any]:
