@@ -125,7 +125,10 @@ def quick_commits():
 
 @pytest.fixture(scope="session", autouse=True)
 def copied_databases(tmp_path_factory):
-    """New tracking stores are copies of the first one, which takes MLflow two seconds to make."""
+    """New tracking stores are copies of the first one, which takes MLflow two seconds to make.
+
+    Its value is the function that makes one, for tests of it.
+    """
     create, first = tracking_store._create, tmp_path_factory.mktemp("first") / "mlflow.db"
 
     def copy(database):
@@ -135,7 +138,7 @@ def copied_databases(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tracking_store, "_create", copy)
-        yield
+        yield create
 
 
 @pytest.fixture(scope="session")

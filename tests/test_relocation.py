@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gislr.config.tracking_settings import TrackingSettings
+from gislr.tracking import tracking_store
 from gislr.tracking.tracking_store import connect, relocate
 
 
@@ -102,7 +103,10 @@ def test_other_databases_stay_unchanged(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_store_whose_creation_was_killed_is_created_later(tmp_path):
+def test_a_store_whose_creation_was_killed_is_created_later(
+    tmp_path, copied_databases, monkeypatch
+):
+    monkeypatch.setattr(tracking_store, "_create", copied_databases)
     script = (
         "import os, sys, threading, time; from pathlib import Path\n"
         "from gislr.config.tracking_settings import TrackingSettings\n"
