@@ -21,7 +21,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 train: setup
 	$(RUN) -m gislr.train $(or $(ARGS),+experiments=quick)
 
-# Every command once, and what takes no more than a second or two: 5 minutes on two slow cores
+# Every command once, and what takes no more than a second or two: 4 minutes on two slow cores
 test: setup
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not slow and not release and not faults and not documentation" $(ARGS)
 

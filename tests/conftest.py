@@ -1,6 +1,7 @@
 """Small asl-signs folders and stores that tests are run on."""
 
 import csv
+import gc
 import json
 import os
 import shutil
@@ -29,8 +30,17 @@ REFERENCE = reference(64)
 
 
 def pytest_configure() -> None:
-    """Lets Ctrl-C reach the commands that tests start, also where tests run in the background."""
+    """Lets Ctrl-C reach the commands that tests start, also where tests run in the background.
+
+    Looking for garbage while all tests are imported would take a tenth of the time.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def configured(registry, name, /, **changes):

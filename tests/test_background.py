@@ -11,6 +11,7 @@ import pytest
 
 from gislr.data.store import Store
 from gislr.utils.background import begin
+from hydra_plugins.optuna_sweeper import preload
 from tests.conftest import make_store
 
 LEAVES_AT_ONCE = """
@@ -22,6 +23,12 @@ print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 atexit._run_exitfuncs()
 os._exit(0)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_preloaded() -> None:
+    """Other tests name libraries that nothing here needs."""
+    preload()
 
 
 def killed_elsewhere(here: int) -> int:

@@ -12,6 +12,7 @@ import signal
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from multiprocessing import forkserver
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from gislr.cli.commands import COMMANDS
 from gislr.utils.paths import project_root
 from gislr.web.npm_packages import PACKAGES, is_fetched
 from gislr.workflows import experiments as experiments_workflow
+from hydra_plugins import optuna_sweeper
 from tests.commands import TINY, free_port, gislr_here, only_run, start_gislr, sweep_runs
 from tests.conftest import PARITY
 from tests.test_importers import SETS, lay
@@ -90,12 +92,26 @@ class Project:
 
 @pytest.fixture(scope="module", autouse=True)
 def without_graphs():
-    """Tracing a graph takes longer than the one step of each training."""
+    """Tracing a graph takes longer than the one step of each training, here and in trials."""
     import tensorflow as tf
 
+    preload = optuna_sweeper.preload
+    end_forkserver()  # of other tests: it has not imported TensorFlow
     tf.config.run_functions_eagerly(True)
-    yield
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            optuna_sweeper, "preload", lambda *names: preload(*names, "tests.without_graphs")
+        )
+        yield
     tf.config.run_functions_eagerly(False)
+    end_forkserver()
+
+
+def end_forkserver():
+    server = forkserver._forkserver
+    if server._forkserver_pid:
+        os.kill(server._forkserver_pid, signal.SIGKILL)  # else it frees TensorFlow, for seconds
+    server._stop()
 
 
 @pytest.fixture(scope="module")

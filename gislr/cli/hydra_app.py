@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ def run(name: str) -> None:
     """
     require_utf8()
     log_to_terminal()
+    # Python's defaults look for garbage so often that imports and tracing take a fifth longer.
+    gc.set_threshold(100_000, 50, 1000)
     if _HELP.intersection(sys.argv[1:]):
         from gislr.cli.help import command_help
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from multiprocessing import Pipe
+from functools import partial
+from multiprocessing import Pipe, parent_process
 from typing import Any, ParamSpec, TypeVar
 
 from hydra_plugins.optuna_sweeper import start_call
@@ -14,10 +15,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def is_forked() -> bool:
+    """Tells whether this process was started for a call, a trial or a report."""
+    return parent_process() is not None
+
+
 def begin(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> Callable[[], T]:
     """Calls a function in a process of its own.
 
-    That process has the libraries that `hydra_plugins.optuna_sweeper.preload` named.
+    That process has the libraries that `hydra_plugins.optuna_sweeper.preload` named. Where this one
+    is forked itself, and has them, the call waits until its result is asked for.
 
     Args:
         function: A function of a module, which does not depend on what this process has changed.
@@ -33,6 +40,8 @@ def begin(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) ->
     >>> root()
     4.0
     """
+    if is_forked():
+        return partial(function, *arguments, **keywords)
     receiver, sender = Pipe(duplex=False)
     process = start_call(_call, sender, function, arguments, keywords, daemon=True)
     sender.close()

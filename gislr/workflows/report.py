@@ -26,7 +26,7 @@ from gislr.tracking import training_record
 from gislr.tracking.run import TrackedRun
 from gislr.tracking.run_reader import LoggedRun
 from gislr.tracking.run_search import find_run
-from gislr.utils.background import begin
+from gislr.utils.background import begin, is_forked
 from gislr.utils.errors import GislrError
 from gislr.utils.log import log
 from gislr.utils.quiet import quiet_backend
@@ -109,8 +109,9 @@ def prepare_to_draw() -> None:
 
     TensorFlow is not among it, so that a forked process can use all of it.
     """
-    preload("gislr.evaluation.reports.drawing_libraries")
-    begin_preloading()
+    if not is_forked():
+        preload("gislr.evaluation.reports.drawing_libraries")
+        begin_preloading()
 
 
 def begin_statistics(

@@ -6,6 +6,7 @@ once, and each trial still has a process of its own, whose memory and faults are
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import runpy
@@ -20,6 +21,7 @@ _LIBRARIES = ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "TF_NUM_INTRAOP", "TF_NUM_IN
 _FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 _METHOD = "forkserver" if _FORKS else "spawn"
 _PROCESSES: Any = multiprocessing.get_context(_METHOD)
+_UNCOLLECTED = f"{__package__}._uncollected"
 
 
 def preload(*modules: str) -> None:
@@ -28,7 +30,7 @@ def preload(*modules: str) -> None:
     They must start no thread and touch no GPU: neither survives a fork. A module that cannot be
     imported is left to the trials.
     """
-    _PROCESSES.set_forkserver_preload(list(modules))
+    _PROCESSES.set_forkserver_preload([_UNCOLLECTED, *modules])
 
 
 def begin_preloading(processes: int = 1) -> None:
@@ -74,10 +76,16 @@ def start_call(function: Callable[..., object], *arguments: object, daemon: bool
     Returns:
         A `multiprocessing.Process`.
     """
-    process = _PROCESSES.Process(target=function, args=arguments, daemon=daemon)
+    process = _PROCESSES.Process(target=_call, args=(function, *arguments), daemon=daemon)
     with _hidden_program():
         process.start()
     return process
+
+
+def _call(function: Callable[..., object], *arguments: object) -> None:
+    gc.freeze()  # libraries stay; no collection need look through them
+    gc.enable()
+    function(*arguments)
 
 
 @contextmanager
