@@ -1,5 +1,6 @@
 """Calls in another process: results, errors, and what is left when either process ends."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -37,12 +38,27 @@ def killed_elsewhere(here: int) -> int:
     return here
 
 
+def processes() -> tuple[int, int]:
+    return os.getpid(), begin(os.getpid)()
+
+
 def reads(store: Store) -> tuple[int, float, str]:
     return len(store.clips), float(store.coordinates(store.offsets[:-1]).sum()), store.fingerprint
 
 
 def test_a_call_runs_in_another_process() -> None:
     assert begin(os.getpid)() != os.getpid()
+
+
+def test_a_call_of_a_call_runs_with_it() -> None:
+    """Another server would import everything again."""
+    own, inner = begin(processes)()
+    assert own == inner != os.getpid()
+
+
+def test_a_process_looks_for_garbage_but_not_through_libraries() -> None:
+    assert begin(gc.isenabled)()
+    assert begin(gc.get_freeze_count)() > 0
 
 
 def test_what_a_call_raises_is_raised_where_its_result_is_asked_for() -> None:
