@@ -132,6 +132,7 @@ def forget_this_machine(folder: Path) -> None:
                 database.execute("UPDATE runs SET user_id = '', source_name = ''")
             else:
                 database.execute("DELETE FROM trial_user_attributes WHERE key IN ('owner', 'log')")
+                database.execute("DELETE FROM study_user_attributes WHERE key = 'report'")
             database.commit()
             database.execute("VACUUM")
     private = [folder, Path.home(), Path(__file__).parents[1], Path(sys.prefix)]
