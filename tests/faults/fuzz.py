@@ -15,7 +15,7 @@ from pathlib import Path
 from gislr.utils.errors import GislrError
 
 CORPUS = Path(__file__).parent / "corpus"
-SECONDS, LONGEST_TEXT = 10, 3000
+LONGEST_TEXT = 3000
 
 
 def outcome(read: Callable[[bytes], object], content: bytes) -> str:
@@ -71,7 +71,7 @@ def main(name: str, seconds: int, folder: Path) -> None:
         if sum(counts.values()) % 20 == 0:
             (folder / "counts").write_text(" ".join(map(str, counts.values())))
 
-    options = [f"-max_total_time={seconds}", f"-timeout={SECONDS}", "-max_len=200000"]
+    options = [f"-max_total_time={seconds}", f"-timeout={target.seconds}", "-max_len=200000"]
     options += [f"-rss_limit_mb={target.megabytes}", f"-artifact_prefix={folder}/ended-"]
     options += ["-verbosity=0"]
     places = [str(place) for place in (grown, corpus, CORPUS / name) if place.is_dir()]

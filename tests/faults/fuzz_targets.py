@@ -31,11 +31,13 @@ class Target:
         begin: Called once with an empty folder; returns what reads the bytes of a case.
         seeds: Files that it reads.
         megabytes: At most, of the process.
+        seconds: At most, of a case.
     """
 
     begin: Callable[[Path], Callable[[bytes], object]]
     seeds: Callable[[], Mapping[str, bytes]]
     megabytes: int = 1500
+    seconds: int = 10
 
 
 def of_file(name: str, read: Callable[[Path], object]) -> Callable[..., Callable[[bytes], object]]:
@@ -206,6 +208,11 @@ TARGETS = {
         upload, lambda: {"clip": request(RECORDED), "about": request(b"", "/about", "GET")}
     ),
     # LiteRT itself takes what a changed number in the file asks for
-    "model": Target(model, lambda: {"tflite": kept("export/model.tflite")}, megabytes=10_000),
+    "model": Target(
+        model,
+        lambda: {"tflite": kept("export/model.tflite")},
+        megabytes=12_000,
+        seconds=120,
+    ),
 }
 """By name."""

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
 from tests.conftest import clip_table, landmarks_of
-from tests.faults.fuzz import CORPUS, SECONDS, outcome
+from tests.faults.fuzz import CORPUS, outcome
 from tests.faults.fuzz_seeds import CSV, REPORT, npy, npz, parquet
-from tests.faults.fuzz_targets import TARGETS
+from tests.faults.fuzz_targets import TARGETS, Target
 
 FUZZED_SECONDS = int(os.environ.get("GISLR_FUZZ_SECONDS", "600"))
 KEPT = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
@@ -75,7 +75,7 @@ def generated(strategy, examples):
 
     def decorate(test):
         limits = settings(
-            max_examples=examples, deadline=1000 * SECONDS, suppress_health_check=HEALTH
+            max_examples=examples, deadline=1000 * Target.seconds, suppress_health_check=HEALTH
         )
         return pytest.mark.faults(limits(given(case=strategy)(test)))
 
