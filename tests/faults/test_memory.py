@@ -21,7 +21,7 @@ MOST = 7 * 10**9
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("building_the_batch", ["batches.samples_per_class=2000000"]),
+        ("building_the_batch", ["batches.samples_per_class=20000000"]),
         ("the_model", ["model.units=20000"]),
         ("training_on_the_batch", ["batches.samples_per_class=2000", "model.units=4096"]),
     ],
