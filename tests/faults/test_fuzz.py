@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
 from tests.conftest import clip_table, landmarks_of
-from tests.faults.fuzz import CORPUS, outcome
+from tests.faults.fuzz import CORPUS, LONGEST_SECONDS, outcome
 from tests.faults.fuzz_seeds import CSV, REPORT, npy, npz, parquet
-from tests.faults.fuzz_targets import TARGETS, Target
+from tests.faults.fuzz_targets import TARGETS
 
 FUZZED_SECONDS = int(os.environ.get("GISLR_FUZZ_SECONDS", "600"))
 KEPT = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
@@ -66,8 +66,9 @@ def test_fuzzed_input_is_read_or_refused_in_a_sentence(name, tmp_path, record_fi
     wrong = [path.read_text() for path in tmp_path.glob("wrong-*.txt")]
     assert not wrong, "\n".join(wrong)
     assert done.returncode == 0, done.stderr[-3000:]  # a hang, or too much memory
-    read, refused, _ = (tmp_path / "counts").read_text().split()
-    record_figure(f"{read} read, {refused} refused in {seconds} s")
+    read, refused, ended, _ = (tmp_path / "counts").read_text().split()
+    record_figure(f"{read} read, {refused} refused, {ended} ended in {seconds} s")
+    assert ended == "0" or name == "model"
 
 
 def generated(strategy, examples):
@@ -75,7 +76,7 @@ def generated(strategy, examples):
 
     def decorate(test):
         limits = settings(
-            max_examples=examples, deadline=1000 * Target.seconds, suppress_health_check=HEALTH
+            max_examples=examples, deadline=1000 * LONGEST_SECONDS, suppress_health_check=HEALTH
         )
         return pytest.mark.faults(limits(given(case=strategy)(test)))
 
