@@ -4,7 +4,6 @@ import http.client
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from gislr.utils.addresses import HOST, is_own
 from gislr.utils.errors import GislrError
 from gislr.web.page_server import PageServer
 from tests.commands import free_port
+from tests.serving import serving
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,8 @@ def test_which_addresses_only_this_machine_reaches(host, own):
 
 @pytest.fixture(params=[HOST, "0.0.0.0"])
 def server(request):
-    with PageServer((request.param, 0), {"index.html": b""}) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
+    with serving(PageServer((request.param, 0), {"index.html": b""})) as found:
         yield found
-        found.shutdown()
 
 
 def status(server, host, origin=None):

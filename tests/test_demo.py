@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ import pytest
 from gislr.config.composition import compose
 from gislr.data.label_map import LABEL_MAP, write_label_map
 from gislr.demo.demo_page import demo_page
-from gislr.export.litert import litert
 from gislr.inference.litert_recognizer import LiteRTRecognizer
 from gislr.utils.errors import GislrError, SettingError
 from gislr.web import npm_packages
@@ -28,7 +26,8 @@ from gislr.web.page_files import write_page
 from gislr.web.page_server import PageServer
 from gislr.workflows.export import export
 from tests.conftest import clip_table, landmarks_of
-from tests.test_export import SIGNS, trained
+from tests.faults.fuzz_seeds import SIGNS, kept
+from tests.serving import serving
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 needs_packages = pytest.mark.skipif(
@@ -40,8 +39,7 @@ pytestmark = pytest.mark.xdist_group("demo")
 
 @pytest.fixture(scope="module")
 def recognizer():
-    [content] = litert([trained("transformer")])
-    return LiteRTRecognizer(content, [HOSTILE, *SIGNS[1:]], 0.3)
+    return LiteRTRecognizer(kept("export/model.tflite"), [HOSTILE, *SIGNS[1:]], 0.3)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +50,8 @@ def files(recognizer):
 
 @pytest.fixture(scope="module")
 def server(files):
-    with PageServer(("127.0.0.1", 0), files) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
+    with serving(PageServer(("127.0.0.1", 0), files)) as found:
         yield found
-        found.shutdown()
 
 
 def ask(server, method, path, body=None, **headers):

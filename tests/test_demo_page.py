@@ -4,7 +4,7 @@ import functools
 import http.server
 import json
 import shutil
-import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from gislr.web import npm_packages
 from gislr.web.page_files import write_page
 from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser, needs_browser
 from tests.conftest import clip_table, landmarks_of
+from tests.serving import serving
 from tests.test_demo import HOSTILE, needs_packages
 from tests.test_export import SIGNS, clip, trained
 
@@ -85,21 +86,18 @@ def packages():
 @pytest.fixture
 def serve(content, packages, tmp_path):
     """Writes a page, with some of its files replaced, and serves it in a subfolder."""
-    started = []
+    started = ExitStack()
 
     def start(clips, signs=(HOSTILE, *SIGNS[1:]), **replaced):
         page = demo_page(LiteRTRecognizer(content, [*signs], 0.3), "a model", clips, packages)
         write_page({**page, **replaced}, tmp_path / "site/some/page")
         handler = functools.partial(Quiet, directory=tmp_path / "site")
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        started.append(server)
+        started.enter_context(serving(server))
         return f"http://127.0.0.1:{server.server_address[1]}/some/page/"
 
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
+    with started:
+        yield start
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

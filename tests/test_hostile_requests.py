@@ -4,7 +4,6 @@ import json
 import runpy
 import socket
 import struct
-import threading
 from contextlib import closing
 
 import pytest
@@ -12,16 +11,15 @@ import pytest
 from gislr.web.page_server import PageServer
 from tests.browser import browser, needs_browser
 from tests.documentation import ROOT
+from tests.serving import serving
 
 PAGE = b"<!doctype html><title>a page</title>"
 
 
 @pytest.fixture(scope="module")
 def server():
-    with PageServer(("127.0.0.1", 0), {"index.html": PAGE}) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
+    with serving(PageServer(("127.0.0.1", 0), {"index.html": PAGE})) as found:
         yield found
-        found.shutdown()
 
 
 def answer(server, *lines, host=True):
@@ -89,10 +87,9 @@ def test_a_page_of_another_site_gets_no_answer(server):
     """A name that leads to this machine, and a page of another port that asks this one."""
     port = server.server_address[1]
     with (
-        PageServer(("127.0.0.1", 0), {"index.html": PAGE}) as other,
+        serving(PageServer(("127.0.0.1", 0), {"index.html": PAGE})) as other,
         browser("--host-resolver-rules=MAP evil.example 127.0.0.1") as page,
     ):
-        threading.Thread(target=other.serve_forever, daemon=True).start()
         page.open(f"http://evil.example:{port}/")
         assert "Only pages of this machine" in page.run("return document.body.textContent")
         page.open(other.address)
@@ -105,7 +102,6 @@ def test_a_page_of_another_site_gets_no_answer(server):
         page.run("document.body.append(document.createElement('script'))")
         page.run("document.querySelector('script:last-child').textContent = 'window.ran = 1'")
         assert page.run("return window.ran") is None
-        other.shutdown()
 
 
 def test_an_audit_that_nobody_answered_is_no_good_news():

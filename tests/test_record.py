@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from itertools import pairwise
 from urllib.parse import quote
 from urllib.request import urlopen
@@ -29,6 +30,7 @@ from gislr.workflows.record import record
 from tests.browser import FAKE_CAMERA, SOFTWARE_WEBGL, browser, needs_browser
 from tests.commands import gislr_here
 from tests.conftest import landmarks_of
+from tests.serving import serving
 from tests.test_demo import ask, needs_packages
 
 SIGNS = ["hello", "../thank you", 'grün, "blau"']
@@ -62,7 +64,7 @@ def scripts():
 @pytest.fixture
 def serve(tmp_path, scripts):
     """Starts servers that write to `clips/`."""
-    started = []
+    started = ExitStack()
 
     def start(
         signer="anna", video=False, session="2025-01-01T10:00:00", mediapipe=scripts, **settings
@@ -73,14 +75,10 @@ def serve(tmp_path, scripts):
         server = RecordServer(
             address, recordings, signs, video=video, mediapipe=mediapipe, **values
         )
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        started.append(server)
-        return server
+        return started.enter_context(serving(server))
 
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
+    with started:
+        yield start
 
 
 def clip_bytes(frames=4, times=None, landmarks=None):

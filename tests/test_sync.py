@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.commands import (
     start_gislr,
     wait_for_epoch,
 )
+from tests.serving import serving
 
 EPOCHS = 4
 WAITING = "Waiting for the tracking server"
@@ -97,10 +97,8 @@ def relay(tmp_path_factory):
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.2)
-    found = Relay(port)
-    threading.Thread(target=found.serve_forever, daemon=True).start()
-    yield found
-    found.shutdown()
+    with serving(Relay(port)) as found:
+        yield found
     server.terminate()
     server.wait()
 

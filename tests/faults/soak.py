@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
-from threading import Thread
 
 import numpy as np
 import psutil
@@ -27,6 +26,7 @@ from gislr.record.recordings import Recordings
 from gislr.workflows.trial import _forget_models
 from tests.conftest import configured
 from tests.faults.fuzz_seeds import RECORDED, SIGNS, kept
+from tests.serving import serving
 
 SAMPLES = 40
 RATE, CYCLE = 30, 90
@@ -87,14 +87,8 @@ def served() -> Iterator[RecordServer]:
         server = RecordServer(
             ("127.0.0.1", 0), recordings, SIGNS, repetitions=1, seconds=2, video=False, mediapipe={}
         )
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with serving(server):
             yield server
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
 
 def server(count: int) -> Iterator[None]:
