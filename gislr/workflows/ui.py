@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from omegaconf import DictConfig
 
@@ -25,7 +24,7 @@ class UiSettings(CommandSettings):
 
 
 def ui(config: DictConfig) -> None:
-    """Replaces this process with MLflow's server; a tracking server has pages of its own.
+    """Runs MLflow's server; a tracking server has pages of its own.
 
     Raises:
         GislrError: The tracking store cannot be used.
@@ -54,9 +53,12 @@ def _reachable(host: str) -> str:
 
 
 def _serve(uri: str, host: str, port: int) -> None:
-    # MLflow would start four processes; on a busy machine it ends them before they answer.
-    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
-    command += ["--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    from mlflow.cli import cli
+
     # Its jobs judge language models, and take nine more processes.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    os.execv(sys.executable, command)
+    # MLflow would start four processes; on a busy machine it ends them before they answer.
+    cli(
+        ["ui", "--workers", "1", "--backend-store-uri", uri, "--host", host, "--port", str(port)],
+        prog_name="mlflow",
+    )
