@@ -57,6 +57,7 @@ def wheel(built):
     return next(path for name, path in built.items() if name.endswith(".whl"))
 
 
+@pytest.mark.slow
 def test_both_have_the_same_bytes_wherever_and_whenever_they_are_built(built, tmp_path):
     again = build_a_copy(tmp_path / "another folder" / "named otherwise", 0o077, 2 * 10**9)
     assert len(built) == 2

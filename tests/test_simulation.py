@@ -78,13 +78,11 @@ def test_the_listing_and_the_label_map_fit(sample):
     assert len({row["participant_id"] for row in rows}) == 4
 
 
-def test_equal_settings_give_equal_landmarks_and_other_seeds_others(sample, tmp_path):
-    write_folder(tmp_path / "again", SETTINGS)
-    other = SimulationSettings(signs=5, signers=4, clips=40, seed=4)
-    write_folder(tmp_path / "other", other)
-    _, first = clips_of(sample)
-    _, again = clips_of(tmp_path / "again")
-    _, changed = clips_of(tmp_path / "other")
+def test_equal_settings_give_equal_landmarks_and_other_seeds_others(tmp_path):
+    few = {"signs": 5, "signers": 4, "clips": 10}
+    for name, seed in (("first", 3), ("again", 3), ("other", 4)):
+        write_folder(tmp_path / name, SimulationSettings(**few, seed=seed))
+    first, again, changed = (clips_of(tmp_path / name)[1] for name in ("first", "again", "other"))
     assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, again, strict=True))
     assert not all(
         a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
