@@ -277,6 +277,10 @@ CLIP_PROBLEMS = {
         rewritten(lambda table: pa.concat_tables([table.slice(1), table.slice(0, 1)])),
         "rows are in another order",
     ),
+    "no order": (
+        rewritten(lambda table: table.set_column(3, "landmark_index", pa.nulls(len(table)))),
+        "rows are in another order",
+    ),
     "types": (
         rewritten(lambda table: table.set_column(4, "x", pa.array(["a"] * len(table)))),
         "columns of another type",
@@ -288,6 +292,7 @@ CLIP_PROBLEMS = {
 }
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", CLIP_PROBLEMS)
 def test_clips_that_cannot_be_used_are_gathered_by_kind(small, tmp_path, name):
     breaks, message = CLIP_PROBLEMS[name]

@@ -116,7 +116,7 @@ def require_finite(landmarks: NDArray[np.float32]) -> None:
         raise ClipProblem("Files with infinite values", "Write a missing landmark as null or NaN.")
 
 
-def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:
+def _order(column: Any) -> NDArray[Any]:
     """Returns the landmark indices of every frame, [frames, 543]."""
     import pyarrow as pa
 
@@ -125,7 +125,7 @@ def _order(column: Any) -> NDArray[np.int64] | NDArray[np.int16]:
         # Arrow's own conversion would import pandas, in every process.
         order: Any = np.frombuffer(chunk.buffers()[1], np.int16)[chunk.offset :][: len(chunk)]
     else:
-        order = np.asarray(chunk.to_numpy(zero_copy_only=False), np.int64)
+        order = chunk.to_numpy(zero_copy_only=False)
     return order.reshape(-1, LANDMARKS_PER_FRAME)
 
 
