@@ -302,6 +302,10 @@ WRONG = {
     "got 'keyz'. Did you mean 'keys'?",
     "data=asl_signs": "error: data.root has no value yet; add data.root=VALUE.",
     "nonsense": "error: 'nonsense' is no override; write key=value, for instance seed=1.",
+    "seed=1 =64": "error: '=64' is no override; write key=value, for instance seed=1.",
+    "model@a=3": "error: model must be one of conv_transformer, transformer; got '3'.",
+    "~seed": "error: seed must be a whole number from 0 to 4294967295; got None.",
+    "~loss": "error: loss must be a section, whose keys are written as loss.KEY=VALUE; got None.",
     "seed=-1": "error: seed must be a whole number from 0 to 4294967295; got -1.",
     "+experiments=quik": "error: experiments has no 'quik'. experiments can be "
     + ", ".join(EXPERIMENTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gislr.cli.commands import COMMANDS, Command
 from gislr.config.config_files import composed_files, groups
@@ -42,6 +42,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     """
     choices = groups(command.name)
     options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
+    _require_known(options)
     if options & _SWEEP and not command.sweeps:
         can = ", ".join(each.name for each in COMMANDS.values() if each.sweeps)
         raise SettingError(f"{command.name} runs once; only {can} can sweep.")
@@ -53,9 +54,9 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         # A pathlib.Path raises an error for a name that is too long.
         is_word = "=" not in argument or os.path.exists(argument)  # noqa: PTH110
-        if argument.startswith("-"):
-            _require_option(argument)
-        if command.words and is_word and argument[:1] not in "-~" and previous not in _WITH_VALUE:
+        if previous in _WITH_VALUE:
+            kept.append(argument)
+        elif command.words and is_word and argument[:1] not in "-~":
             words.append(in_quotes(argument.replace("${", r"\${")))
         elif argument.partition("=")[0] in command.lists:
             kept.append(list_override(argument))
@@ -74,11 +75,13 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     return kept
 
 
-def _require_option(argument: str) -> None:
-    name = argument.partition("=")[0]
-    if name not in _OPTIONS and not re.match(r"-\w", name):
-        hint = did_you_mean(name, _OPTIONS) or " Settings are written without dashes: KEY=VALUE."
-        raise SettingError(f"{name} is no option.{hint}")
+def _require_known(options: Iterable[str]) -> None:
+    for name in options:
+        if name not in _OPTIONS and not re.match(r"-\w", name):
+            hint = (
+                did_you_mean(name, _OPTIONS) or " Settings are written without dashes: KEY=VALUE."
+            )
+            raise SettingError(f"{name} is no option.{hint}")
 
 
 def with_folds(arguments: Sequence[str]) -> list[str]:

@@ -111,7 +111,7 @@ def read_configuration(config: DictConfig) -> Configuration:
     """
     values: Any = plain_values(config)
     values.pop(RESUME, None)
-    seed = values["seed"]
+    seed = values.get("seed")
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise SettingError(f"seed must be a whole number from 0 to {2**32 - 1}; got {seed!r}.")
     training = require_section(values.get("training"), "training")
@@ -127,15 +127,15 @@ def read_configuration(config: DictConfig) -> Configuration:
         rest = named[key] = dict(require_section(values.get(key), key))
         keys = [field.alias or each for each, field in kind.model_fields.items()]
         found[name] = read_settings(kind, {k: rest.pop(k) for k in keys if k in rest}, key)
-    found |= {name: registry.read(named[name]) for name, registry in _REGISTRIES.items()}
+    found |= {name: registry.read(named.get(name)) for name, registry in _REGISTRIES.items()}
     if found["awp"].epsilon and found["training"].devices != "1":
         raise SettingError(
             "awp.epsilon works on one device only; got training.devices=all. Set one of them back."
         )
     return Configuration(
         **found,
-        augmentation=read_augmentation(values["augmentation"]),
-        experiment=values["experiment"],
+        augmentation=read_augmentation(values.get("augmentation")),
+        experiment=values.get("experiment"),
         seed=seed,
         values=values,
     )

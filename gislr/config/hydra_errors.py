@@ -28,8 +28,6 @@ def explain(error: Exception, name: str) -> str:
     first = message.strip().splitlines()[0]
     if key:
         return f"{key}: {first}"
-    if override := re.match(r"Error parsing override '(.*)'", message):
-        return f"{override.group(1)!r} is no override; write key=value, for instance seed=1."
     return first
 
 

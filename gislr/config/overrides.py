@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,8 @@ def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
         groups: The names that each group can be.
 
     Raises:
-        SettingError: A group is given a value that is no name, such as a number, or the override
-            holds a null character, as no file's name does.
+        SettingError: A group is given a value that is no name, such as a number, the argument is
+            no override, or it holds a null character, as no file's name does.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Sweep
@@ -82,16 +83,25 @@ def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
 
     if "\0" in argument:
         raise SettingError(f"An override must hold no null character; got {argument!r}.")
-    key, separator, value = argument.partition("=")
-    if argument.startswith("-") or not separator:
+    if argument.startswith("-"):
         return argument
-    try:
-        given = OverridesParser.create().parse_override(argument).value()
-    except HydraException:
-        return f"{key}={in_quotes(value)}"
+    key, separator, value = argument.partition("=")
+    for written in (argument, f"{key}={in_quotes(value)}")[: 1 + bool(separator)]:
+        with suppress(HydraException):
+            parsed = OverridesParser.create().parse_override(written)
+            break
+    else:
+        parsed = None
+    if not parsed or not parsed.key_or_group:  # such as the second half of `seed =1`
+        raise SettingError(f"{argument!r} is no override; write key=value, for instance seed=1.")
+    chosen, given = parsed.key_or_group, parsed.value()
     names = given if isinstance(given, list) and given else [given]
-    if key in groups and not all(isinstance(name, str | dict | Sweep) for name in names):
-        raise unknown_name(key, value[:100], groups[key])
+    if separator and not all(isinstance(name, str | dict | Sweep) for name in names):
+        for group, known in groups.items():
+            if chosen == group.lstrip("+"):
+                raise unknown_name(group, value[:100], known)
+        if "/" in chosen:
+            raise SettingError(f"{chosen} must be a name; got {value[:100]!r}.")
     if key.lstrip("+") == "hydra" and groups:
         raise SettingError("hydra is no setting; write its keys as hydra.KEY=VALUE.")
-    return argument
+    return written

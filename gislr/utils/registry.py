@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
@@ -73,7 +73,7 @@ class Registry(Generic[Entry]):
             point.load()
         return sorted(self._entries)
 
-    def read(self, section: Mapping[str, Any]) -> Any:
+    def read(self, section: object) -> Any:
         """Returns the settings that a section of a configuration names, checked.
 
         Entries must be settings classes.
@@ -81,8 +81,9 @@ class Registry(Generic[Entry]):
         Raises:
             SettingError: The name or a key is unknown, or a value cannot be used.
         """
-        kind: Any = self[str(require_section(section, self.key).get("name"))]
-        return read_settings(kind, section, self.key)
+        checked = require_section(section, self.key)
+        kind: Any = self[str(checked.get("name"))]
+        return read_settings(kind, checked, self.key)
 
     def _modules(self) -> list[str]:
         path = getattr(import_module(self.package), "__path__", [])
