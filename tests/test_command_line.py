@@ -302,6 +302,7 @@ WRONG = {
     "got 'keyz'. Did you mean 'keys'?",
     "data=asl_signs": "error: data.root has no value yet; add data.root=VALUE.",
     "nonsense": "error: 'nonsense' is no override; write key=value, for instance seed=1.",
+    f"{'no' * 99}": f"error: '{'no' * 50}' is no override; write key=value, for instance seed=1.",
     "seed=1 =64": "error: '=64' is no override; write key=value, for instance seed=1.",
     "model@a=3": "error: model must be one of conv_transformer, transformer; got '3'.",
     "~seed": "error: seed must be a whole number from 0 to 4294967295; got None.",

@@ -15,9 +15,10 @@ from gislr.tracking.run_reader import PARENT_TAG
 from gislr.tracking.runs_page import view
 from gislr.tracking.tracking_store import connect
 from gislr.tracking.training_record import INTERVAL, SWEEP
+from gislr.utils.addresses import HOST
 from gislr.utils.open_page import has_display
 from tests.browser import browser, needs_browser
-from tests.commands import free_port, start_gislr
+from tests.commands import free_port, gislr_here, start_gislr
 
 SHOWN = [
     *("val_weighted_f1", "best_val_weighted_f1", "cv_weighted_f1", INTERVAL),
@@ -72,6 +73,17 @@ def test_the_browser_opens_once_the_server_answers(opening, tmp_path):
 def test_no_browser_opens_when_the_server_has_ended(opening, tmp_path):
     assert opening(f"http://127.0.0.1:{free_port()}/", parent=0).wait(60) == 0
     assert not (tmp_path / "opened").exists()
+
+
+@pytest.mark.parametrize(("host", "family"), [(HOST, socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_a_port_that_is_taken_is_told_at_once(host, family, tmp_path):
+    uri = f"tracking.uri=sqlite:///{tmp_path / 'mlflow.db'}"
+    with socket.create_server((host, 0), family=family) as taken:
+        port = taken.getsockname()[1]
+        done = gislr_here(f"host='{host}'", f"port={port}", uri, module="ui")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: Port {port} is taken; choose another, as port=PORT.\n"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

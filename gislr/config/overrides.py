@@ -82,18 +82,20 @@ def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
     from hydra.errors import HydraException
 
     if "\0" in argument:
-        raise SettingError(f"An override must hold no null character; got {argument!r}.")
+        raise SettingError(f"An override must hold no null character; got {argument[:100]!r}.")
     if argument.startswith("-"):
         return argument
     key, separator, value = argument.partition("=")
-    for written in (argument, f"{key}={in_quotes(value)}")[: 1 + bool(separator)]:
+    for written in [argument, f"{key}={in_quotes(value)}"] if separator else [argument]:
         with suppress(HydraException):
             parsed = OverridesParser.create().parse_override(written)
             break
     else:
         parsed = None
     if not parsed or not parsed.key_or_group:  # such as the second half of `seed =1`
-        raise SettingError(f"{argument!r} is no override; write key=value, for instance seed=1.")
+        raise SettingError(
+            f"{argument[:100]!r} is no override; write key=value, for instance seed=1."
+        )
     chosen, given = parsed.key_or_group, parsed.value()
     names = given if isinstance(given, list) and given else [given]
     if separator and not all(isinstance(name, str | dict | Sweep) for name in names):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 import socket
@@ -20,8 +19,8 @@ from numpy.typing import NDArray
 
 from gislr.data.landmarks import LANDMARKS_PER_FRAME
 from gislr.inference import check_landmarks
-from gislr.utils.addresses import HOST, is_address, is_own
-from gislr.utils.errors import DataError, GislrError
+from gislr.utils.addresses import HOST, explain_address, is_address, is_own
+from gislr.utils.errors import DataError
 from gislr.utils.system_errors import system_error_message
 from gislr.web.page_files import INDEX, PageFiles
 
@@ -73,17 +72,8 @@ class PageServer(ThreadingHTTPServer):
     ) -> None:
         self.files = files
         self.host, port = address
-        try:
+        with explain_address(self.host, port):
             super().__init__(address, handler or PageHandler)
-        except (OSError, OverflowError) as error:
-            code = getattr(error, "errno", None)
-            if code == errno.EADDRINUSE:
-                message = f"Port {port} is taken; choose another, as port=PORT."
-            elif isinstance(error, PermissionError | OverflowError):
-                message = f"Port {port} cannot be used; choose a port from 1024 to 65535."
-            else:
-                message = f"host must be an address of this machine; {self.host} is none."
-            raise GislrError(message) from None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Prints a fault, and nothing of a connection that its other end has broken off."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from omegaconf import DictConfig
 
 from gislr.tracking.runs_page import runs_page
 from gislr.tracking.tracking_store import connect, tracking_uri
-from gislr.utils.addresses import HOST, is_address, warn_if_public
+from gislr.utils.addresses import HOST, explain_address, is_address, warn_if_public
 from gislr.utils.log import log
 from gislr.utils.open_page import open_page
 from gislr.utils.settings import Text, Whole
@@ -27,10 +28,12 @@ def ui(config: DictConfig) -> None:
     """Runs MLflow's server; a tracking server has pages of its own.
 
     Raises:
-        GislrError: The tracking store cannot be used.
+        GislrError: The tracking store or the address cannot be used.
     """
     settings = read_command(UiSettings, config)
     uri = tracking_uri(settings.tracking.uri)
+    if not uri.startswith("http"):
+        _require_free(settings.host, settings.port)
     page = runs_page(*connect(settings.tracking))
     if uri.startswith("http"):
         url = f"{uri.rstrip('/')}/{page}"
@@ -50,6 +53,13 @@ def _reachable(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return HOST
     return f"[{host}]" if is_address(host) and ":" in host else host
+
+
+def _require_free(host: str, port: int) -> None:
+    """Listens for a moment: MLflow would tell after many seconds, and exit as if all were well."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with explain_address(host, port), socket.create_server((host, port), family=family):
+        pass
 
 
 def _serve(uri: str, host: str, port: int) -> None:
