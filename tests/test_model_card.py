@@ -151,6 +151,7 @@ def test_names_are_no_markup(validated):
     assert code("x" * 99) == f"`{'x' * 59}…`"
 
 
+@pytest.mark.slow
 def test_a_final_run_has_the_scores_of_the_validated_one(place, validated):
     final = place.run(*NONE, "training.epochs=7", **{EVIDENCE: validated.run_id})
     card = model_card(final)

@@ -52,7 +52,10 @@ def halving(folder, n_trials, directions=("minimize",)):
     )
 
 
-@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+@pytest.mark.parametrize(
+    ("direction", "sign"),
+    [("minimize", 1), pytest.param("maximize", -1, marks=pytest.mark.slow)],
+)
 def test_one_of_three_goes_on_from_where_it_stopped(tmp_path, direction, sign):
     sweep = halving(tmp_path, 9, [direction])
     training = Training([sign * number for number in range(9)])

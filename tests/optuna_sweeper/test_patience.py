@@ -50,7 +50,7 @@ def run_losing(folder, sampler, number, *, answer):
     return bool(lost)
 
 
-@pytest.mark.parametrize("answer", [False, True])
+@pytest.mark.parametrize("answer", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_lost_write_of_a_grid_is_made_once(tmp_path, answer):
     for number in (2, 7):
         assert run_losing(tmp_path / str(number), "grid", number, answer=answer)

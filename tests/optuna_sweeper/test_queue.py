@@ -71,7 +71,13 @@ def here(name):
     return name != "gp" or pytest.importorskip("torch", reason="gp needs the extra gislr[gp]")
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("tpe", "random", "grid") else pytest.mark.slow)
+        for name in SAMPLERS
+    ],
+)
 def test_every_sampler_samples(name, tmp_path):
     here(name)
     space = ["x=range(0,3)", "y=range(0,4)"] if name == "grid" else SPACE
