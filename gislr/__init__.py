@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Clip = str | Path | NDArray[np.float32]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["cross_validate", "evaluate", "load_model", "predict", "train"]
 
 
