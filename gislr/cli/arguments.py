@@ -42,7 +42,7 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     """
     choices = groups(command.name)
     options = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
-    _require_known(options)
+    _require_options(argument for argument in arguments if argument.startswith("-"))
     if options & _SWEEP and not command.sweeps:
         can = ", ".join(each.name for each in COMMANDS.values() if each.sweeps)
         raise SettingError(f"{command.name} runs once; only {can} can sweep.")
@@ -75,12 +75,12 @@ def hydra_arguments(command: Command, arguments: Sequence[str]) -> list[str]:
     return kept
 
 
-def _require_known(options: Iterable[str]) -> None:
-    for name in options:
+def _require_options(arguments: Iterable[str]) -> None:
+    for argument in arguments:
+        name = argument.partition("=")[0]
         if name not in _OPTIONS and not re.match(r"-\w", name):
-            hint = (
-                did_you_mean(name, _OPTIONS) or " Settings are written without dashes: KEY=VALUE."
-            )
+            hint = did_you_mean(name, _OPTIONS)
+            hint = hint or " Settings are written without dashes: KEY=VALUE."
             raise SettingError(f"{name} is no option.{hint}")
 
 

@@ -134,8 +134,8 @@ def read_configuration(config: DictConfig) -> Configuration:
         )
     return Configuration(
         **found,
-        augmentation=read_augmentation(values.get("augmentation")),
-        experiment=values.get("experiment"),
+        augmentation=read_augmentation(values["augmentation"]),
+        experiment=values["experiment"],
         seed=seed,
         values=values,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gislr.utils.errors import SettingError, unknown_name
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 
 def to_overrides(keys: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -52,18 +54,22 @@ def list_override(argument: str) -> str:
         >>> list_override("signs=hello,grün"), list_override("signs=[hello]")
         ('signs=["hello","grün"]', 'signs=[hello]')
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
     key, _, value = argument.partition("=")
-    try:
-        given = OverridesParser.create().parse_override(argument).value()
-    except HydraException:  # such as an umlaut
-        given = None
-    if isinstance(given, list):
+    parsed = _parse(argument)  # None for an umlaut, for instance
+    if parsed and isinstance(parsed.value(), list):
         return argument
     names = value.replace("${", r"\${").removeprefix("[").removesuffix("]").split(",")
     return f"{key}=[{','.join(in_quotes(name.strip()) for name in names)}]"
+
+
+def _parse(argument: str) -> Override | None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return None
 
 
 def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
@@ -77,21 +83,17 @@ def hydra_override(argument: str, groups: Mapping[str, Sequence[str]]) -> str:
         SettingError: A group is given a value that is no name, such as a number, the argument is
             no override, or it holds a null character, as no file's name does.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import Sweep
-    from hydra.errors import HydraException
 
     if "\0" in argument:
         raise SettingError(f"An override must hold no null character; got {argument[:100]!r}.")
     if argument.startswith("-"):
         return argument
     key, separator, value = argument.partition("=")
-    for written in [argument, f"{key}={in_quotes(value)}"] if separator else [argument]:
-        with suppress(HydraException):
-            parsed = OverridesParser.create().parse_override(written)
-            break
-    else:
-        parsed = None
+    written, parsed = argument, _parse(argument)
+    if not parsed and separator:
+        written = f"{key}={in_quotes(value)}"
+        parsed = _parse(written)
     if not parsed or not parsed.key_or_group:  # such as the second half of `seed =1`
         raise SettingError(
             f"{argument[:100]!r} is no override; write key=value, for instance seed=1."

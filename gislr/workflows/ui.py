@@ -32,10 +32,11 @@ def ui(config: DictConfig) -> None:
     """
     settings = read_command(UiSettings, config)
     uri = tracking_uri(settings.tracking.uri)
-    if not uri.startswith("http"):
+    has_server = uri.startswith("http")
+    if not has_server:
         _require_free(settings.host, settings.port)
     page = runs_page(*connect(settings.tracking))
-    if uri.startswith("http"):
+    if has_server:
         url = f"{uri.rstrip('/')}/{page}"
         log.info(f"The tracking server's page of these runs: {url}")
     else:
@@ -44,7 +45,7 @@ def ui(config: DictConfig) -> None:
         log.info(f"MLflow's page of these runs: {url} (Ctrl-C ends it)")
     if settings.open:
         open_page(url)
-    if not uri.startswith("http"):
+    if not has_server:
         _serve(uri, settings.host, settings.port)
 
 
